@@ -1,0 +1,53 @@
+# `make` alone lists what there is to make.
+
+MINGW_CC ?= x86_64-w64-mingw32-gcc
+FUZZ_COUNT ?= 10000
+export PYTHON ?= python3
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test run test check bench fuzz coverage-page clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
+
+setup: ## install what is missing to run programs, and the virtual environment .venv
+	@setup/setup.sh run
+
+setup-test: ## the same, and what the tests and benchmarks need besides
+	@setup/setup.sh test
+
+run: setup build/hello.exe ## build the example program and launch it
+	@echo "run: lswctl launch build/hello.exe"
+	@code=0; .venv/bin/lswctl launch build/hello.exe || code=$$?; \
+	echo "run: build/hello.exe exited with code $$code"; exit $$code
+
+build/hello.exe: examples/hello.c | setup
+	@echo "run: building $@ from $<"
+	@mkdir -p build
+	@$(MINGW_CC) -O2 -o $@ $<
+
+test: setup-test check ## lint, types and all tests; ARGS="-k name" is passed to pytest
+	@echo "test: pytest"
+	@.venv/bin/python -m pytest -n 2 $(ARGS)
+
+check: setup ## lint and types only
+	@echo "check: ruff"
+	@.venv/bin/ruff check .
+	@echo "check: mypy"
+	@.venv/bin/mypy
+
+bench: setup-test ## launch time against Wine's
+	@.venv/bin/python bench/launch.py
+
+fuzz: setup-test ## launch FUZZ_COUNT damaged programs
+	@.venv/bin/python -m tests.fuzz.mutated_pe --count $(FUZZ_COUNT)
+
+coverage-page: setup ## write docs/coverage.md, the table of system calls
+	@mkdir -p build docs
+	@.venv/bin/lswctl coverage --markdown >build/coverage.md
+	@mv build/coverage.md docs/coverage.md
+	@echo "coverage-page: wrote docs/coverage.md"
+
+clean: ## remove what was built (not .venv)
+	rm -rf build dist *.egg-info .hypothesis
+	find lswd lswctl tests -name __pycache__ -prune -exec rm -rf {} +

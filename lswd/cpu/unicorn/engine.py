@@ -1,0 +1,339 @@
+"""One Uc per process, its guest threads as green threads, memory by a software TLB that we fill.
+
+Address translation is ours (UC_TLB_VIRTUAL): the Uc sees each backing once, as flat "physical" memory, and asks
+``AddressSpace.translate`` on a TLB miss (about 1 us, measured). So mapping, protecting and freeing guest memory cost the
+engine nothing but a flush, however many regions there are.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+
+from lswd.cpu import engine as cpu
+from lswd.cpu.context import Context
+from lswd.cpu.engine import EngineError, Fault
+from lswd.cpu.unicorn import library as uc
+from lswd.cpu.unicorn.handoff import HANDOFF64, MAILBOX, RESULT, SYSCALL_AT
+from lswd.cpu.unicorn.registers import GS_BASE, RAX, RIP, RegisterFile
+from lswd.memory.protection import EXECUTE, PAGE_EXECUTE_READ, PAGE_SIZE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lswd.cpu.engine import SystemCallHandler
+    from lswd.memory.backing import Backing
+    from lswd.memory.space import AddressSpace
+
+_TCG_BUFFER = 64 << 20  # the default asks for 1 GiB of address space and takes 13 ms to set up (measured)
+_NEVER = 0xFFFF_FFFF_FFFF_FFFF  # "run until" an address that cannot be reached
+_FRAME = struct.Struct("<6Q")
+_ACCESS = {uc.UC_MEM_READ: 1, uc.UC_MEM_WRITE: 2, uc.UC_MEM_FETCH: 4}
+
+
+class UnicornThread:
+    """A guest thread: its saved processor state and its mailbox."""
+
+    __slots__ = ("_direct_result", "_engine", "_first", "_left_direct", "_saved", "fault", "teb")
+
+    def __init__(self, engine: UnicornEngine, teb: int) -> None:
+        self._engine = engine
+        self.teb = teb
+        self.fault: Fault | None = None
+        self._saved: ctypes.c_void_p | None = None
+        self._first: Context | None = None  # registers to start with, until the first run
+        self._left_direct = False
+        self._direct_result: int | None = None
+
+    def set_result(self, value: int) -> None:
+        if self._left_direct:
+            self._direct_result = value
+        else:
+            self._engine.space.write_u64(self.teb + RESULT, value)
+
+    def get_context(self) -> Context:
+        if self._first is not None:
+            return Context(self._first.data)
+        self._engine.switch(self)
+        return self._engine.registers.read()
+
+    def set_context(self, context: Context) -> None:
+        current = self.get_context() if self._first is not None or self._engine.knows(self) else Context.user()
+        current.merge(context)
+        if self._engine.knows(self):
+            self._engine.registers.write(current)
+            self._direct_result = None
+        else:
+            self._first = current
+
+    def run(self, handler: SystemCallHandler) -> int:
+        return self._engine.run(self, handler)
+
+    def close(self) -> None:
+        self._engine.forget(self)
+
+
+class UnicornEngine:
+    """See the module's docstring; the interface is ``cpu.engine.Engine``."""
+
+    name = "unicorn"
+    handoff = cpu.HANDOFF_PAGE
+    parallel = False
+
+    def __init__(self, space: AddressSpace) -> None:
+        if space.word != 8:
+            raise EngineError("the Unicorn engine runs 64-bit guests only so far")
+        self.space = space
+        self._lib = uc.load()
+        self._uc = ctypes.c_void_p()
+        self._check(self._lib.uc_open(uc.UC_ARCH_X86, uc.UC_MODE_64, ctypes.byref(self._uc)))
+        self._control(uc.UC_CTL_TCG_BUFFER_SIZE, ctypes.c_uint32(_TCG_BUFFER))
+        self._control(uc.UC_CTL_CPU_MODEL, ctypes.c_int(uc.UC_CPU_X86_HASWELL))
+        self._next_physical = 0
+        self.attach_backing(space.private)
+        space.private.users += 1
+        self._control(uc.UC_CTL_TLB_TYPE, ctypes.c_int(uc.UC_TLB_VIRTUAL))
+        self.registers = RegisterFile(self._lib, self._uc)
+        self._current: UnicornThread | None = None
+        self._handler: SystemCallHandler | None = None
+        self._running = False
+        self._left = False
+        self._interrupted = False
+        self._stale_code: list[tuple[int, int]] = []
+        self._page_fault: Fault | None = None
+        self._trap: int | None = None
+        self._error: BaseException | None = None
+        self._hooks: list[object] = []
+        self._hook(uc.UC_HOOK_TLB_FILL, uc.TLB_FILL(self._fill))
+        self._hook(uc.UC_HOOK_INTR, uc.INTR(self._interrupt_hook))
+        spilled = cpu.HANDOFF_PAGE + SYSCALL_AT
+        self._hook(uc.UC_HOOK_INSN, uc.INSN_SYSCALL(self._spilled_call), spilled, spilled, uc.UC_X86_INS_SYSCALL)
+        direct = uc.INSN_SYSCALL(self._direct_call)
+        self._hook(uc.UC_HOOK_INSN, direct, 2, cpu.HANDOFF_PAGE - 1, uc.UC_X86_INS_SYSCALL)
+        self._hook(uc.UC_HOOK_INSN, direct, cpu.HANDOFF_PAGE + PAGE_SIZE, _NEVER, uc.UC_X86_INS_SYSCALL)
+        space.listener = self
+        page = space.reserve(cpu.HANDOFF_PAGE & -0x10000, 0x10000, PAGE_EXECUTE_READ, name="KUSER_SHARED_DATA")
+        space.commit(page, cpu.HANDOFF_PAGE, PAGE_SIZE, PAGE_EXECUTE_READ)
+        at = cpu.HANDOFF_PAGE - page.base
+        space.raw(page)[at : at + len(HANDOFF64)] = HANDOFF64
+
+    # ---- the library
+
+    def _check(self, error: int) -> None:
+        if error:
+            raise EngineError(f"unicorn: {self._lib.uc_strerror(error).decode()}")
+
+    def _control(self, kind: int, *arguments: object) -> None:
+        self._check(self._lib.uc_ctl(self._uc, uc.control(kind, arguments=len(arguments)), *arguments))
+
+    def _hook(self, kind: int, callback: object, begin: int = 1, end: int = 0, *extra: int) -> None:
+        handle = ctypes.c_size_t()
+        self._check(
+            self._lib.uc_hook_add(
+                self._uc, ctypes.byref(handle), ctypes.c_int(kind), callback, None, ctypes.c_uint64(begin),
+                ctypes.c_uint64(end), *(ctypes.c_int(e) for e in extra),
+            )
+        )  # fmt: skip
+        self._hooks.append(callback)
+
+    # ---- memory listener
+
+    def attach_backing(self, backing: Backing) -> None:
+        size = (backing.size + PAGE_SIZE - 1) & -PAGE_SIZE
+        backing.physical = self._next_physical
+        self._check(self._lib.uc_mem_map_ptr(self._uc, backing.physical, size, 7, _address(backing.view)))
+        self._next_physical += size + PAGE_SIZE
+
+    def detach_backing(self, backing: Backing) -> None:
+        size = (backing.size + PAGE_SIZE - 1) & -PAGE_SIZE
+        self._check(self._lib.uc_mem_unmap(self._uc, backing.physical, size))
+
+    def changed(self, base: int, size: int) -> None:
+        self._control(uc.UC_CTL_TLB_FLUSH)
+
+    def code_changed(self, base: int, size: int) -> None:
+        """Translated code of the range is stale; a size of 0 means all code."""
+        if self._running:
+            # Freeing the block that is being executed from inside its own hook is not safe: do it between runs.
+            self._stale_code.append((base, size))
+            self._lib.uc_emu_stop(self._uc)
+        else:
+            self._drop_code(base, size)
+
+    def _drop_code(self, base: int, size: int) -> None:
+        if size == 0 or size > 1 << 20:
+            self._control(uc.UC_CTL_TB_FLUSH)
+            return
+        for page in range(base & -PAGE_SIZE, base + size, PAGE_SIZE):
+            if self.space.translate(page, EXECUTE) is not None:
+                self._control(uc.UC_CTL_TB_REMOVE_CACHE, ctypes.c_uint64(page), ctypes.c_uint64(page + PAGE_SIZE))
+
+    # ---- callbacks: an exception must not leave one, so it is kept and raised from run()
+
+    def _fill(self, _uc: int, address: int, kind: int, entry: object, _data: object) -> bool:
+        try:
+            access = _ACCESS[kind]
+            found = self.space.translate(address, access)
+            if found is None:
+                self._page_fault = Fault(cpu.PAGE_FAULT, address, access)
+                return False
+            e = entry[0]  # type: ignore[index]
+            e.paddr, e.perms = found
+            return True
+        except BaseException as error:
+            self._error = error
+            return False
+
+    def _spilled_call(self, _uc: int, _data: object) -> None:
+        try:
+            thread = self._current
+            assert thread is not None and self._handler is not None
+            found = self.space.translate(thread.teb + MAILBOX, 2)
+            if found is None:
+                raise EngineError("the guest unmapped its own TEB")
+            at = found[0] + ((thread.teb + MAILBOX) & 0xFFF)
+            view = self.space.private.view
+            result = self._handler(*_FRAME.unpack_from(view, at))
+            if result is None:
+                self._left = True
+                thread._left_direct = False
+                self._lib.uc_emu_stop(self._uc)
+            else:
+                view[at + 0x30 : at + 0x38] = (result & 0xFFFFFFFFFFFFFFFF).to_bytes(8, "little")
+        except BaseException as error:
+            self._error = error
+            self._lib.uc_emu_stop(self._uc)
+
+    def _direct_call(self, _uc: int, _data: object) -> None:
+        """A ``syscall`` instruction outside the hand-off stub: arguments are still in registers."""
+        try:
+            thread = self._current
+            assert thread is not None and self._handler is not None
+            r = self.registers.read()
+            result = self._handler(r["rax"] & 0xFFFFFFFF, r["r10"], r["rdx"], r["r8"], r["r9"], r["rsp"])
+            if result is None:
+                self._left = True
+                thread._left_direct = True
+                self._lib.uc_emu_stop(self._uc)
+            else:
+                self.registers.set(RAX, result)
+        except BaseException as error:
+            self._error = error
+            self._lib.uc_emu_stop(self._uc)
+
+    def _interrupt_hook(self, _uc: int, number: int, _data: object) -> None:
+        self._trap = number
+        self._lib.uc_emu_stop(self._uc)
+
+    # ---- threads
+
+    def new_thread(self, teb: int) -> UnicornThread:
+        return UnicornThread(self, teb)
+
+    def knows(self, thread: UnicornThread) -> bool:
+        """True once the Uc or a saved context holds the thread's registers (and makes it current)."""
+        if self._current is thread:
+            return True
+        if thread._saved is None:
+            return False
+        self.switch(thread)
+        return True
+
+    def switch(self, thread: UnicornThread) -> None:
+        """Make ``thread`` the one whose registers the Uc holds."""
+        if self._current is thread:
+            return
+        previous = self._current
+        if previous is not None:
+            if previous._saved is None:
+                previous._saved = ctypes.c_void_p()
+                self._check(self._lib.uc_context_alloc(self._uc, ctypes.byref(previous._saved)))
+            self._check(self._lib.uc_context_save(self._uc, previous._saved))
+        self._current = thread
+        if thread._saved is not None:
+            self._check(self._lib.uc_context_restore(self._uc, thread._saved))
+        else:
+            self.registers.write(thread._first or Context.user())
+            self.registers.set(GS_BASE, thread.teb)
+            thread._first = None
+
+    def forget(self, thread: UnicornThread) -> None:
+        """Free a dead thread's state."""
+        if self._current is thread:
+            self._current = None
+        if thread._saved is not None:
+            self._lib.uc_context_free(thread._saved)
+            thread._saved = None
+
+    def run(self, thread: UnicornThread, handler: SystemCallHandler) -> int:
+        self.switch(thread)
+        self._handler = handler
+        self._forget_outcome()
+        thread.fault = None
+        if thread._direct_result is not None:
+            self.registers.set(RAX, thread._direct_result)
+            thread._direct_result = None
+        registers = self.registers
+        while True:
+            self._running = True
+            error = self._lib.uc_emu_start(self._uc, registers.get(RIP), _NEVER, 0, 0)
+            self._running = False
+            if self._error is not None:
+                raised, self._error = self._error, None
+                raise raised
+            if self._stale_code:
+                for base, size in self._stale_code:
+                    self._drop_code(base, size)
+                self._stale_code.clear()
+                if not (self._left or self._interrupted or self._trap is not None or error):
+                    continue
+            break
+        if self._left:
+            return cpu.LEFT
+        if self._trap is not None:
+            thread.fault = Fault(self._trap if self._trap < 20 else cpu.SOFTWARE_INTERRUPT + self._trap)
+            return cpu.FAULT
+        if error == uc.UC_ERR_EXCEPTION and self._page_fault is not None:
+            thread.fault = self._page_fault
+            return cpu.FAULT
+        if error == uc.UC_ERR_INSN_INVALID:
+            thread.fault = Fault(cpu.INVALID_OPCODE)
+            return cpu.FAULT
+        if error:
+            self._check(error)
+        if self._interrupted:
+            return cpu.INTERRUPTED
+        # The Uc stopped by itself: `hlt`, which user code may not execute.
+        thread.fault = Fault(cpu.GENERAL_PROTECTION)
+        return cpu.FAULT
+
+    def _forget_outcome(self) -> None:
+        self._left = self._interrupted = False
+        self._trap = self._page_fault = None
+
+    def interrupt(self) -> None:
+        self._interrupted = True
+        self._lib.uc_emu_stop(self._uc)
+
+    def close(self) -> None:
+        if self._uc.value:
+            self._lib.uc_close(self._uc)
+            self._uc = ctypes.c_void_p()
+
+
+class _PyBuffer(ctypes.Structure):
+    """``Py_buffer`` (CPython's object.h), enough of it to learn a read-only buffer's address."""
+
+    _fields_ = (
+        ("buf", ctypes.c_void_p), ("obj", ctypes.py_object), ("len", ctypes.c_ssize_t), ("itemsize", ctypes.c_ssize_t),
+        ("readonly", ctypes.c_int), ("ndim", ctypes.c_int), ("format", ctypes.c_char_p), ("shape", ctypes.c_void_p),
+        ("strides", ctypes.c_void_p), ("suboffsets", ctypes.c_void_p), ("internal", ctypes.c_void_p),
+    )  # fmt: skip
+
+
+def _address(view: memoryview) -> int:
+    """Address of a buffer, read-only ones included (``ctypes``' from_buffer refuses those)."""
+    buffer = _PyBuffer()
+    ctypes.pythonapi.PyObject_GetBuffer(ctypes.py_object(view), ctypes.byref(buffer), 0)
+    address = buffer.buf or 0
+    ctypes.pythonapi.PyBuffer_Release(ctypes.byref(buffer))
+    return address

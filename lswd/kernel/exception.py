@@ -1,0 +1,173 @@
+"""Processor exceptions and raised exceptions on their way to the guest's KiUserExceptionDispatcher.
+
+The frame (x64): CONTEXT, CONTEXT_EX at 0x4d0, EXCEPTION_RECORD at 0x4f0, machine frame at 0x590.
+Source: winnt.h (records), Microsoft "EXCEPTION_RECORD"; frame offsets from ntdll's own unwind data, as the facts page
+has them.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from lswd.cpu import engine as cpu
+from lswd.cpu.context import CONTEXT_ALL, CONTEXT_DEBUG_REGISTERS, Context
+from lswd.memory.protection import PAGE_SIZE, is_guard, without_guard
+from lswd.ntdef.status import (
+    STATUS_ACCESS_VIOLATION,
+    STATUS_BREAKPOINT,
+    STATUS_DATATYPE_MISALIGNMENT,
+    STATUS_GUARD_PAGE_VIOLATION,
+    STATUS_ILLEGAL_INSTRUCTION,
+    STATUS_INTEGER_DIVIDE_BY_ZERO,
+    STATUS_INTEGER_OVERFLOW,
+    STATUS_PRIVILEGED_INSTRUCTION,
+    STATUS_SINGLE_STEP,
+    STATUS_STACK_BUFFER_OVERRUN,
+    STATUS_STACK_OVERFLOW,
+    NtError,
+)
+from lswd.ntdef.types import PVOID, ULONG, ULONG_PTR, Struct, array
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lswd.cpu.engine import Fault
+    from lswd.kernel.thread import Thread
+
+EXCEPTION_NONCONTINUABLE = 1
+STATUS_ASSERTION_FAILURE = 0xC0000420
+STATUS_ARRAY_BOUNDS_EXCEEDED = 0xC000008C
+STATUS_FLOAT_INVALID_OPERATION = 0xC0000090
+STATUS_FLOAT_MULTIPLE_TRAPS = 0xC00002B5
+
+_FRAME_SIZE = 0x5C0
+_RECORD_AT = 0x4F0
+_MACHINE_FRAME_AT = 0x590
+
+_BY_VECTOR = {
+    cpu.DIVIDE_ERROR: STATUS_INTEGER_DIVIDE_BY_ZERO,
+    cpu.DEBUG: STATUS_SINGLE_STEP,
+    cpu.OVERFLOW: STATUS_INTEGER_OVERFLOW,
+    cpu.BOUND: STATUS_ARRAY_BOUNDS_EXCEEDED,
+    cpu.INVALID_OPCODE: STATUS_ILLEGAL_INSTRUCTION,
+    cpu.FLOATING_POINT: STATUS_FLOAT_INVALID_OPERATION,
+    cpu.ALIGNMENT: STATUS_DATATYPE_MISALIGNMENT,
+    cpu.SIMD: STATUS_FLOAT_MULTIPLE_TRAPS,
+}
+
+
+class EXCEPTION_RECORD(Struct):
+    ExceptionCode: ULONG
+    ExceptionFlags: ULONG
+    ExceptionRecord: PVOID
+    ExceptionAddress: PVOID
+    NumberParameters: ULONG
+    ExceptionInformation: tuple[int, ...] = array(ULONG_PTR, 15)
+
+
+def dispatch_fault(thread: Thread) -> None:
+    """Turn the fault that ended the thread's turn into what NT makes of it: a grown stack or a guest exception."""
+    fault = thread.cpu.fault
+    assert fault is not None
+    if fault.vector == cpu.PAGE_FAULT and thread.process.space.guard_hit(fault.address):
+        if grow_stack(thread, fault.address):
+            return
+        status = STATUS_STACK_OVERFLOW if _in_stack(thread, fault.address) else STATUS_GUARD_PAGE_VIOLATION
+        raise_in_guest(thread, thread.get_context(), _record(status, thread, fault, parameters=True))
+        return
+    context = thread.get_context()
+    rip = context["rip"]
+    if fault.vector == cpu.SOFTWARE_INTERRUPT + 0x29:  # __fastfail: no handler gets to see it
+        thread.process.fail(STATUS_STACK_BUFFER_OVERRUN, f"__fastfail({context['rcx'] & 0xFFFFFFFF}) at {rip:#x}")
+        return
+    if fault.vector == cpu.BREAKPOINT:
+        context["rip"] = rip - 1  # NT reports the int3 itself
+        record = EXCEPTION_RECORD(
+            ExceptionCode=STATUS_BREAKPOINT, ExceptionAddress=rip - 1, NumberParameters=1, ExceptionInformation=(0,)
+        )
+    elif fault.vector == cpu.SOFTWARE_INTERRUPT + 0x2D:
+        context["rip"] = rip + 1  # the byte behind `int 2d` is skipped
+        record = EXCEPTION_RECORD(ExceptionCode=STATUS_BREAKPOINT, ExceptionAddress=rip + 1, NumberParameters=1)
+    elif fault.vector == cpu.SOFTWARE_INTERRUPT + 0x2C:
+        record = EXCEPTION_RECORD(ExceptionCode=STATUS_ASSERTION_FAILURE, ExceptionAddress=rip)
+    elif fault.vector == cpu.PAGE_FAULT:
+        record = _record(STATUS_ACCESS_VIOLATION, thread, fault, parameters=True)
+    elif fault.vector == cpu.GENERAL_PROTECTION:
+        record = _record(STATUS_PRIVILEGED_INSTRUCTION, thread, fault, parameters=False)
+    elif fault.vector > cpu.SOFTWARE_INTERRUPT:  # any other `int n` is a #GP, which NT reports as a bad read of -1
+        context["rip"] = rip - 2
+        record = EXCEPTION_RECORD(
+            ExceptionCode=STATUS_ACCESS_VIOLATION,
+            ExceptionAddress=rip - 2,
+            NumberParameters=2,
+            ExceptionInformation=(0, 0xFFFFFFFFFFFFFFFF),
+        )
+    else:
+        status = _BY_VECTOR.get(fault.vector, STATUS_ILLEGAL_INSTRUCTION)
+        record = _record(status, thread, fault, parameters=False)
+        if fault.vector == cpu.DEBUG:
+            context.eflags &= ~0x100
+    raise_in_guest(thread, context, record)
+
+
+def _record(status: int, thread: Thread, fault: Fault, *, parameters: bool) -> EXCEPTION_RECORD:
+    kind = {1: 0, 2: 1, 4: 8}.get(fault.access, 0)
+    return EXCEPTION_RECORD(
+        ExceptionCode=status,
+        ExceptionAddress=thread.get_context()["rip"],
+        NumberParameters=2 if parameters else 0,
+        ExceptionInformation=(kind, fault.address) if parameters else (),
+    )
+
+
+def _in_stack(thread: Thread, address: int) -> bool:
+    return thread.stack is not None and thread.stack.base <= address < thread.stack.end
+
+
+def grow_stack(thread: Thread, address: int) -> bool:
+    """A guard page was touched: consume it; True when it was the thread's own stack and there is room to go on."""
+    space = thread.process.space
+    region = space.find(address)
+    assert region is not None
+    index = (address - region.base) // PAGE_SIZE
+    region.pages[index] = without_guard(region.pages[index])
+    if region is not thread.stack:
+        return False
+    page = address & -PAGE_SIZE
+    space.write_pointer(thread.teb + 2 * space.word, page)  # NT_TIB.StackLimit
+    if index < 2:
+        return False  # the last page stays free for nobody: STATUS_STACK_OVERFLOW
+    if region.pages[index - 1] == 0:
+        space.commit(region, page - PAGE_SIZE, PAGE_SIZE, 0x104)  # PAGE_READWRITE | PAGE_GUARD
+    return True
+
+
+def rearm_guard(thread: Thread) -> bool:
+    """True when the page below the stack limit is (again) a guard page."""
+    stack = thread.stack
+    return stack is not None and any(is_guard(c) for c in stack.pages)
+
+
+def raise_in_guest(thread: Thread, context: Context, record: EXCEPTION_RECORD) -> None:
+    """Enter KiUserExceptionDispatcher with ``record`` and ``context``; ends the process when the stack is unusable."""
+    process = thread.process
+    space = process.space
+    context.flags = CONTEXT_ALL & ~CONTEXT_DEBUG_REGISTERS | 0x100000
+    stack = (context["rsp"] - _FRAME_SIZE) & -16
+    frame = bytearray(_FRAME_SIZE)
+    frame[: len(context.data)] = context.data
+    # CONTEXT_EX: three (offset, length) chunks relative to itself: all, legacy, and no extended state.
+    struct.pack_into("<iIiIiI", frame, len(context.data), -0x4D0, 0x4D0 + 0x18, -0x4D0, 0x4D0, 0x18 + 8, 0)
+    packed = record.pack(space.word)
+    frame[_RECORD_AT : _RECORD_AT + len(packed)] = packed
+    struct.pack_into("<5Q", frame, _MACHINE_FRAME_AT, context["rip"], 0x33, context.eflags, context["rsp"], 0x2B)
+    try:
+        space.write(stack, bytes(frame))
+    except NtError:
+        code = record.ExceptionCode
+        process.fail(code, f"exception {code:#010x} at {context['rip']:#x}, and no stack left to handle it on")
+        return
+    entered = Context(context.data)
+    entered["rsp"] = stack
+    entered["rip"] = process.ntdll_export("KiUserExceptionDispatcher")
+    entered.eflags = context.eflags & ~0x500  # TF and DF
+    thread.set_context(entered)

@@ -1,0 +1,186 @@
+"""An NT process: address space, handles, threads and how it ends."""
+
+from __future__ import annotations
+
+import struct
+import time
+
+from lswd.kernel.handle import HandleTable
+from lswd.kernel.object import Waitable
+from lswd.kernel.thread import Thread
+from lswd.kernel.wait import system_time
+from lswd.memory.space import AddressSpace
+from lswd.ntdef.status import STATUS_PENDING, status_name
+from lswd.ntdef.types import CURRENT_PROCESS, CURRENT_THREAD
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from typing import Any
+
+    from lswd.cpu.engine import Engine, EngineFactory, SystemCallHandler
+    from lswd.kernel.object import KernelObject
+    from lswd.kernel.scheduler import Scheduler
+    from lswd.kernel.section import ImageSection
+    from lswd.kernel.system import System
+    from lswd.memory.region import Region
+
+PROCESS_ALL_ACCESS = 0x1FFFFF
+_CLOCK = struct.Struct("<IiiIii")  # InterruptTime and SystemTime of KUSER_SHARED_DATA: low, high1, high2 each
+
+
+class Process(Waitable):
+    """See the module's docstring.
+
+    Attributes:
+        make_handler: given a thread, the function the engine calls for its system calls (set by nt.dispatch).
+        services: coroutines to run beside the threads once there is an event loop.
+        failure: one line saying what killed it, when something did.
+        on_close: what undoes changes to the host (terminal modes, signal handlers).
+        console: the console the process is attached to (kernel.console), or None.
+    """
+
+    type_name = "Process"
+    generic = (0x20410, 0x20BEB, 0x121001, PROCESS_ALL_ACCESS)
+
+    def __init__(self, system: System, engine: EngineFactory, *, word: int = 8) -> None:
+        super().__init__()
+        self.system = system
+        self.pid = system.new_id()
+        self.space = AddressSpace(word)
+        self.engine: Engine = engine(self.space)
+        self.handles = HandleTable()
+        self.threads: list[Thread] = []
+        self.current_thread: Thread | None = None
+        self.scheduler: Scheduler | None = None
+        self.make_handler: Callable[[Thread], SystemCallHandler] | None = None
+        self.call_finished: Callable[[Thread, int], None] = lambda thread, status: None
+        self.services: list[Callable[[], Awaitable[None]]] = []
+        self.image: ImageSection | None = None
+        self.image_base = 0
+        self.image_region: Region | None = None
+        self.ntdll_base = 0
+        self.peb = 0
+        self.console: Any = None
+        self.token: Any = None
+        self.ended = False
+        self.exiting = False
+        self.exit_status = STATUS_PENDING
+        self.system_calls = 0  # of threads that have ended
+        self.failure = ""
+        self.created = system_time()
+        self.started_at = time.monotonic_ns()
+        self.error_mode = 0
+        self.execute_flags = 0
+        self.priority_class = 2
+        self.cookie = 0
+        self.initialized = False  # the loader has finished: the program's own code runs
+        self.on_close: list[Callable[[], None]] = []
+        self.signals: list[Callable[[], None]] = []
+        self.missing_calls: dict[str, int] = {}
+        self._ended_event: Any = None
+        self._clock: memoryview | None = None
+        self.handles.pseudo[CURRENT_PROCESS] = lambda: self
+        self.handles.pseudo[CURRENT_THREAD] = self._this_thread
+
+    def _this_thread(self) -> KernelObject:
+        assert self.current_thread is not None
+        return self.current_thread
+
+    def is_signalled(self, thread: Thread) -> bool:
+        return self.ended
+
+    def ntdll_export(self, name: str) -> int:
+        """Guest address of one of ntdll's exports."""
+        return self.ntdll_base + self.system.userland.ntdll_exports[name]
+
+    # ---- threads and end
+
+    def thread_finished(self, thread: Thread) -> None:
+        """A thread has ended; the last one takes the process with it."""
+        if thread in self.threads:
+            self.threads.remove(thread)
+            self.system_calls += thread.system_calls
+        if not self.threads and not self.ended:
+            self.end(thread.exit_status)
+
+    def end(self, exit_status: int, failure: str = "") -> None:
+        """The process is over; its threads never run again."""
+        if self.ended:
+            return
+        self.ended = True
+        self.exit_status = exit_status & 0xFFFFFFFF
+        self.failure = failure
+        for thread in tuple(self.threads):
+            thread.terminating = True
+            thread.finish(self.exit_status)
+        self.threads.clear()
+        self.engine.interrupt()
+        if self._ended_event is not None:
+            self._ended_event.set()
+        if self.scheduler is not None:
+            self.scheduler.stop_all()
+        self.wake()
+
+    def describe(self, address: int) -> str:
+        """An address as a person reads it: module and offset when it lies in one."""
+        region = self.space.find(address)
+        if region is None or not region.name:
+            return f"{address:#x}"
+        name = region.name.replace("/", "\\").rsplit("\\", 1)[-1]
+        return f"{name}+{address - region.base:#x}"
+
+    def fail(self, code: int, what: str) -> None:
+        """An unhandled exception: end with its code and say so."""
+        self.end(code, f"{what} ({status_name(code)})")
+
+    async def ended_event_wait(self) -> None:
+        """Until the process has ended."""
+        import trio
+
+        if not self.ended:
+            self._ended_event = trio.Event()
+            await self._ended_event.wait()
+
+    def restore_host(self) -> None:
+        """Undo what was done to the host's terminal and signals."""
+        while self.on_close:
+            self.on_close.pop()()
+
+    def close(self) -> None:
+        """Release everything the host lent it."""
+        self.handles.close_all()
+        self.engine.close()
+        self._clock = None
+        self.space.close()
+
+    # ---- clock and signals
+
+    def attach_clock(self, shared_data: memoryview) -> None:
+        """``shared_data`` is KUSER_SHARED_DATA, whose clock fields ``update_clock`` keeps live."""
+        self._clock = shared_data
+        self.update_clock()
+
+    def update_clock(self) -> None:
+        """Write InterruptTime, SystemTime and TickCount (ntddk.h KUSER_SHARED_DATA: 0x08, 0x14, 0x320)."""
+        view = self._clock
+        if view is None:
+            return
+        interrupt = time.monotonic_ns() // 100
+        now = system_time()
+        ih, sh = interrupt >> 32, now >> 32
+        _CLOCK.pack_into(view, 8, interrupt & 0xFFFFFFFF, ih, ih, now & 0xFFFFFFFF, sh, sh)
+        ticks = interrupt // 10000
+        struct.pack_into("<QI", view, 0x320, ticks, ticks >> 32)
+
+    def signal_pending(self) -> bool:
+        """A host signal waits to be delivered to the guest."""
+        return bool(self.signals)
+
+    def deliver_signals(self) -> None:
+        """Act on host signals, between guest turns."""
+        while self.signals and not self.ended:
+            self.signals.pop(0)()
+
+    def __repr__(self) -> str:
+        return f"Process({self.pid:#x})"

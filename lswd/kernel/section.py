@@ -1,0 +1,195 @@
+"""Section objects: images, files and anonymous memory that can be mapped.
+
+Source: Microsoft "NtCreateSection", "NtMapViewOfSection", "Section Objects and Views".
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+
+from lswd.image.layout import plan
+from lswd.image.pe import Image, ImageError, parse
+from lswd.image.relocate import relocate
+from lswd.kernel.object import KernelObject
+from lswd.memory.backing import Backing
+from lswd.memory.protection import GRANULARITY, PAGE_NOACCESS, PAGE_SIZE, encode
+from lswd.memory.region import MEM_IMAGE, MEM_MAPPED, Region
+from lswd.ntdef.status import (
+    STATUS_CONFLICTING_ADDRESSES,
+    STATUS_IMAGE_NOT_AT_BASE,
+    STATUS_INVALID_PARAMETER,
+    STATUS_NO_MEMORY,
+    STATUS_SUCCESS,
+    NtError,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lswd.memory.space import AddressSpace
+
+SEC_FILE = 0x800000
+SEC_IMAGE = 0x1000000
+SEC_RESERVE = 0x4000000
+SEC_COMMIT = 0x8000000
+
+SECTION_QUERY = 1
+SECTION_MAP_WRITE = 2
+SECTION_MAP_READ = 4
+SECTION_MAP_EXECUTE = 8
+SECTION_ALL_ACCESS = 0xF001F
+
+_MAX_ANONYMOUS = 1 << 40
+
+
+class Section(KernelObject):
+    """Base: ``size`` in bytes, ``protect`` and ``attributes`` as it was created with."""
+
+    type_name = "Section"
+    generic = (0x20005, 0x20002, 0x20008, SECTION_ALL_ACCESS)
+
+    def __init__(self, size: int, protect: int, attributes: int) -> None:
+        super().__init__()
+        self.size = size
+        self.protect = protect
+        self.attributes = attributes
+
+    def map(
+        self, space: AddressSpace, base: int, offset: int, size: int, protect: int, *, high: int = 0, top_down: bool = False
+    ) -> tuple[Region, int]:
+        """Map a view; returns it with STATUS_SUCCESS or STATUS_IMAGE_NOT_AT_BASE."""
+        raise NotImplementedError
+
+
+class FileSection(Section):
+    """Shared memory: a file's, or a memfd's for pagefile-backed sections. Views are coherent with the file."""
+
+    def __init__(self, fd: int, size: int, protect: int, attributes: int, *, name: str = "") -> None:
+        """Takes over ``fd``."""
+        super().__init__(size, protect, attributes)
+        self.fd = fd
+        self.file_name = name
+
+    @classmethod
+    def anonymous(cls, size: int, protect: int, attributes: int) -> FileSection:
+        """A section backed by the page file: by a memfd, here."""
+        if not 0 < size <= _MAX_ANONYMOUS:
+            raise NtError(STATUS_INVALID_PARAMETER)
+        fd = os.memfd_create("section", os.MFD_CLOEXEC)
+        os.ftruncate(fd, (size + PAGE_SIZE - 1) & -PAGE_SIZE)
+        return cls(fd, size, protect, attributes)
+
+    def map(
+        self, space: AddressSpace, base: int, offset: int, size: int, protect: int, *, high: int = 0, top_down: bool = False
+    ) -> tuple[Region, int]:
+        if offset % GRANULARITY or offset < 0:
+            raise NtError(STATUS_INVALID_PARAMETER)
+        if not size:
+            size = self.size - offset
+        length = (size + PAGE_SIZE - 1) & -PAGE_SIZE
+        if size <= 0 or offset + size > (self.size + PAGE_SIZE - 1) & -PAGE_SIZE:
+            raise NtError(STATUS_INVALID_PARAMETER)
+        if not base:
+            base = space.find_free(length, high=high, top_down=top_down)
+        if protect & 0xFF in (0x08, 0x80):
+            return self._private_copy(space, base, offset, length, protect), STATUS_SUCCESS
+        writable = protect & 0xFF in (0x04, 0x40)
+        try:
+            backing = Backing(os.dup(self.fd), length, offset=offset, writable=writable)
+        except (OSError, ValueError):
+            raise NtError(STATUS_NO_MEMORY) from None
+        region = space.map(base, length, MEM_MAPPED, protect, backing=backing, offset=0, name=self.file_name)
+        region.source = self
+        if not self.attributes & SEC_RESERVE:
+            space.commit(region, base, length, protect)
+        return region, STATUS_SUCCESS
+
+    def _private_copy(self, space: AddressSpace, base: int, offset: int, length: int, protect: int) -> Region:
+        region = space.map(base, length, MEM_MAPPED, protect, name=self.file_name)
+        region.source = self
+        space.commit(region, base, length, protect)
+        os.preadv(self.fd, [space.raw(region)], offset)
+        return region
+
+    def __del__(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+
+class ImageSection(Section):
+    """An executable image. Mapped privately: copied from the file, relocated when its base is taken."""
+
+    def __init__(self, fd: int, image: Image, file_name: str, dos_name: str = "") -> None:
+        """Takes over ``fd``; ``file_name`` is the host's, ``dos_name`` the guest's."""
+        super().__init__(image.size_of_image, 0x80, SEC_IMAGE)
+        self.fd = fd
+        self.image = image
+        self.file_name = file_name
+        self.dos_name = dos_name
+
+    @classmethod
+    def open(cls, path: str, dos_name: str = "") -> ImageSection:
+        """From a host file.
+
+        Raises:
+            ImageError: it is no usable image. OSError: it cannot be read.
+        """
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return cls.from_fd(fd, path, dos_name)
+
+    @classmethod
+    def from_fd(cls, fd: int, path: str, dos_name: str = "") -> ImageSection:
+        """Takes over ``fd``."""
+        try:
+            image = parse_file(fd, path)
+        except BaseException:
+            os.close(fd)
+            raise
+        return cls(fd, image, path, dos_name)
+
+    def map(
+        self, space: AddressSpace, base: int, offset: int, size: int, protect: int, *, high: int = 0, top_down: bool = False
+    ) -> tuple[Region, int]:
+        image = self.image
+        length = (image.size_of_image + PAGE_SIZE - 1) & -PAGE_SIZE
+        status = STATUS_SUCCESS
+        try:
+            region = space.map(base or image.image_base, length, MEM_IMAGE, 0x80, name=self.dos_name or self.file_name)
+        except NtError as error:
+            if base or error.status != STATUS_CONFLICTING_ADDRESSES:
+                raise
+            region = space.map(
+                space.find_free(length, low=0x10000, high=high, top_down=True),
+                length, MEM_IMAGE, 0x80, name=self.dos_name or self.file_name,
+            )  # fmt: skip
+        region.source = self
+        try:
+            view = space.raw(region)
+            no_access = encode(PAGE_NOACCESS)
+            region.pages[:] = bytes((no_access,)) * len(region.pages)
+            for rva, run, raw_offset, raw_bytes, run_protect in plan(image):
+                if raw_bytes:
+                    os.preadv(self.fd, [view[rva : rva + raw_bytes]], raw_offset)
+                first = rva // PAGE_SIZE
+                region.pages[first : first + run // PAGE_SIZE] = bytes((encode(run_protect),)) * (run // PAGE_SIZE)
+            if region.base != image.image_base:
+                relocate(view, image, region.base - image.image_base)
+                status = STATUS_IMAGE_NOT_AT_BASE
+        except ImageError as error:
+            space.unmap(region)
+            raise NtError(error.status) from None
+        return region, status
+
+    def __del__(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+
+def parse_file(fd: int, name: str) -> Image:
+    """Parse the headers of an open file."""
+    if not os.fstat(fd).st_size:
+        return parse(b"", name)
+    with mmap.mmap(fd, 0, prot=mmap.PROT_READ) as data:
+        return parse(data, name)

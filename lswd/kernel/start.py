@@ -1,0 +1,310 @@
+"""Process and thread start, the way NT does it: images mapped, blocks filled in, LdrInitializeThunk entered."""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+
+from lswd.cpu.context import SIZE as CONTEXT_SIZE
+from lswd.cpu.context import Context
+from lswd.cpu.engine import HANDOFF_PAGE, HANDOFF_POINTER
+from lswd.kernel import environment_block as blocks
+from lswd.kernel.environment_block import KUSER_SHARED_DATA as K
+from lswd.kernel.environment_block import PEB, RTL_USER_PROCESS_PARAMETERS, TEB, WINDOWS_VERSION
+from lswd.kernel.process import Process
+from lswd.kernel.section import ImageSection
+from lswd.kernel.thread import Thread
+from lswd.memory.protection import PAGE_GUARD, PAGE_READONLY, PAGE_READWRITE, PAGE_SIZE
+from lswd.ntdef.types import UNICODE_STRING
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lswd.memory.space import AddressSpace
+
+SHARED_DATA = 0x7FFE0000
+# Where ntdll's __wine_unix_call goes: a system call stub with a number of our own, behind the engine's hand-off code.
+UNIX_CALL_GATE = HANDOFF_PAGE + 0x800
+UNIX_CALL_NUMBER = 0x7000
+_UNIX_CALL_GATE = (
+    b"\x49\x89\xca"  # mov r10, rcx
+    + b"\xb8" + UNIX_CALL_NUMBER.to_bytes(4, "little")  # mov eax, number
+    + b"\xff\x14\x25" + HANDOFF_POINTER.to_bytes(4, "little")  # call [hand-off]
+    + b"\xc3"
+)  # fmt: skip
+_TEB_AREA = 0x7FFD0000  # PEB and TEBs go below this, where NT puts them for small processes
+_DEFAULT_STACK = 1 << 20
+_MAX_STACK = 256 << 20
+_DEFAULT_COMMIT = 0x4000
+
+
+class StartParameters:
+    """What a new process is told: strings as the guest sees them, and its standard handles."""
+
+    def __init__(
+        self,
+        *,
+        image_path: str,
+        command_line: str,
+        current_directory: str,
+        environment: bytes,
+        dll_path: str = "",
+        console_handle: int = 0,
+        standard_handles: tuple[int, int, int] = (0, 0, 0),
+        window_title: str = "",
+    ) -> None:
+        self.image_path = image_path
+        self.command_line = command_line
+        self.current_directory = current_directory
+        self.environment = environment
+        self.dll_path = dll_path
+        self.console_handle = console_handle
+        self.standard_handles = standard_handles
+        self.window_title = window_title or image_path
+
+
+def map_images(process: Process, image: ImageSection, ntdll: ImageSection) -> None:
+    """Map ntdll and the program."""
+    region, _ = ntdll.map(process.space, 0, 0, 0, 0)
+    process.ntdll_base = region.base
+    dispatcher = process.system.userland.ntdll_exports.get("__wine_unix_call_dispatcher")
+    if dispatcher is not None:
+        process.space.raw(region)[dispatcher : dispatcher + 8] = UNIX_CALL_GATE.to_bytes(8, "little")
+    region, _ = image.map(process.space, 0, 0, 0, 0)
+    process.image = image
+    process.image_base = region.base
+    process.image_region = region
+
+
+def fill_shared_data(process: Process, handoff: int) -> None:
+    """KUSER_SHARED_DATA, and the pointer through which ntdll's stubs reach the hand-off at ``handoff``."""
+    space = process.space
+    region = space.find(SHARED_DATA)
+    assert region is not None
+    space.commit(region, SHARED_DATA, PAGE_SIZE, PAGE_READONLY)
+    space.commit(region, HANDOFF_POINTER, PAGE_SIZE, PAGE_READONLY)
+    view = space.raw(region)
+    struct.pack_into("<Q", view, HANDOFF_POINTER - SHARED_DATA, handoff)
+    gate = _UNIX_CALL_GATE
+    view[UNIX_CALL_GATE - SHARED_DATA : UNIX_CALL_GATE - SHARED_DATA + len(gate)] = gate
+    major, minor, build = WINDOWS_VERSION
+    processors = os.cpu_count() or 1
+    root = "C:\\windows".encode("utf-16-le")
+    view[K.NtSystemRoot : K.NtSystemRoot + len(root)] = root
+    for offset, form, value in (
+        (K.TickCountMultiplier, "<I", 1 << 24),  # one tick is one millisecond
+        (K.TimeZoneBias, "<Q", (_bias_seconds() * 10_000_000) & 0xFFFFFFFFFFFFFFFF),
+        (K.ImageNumberLow, "<HH", (0x8664, 0x8664) if space.word == 8 else (0x14C, 0x14C)),
+        (K.NtBuildNumber, "<I", build),
+        (K.NtProductType, "<I", 1),
+        (K.ProductTypeIsValid, "<B", 1),
+        (K.NativeProcessorArchitecture, "<H", 9),
+        (K.NtMajorVersion, "<I", major),
+        (K.NtMinorVersion, "<I", minor),
+        (K.SuiteMask, "<I", 0x100),
+        (K.NumberOfPhysicalPages, "<I", min(os.sysconf("SC_PHYS_PAGES"), 0xFFFFFFFF)),
+        (K.QpcFrequency, "<Q", 10_000_000),
+        (K.SystemCall, "<I", 1),
+        (K.ActiveProcessorCount, "<I", processors),
+        (K.ActiveGroupCount, "<B", 1),
+        (K.ActiveConsoleId, "<I", 1),
+    ):
+        if isinstance(value, tuple):
+            struct.pack_into(form, view, offset, *value)
+        else:
+            struct.pack_into(form, view, offset, value)
+    # winnt.h PF_*: what the processors an engine offers have in common. Never AVX: see cpu.unicorn.
+    for feature in (2, 3, 6, 8, 9, 10, 12, 13, 14, 17, 20, 22, 23, 28, 32, 36, 37, 38):
+        view[K.ProcessorFeatures + feature] = 1
+    process.attach_clock(view[:PAGE_SIZE])
+
+
+def _bias_seconds() -> int:
+    """Seconds to add to local time to get UTC, now."""
+    return -time.localtime().tm_gmtoff
+
+
+def _pack_string(text: str, at: int) -> tuple[UNICODE_STRING, bytes]:
+    data = text.encode("utf-16-le", "surrogatepass")[:0xFFFC]
+    padded = data + b"\0\0" + b"\0" * (-(len(data) + 2) % 8)
+    return UNICODE_STRING(Length=len(data), MaximumLength=len(data) + 2, Buffer=at), padded
+
+
+def write_parameters(process: Process, start: StartParameters) -> int:
+    """RTL_USER_PROCESS_PARAMETERS with its strings behind it; returns its guest address."""
+    space = process.space
+    word = space.word
+    head = RTL_USER_PROCESS_PARAMETERS.size(word)
+    texts = {
+        "CurrentDirectory": start.current_directory,
+        "DllPath": start.dll_path,
+        "ImagePathName": start.image_path,
+        "CommandLine": start.command_line,
+        "WindowTitle": start.window_title,
+        "DesktopInfo": "WinSta0\\Default",
+    }
+    total = head + len(start.environment) + sum(2 * len(t.encode("utf-16-le", "surrogatepass")) + 16 for t in texts.values())
+    region = space.reserve(0, total, PAGE_READWRITE, name="process parameters")
+    space.commit(region, region.base, region.size, PAGE_READWRITE)
+    base = region.base
+    view = space.raw(region)
+    at = head
+    strings: dict[str, UNICODE_STRING] = {}
+    for name, text in texts.items():
+        strings[name], data = _pack_string(text, base + at)
+        view[at : at + len(data)] = data
+        at += len(data)
+    view[at : at + len(start.environment)] = start.environment
+    environment_at = base + at
+    directory = blocks.CURDIR(DosPath=strings.pop("CurrentDirectory"))
+    stdin, stdout, stderr = start.standard_handles
+    parameters = RTL_USER_PROCESS_PARAMETERS(
+        AllocationSize=region.size,
+        Size=at + len(start.environment),
+        Flags=1,  # RTL_USER_PROCESS_PARAMETERS_NORMALIZED
+        ConsoleHandle=start.console_handle,
+        StandardInput=stdin,
+        StandardOutput=stdout,
+        StandardError=stderr,
+        CurrentDirectory=directory,
+        Environment=environment_at,
+        EnvironmentSize=len(start.environment),
+        WindowFlags=0,
+        ShowWindowFlags=1,
+        **strings,
+    )
+    view[:head] = parameters.pack(word)
+    return base
+
+
+def write_peb(process: Process, parameters: int) -> None:
+    """Allocate and fill in the PEB."""
+    space = process.space
+    assert process.image is not None
+    image = process.image.image
+    major, minor, build = WINDOWS_VERSION
+    region = space.reserve(0, PAGE_SIZE, PAGE_READWRITE, high=_TEB_AREA, top_down=True, name="PEB")
+    space.commit(region, region.base, PAGE_SIZE, PAGE_READWRITE)
+    process.peb = region.base
+    peb = PEB(
+        ImageBaseAddress=process.image_base,
+        ProcessParameters=parameters,
+        NumberOfProcessors=os.cpu_count() or 1,
+        CriticalSectionTimeout=-2592000 * 10_000_000,
+        HeapSegmentReserve=image.heap_reserve or 0x100000,
+        HeapSegmentCommit=image.heap_commit or 0x2000,
+        HeapDeCommitTotalFreeThreshold=0x10000,
+        HeapDeCommitFreeBlockThreshold=0x1000,
+        OSMajorVersion=major,
+        OSMinorVersion=minor,
+        OSBuildNumber=build,
+        OSPlatformId=2,
+        ImageSubsystem=image.subsystem,
+        ImageSubsystemMajorVersion=image.subsystem_version[0],
+        ImageSubsystemMinorVersion=image.subsystem_version[1],
+        ActiveProcessAffinityMask=(1 << (os.cpu_count() or 1)) - 1,
+    )
+    data = peb.pack(space.word)
+    space.raw(region)[: len(data)] = data
+    session_id = {8: 0x2C0, 4: 0x1D4}[space.word]  # PEB.SessionId
+    struct.pack_into("<I", space.raw(region), session_id, 1)
+
+
+def _write_teb(process: Process, tid: int, stack_base: int, stack_limit: int, stack_bottom: int) -> int:
+    space = process.space
+    word = space.word
+    region = space.reserve(0, blocks.TEB_SIZE, PAGE_READWRITE, high=_TEB_AREA, top_down=True, name=f"TEB {tid:#x}")
+    space.commit(region, region.base, blocks.TEB_SIZE, PAGE_READWRITE)
+    at = region.base
+    view = space.raw(region)
+    teb = TEB(
+        ExceptionList=0 if word == 8 else 0xFFFFFFFF,
+        StackBase=stack_base,
+        StackLimit=stack_limit,
+        Self=at,
+        UniqueProcess=process.pid,
+        UniqueThread=tid,
+        ProcessEnvironmentBlock=process.peb,
+    ).pack(word)
+    view[: len(teb)] = teb
+
+    def pointer(offset: int, value: int) -> None:
+        view[offset : offset + word] = value.to_bytes(word, "little")
+
+    pointer(blocks.REAL_CLIENT_ID[word], process.pid)
+    pointer(blocks.REAL_CLIENT_ID[word] + word, tid)
+    pointer(blocks.DEALLOCATION_STACK[word], stack_bottom)
+    buffer = UNICODE_STRING(MaximumLength=blocks.STATIC_UNICODE_SIZE, Buffer=at + blocks.STATIC_UNICODE_BUFFER[word])
+    static = blocks.STATIC_UNICODE_STRING[word]
+    view[static : static + buffer.size(word)] = buffer.pack(word)
+    # ACTIVATION_CONTEXT_STACK { ActiveFrame, FrameListCache, Flags, NextCookie, StackId }: an empty list.
+    stack = blocks.ACTIVATION_CONTEXT_STACK_AT
+    pointer(blocks.ACTIVATION_CONTEXT_STACK_POINTER[word], at + stack)
+    pointer(stack + word, at + stack + word)
+    pointer(stack + 2 * word, at + stack + word)
+    return at
+
+
+def new_thread(
+    process: Process, start: int, parameter: int, *, stack_reserve: int = 0, stack_commit: int = 0
+) -> Thread:
+    """Create a thread that will run ``start(parameter)``; it does not run before the scheduler is told.
+
+    Raises:
+        NtError: STATUS_NO_MEMORY.
+    """
+    space = process.space
+    assert process.image is not None and process.make_handler is not None
+    image = process.image.image
+    reserve = stack_reserve or image.stack_reserve or _DEFAULT_STACK
+    commit = stack_commit or image.stack_commit or _DEFAULT_COMMIT
+    reserve = min(max(reserve, commit, 0x10000), _MAX_STACK)
+    reserve = (reserve + 0xFFFF) & -0x10000
+    commit = min(max((commit + 0xFFF) & -0x1000, _DEFAULT_COMMIT), reserve - 2 * PAGE_SIZE)
+    tid = process.system.new_id()
+    stack = space.reserve(0, reserve, PAGE_READWRITE, name=f"stack {tid:#x}")
+    limit = stack.end - commit
+    space.commit(stack, limit, commit, PAGE_READWRITE)
+    space.commit(stack, limit - PAGE_SIZE, PAGE_SIZE, PAGE_READWRITE | PAGE_GUARD)
+    teb = _write_teb(process, tid, stack.end, limit, stack.base)
+    thread = Thread(process, tid, teb, stack)
+    thread.start_address = start
+    _enter_loader(process, thread, start, parameter)
+    thread.handler = process.make_handler(thread)
+    process.threads.append(thread)
+    return thread
+
+
+def _enter_loader(process: Process, thread: Thread, start: int, parameter: int) -> None:
+    """LdrInitializeThunk(context, ntdll): it initialises, then continues at RtlUserThreadStart(start, parameter)."""
+    space: AddressSpace = process.space
+    assert thread.stack is not None
+    top = thread.stack.end
+    context_at = (top - CONTEXT_SIZE - 0x100) & -16
+    begin = Context.user(
+        rip=process.ntdll_export("RtlUserThreadStart"), rsp=top - 0x28, rcx=start, rdx=parameter
+    )
+    space.write(context_at, bytes(begin.data))
+    entry = Context.user(
+        rip=process.ntdll_export("LdrInitializeThunk"), rsp=context_at - 0x28 & -16 | 8, rcx=context_at,
+        rdx=process.ntdll_base,
+    )  # fmt: skip
+    thread.cpu.set_context(entry)
+
+
+def free_thread_memory(thread: Thread) -> None:
+    """Give back a dead thread's stack and TEB."""
+    space = thread.process.space
+    for region in (thread.stack, space.find(thread.teb)):
+        if region is not None and space.find(region.base) is region:
+            space.unmap(region)
+
+
+def create_process(process: Process, image: ImageSection, ntdll: ImageSection, start: StartParameters) -> Thread:
+    """Everything up to the first instruction; returns the first thread."""
+    map_images(process, image, ntdll)
+    fill_shared_data(process, process.engine.handoff)
+    parameters = write_parameters(process, start)
+    write_peb(process, parameters)
+    entry = process.image_base + image.image.entry_rva
+    return new_thread(process, entry, process.peb)

@@ -1,0 +1,59 @@
+"""What the processes of one user share: namespace, registry, drives, userland, identifiers."""
+
+from __future__ import annotations
+
+import os
+
+from lswd.kernel.namespace import Namespace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lswd.host.drives import Drives
+    from lswd.kernel.registry.registry import Registry
+    from lswd.userland.userland import Userland
+
+
+class System:
+    """One NT system as its programs see it."""
+
+    def __init__(
+        self,
+        drives: Drives,
+        userland: Userland,
+        open_registry: Callable[[], Registry],
+        *,
+        user: str,
+    ) -> None:
+        self.drives = drives
+        self.userland = userland
+        self.namespace = Namespace()
+        self.user = user
+        self._open_registry = open_registry
+        self._registry: Registry | None = None
+        self._next_id = os.getpid() << 2 & 0x7FFFFFFC
+
+    @property
+    def registry(self) -> Registry:
+        """Opened on first use."""
+        if self._registry is None:
+            self._registry = self._open_registry()
+        return self._registry
+
+    def new_id(self) -> int:
+        """A process or thread identifier: a multiple of four, as NT's are."""
+        self._next_id += 4
+        return self._next_id
+
+    def volume_name(self, dos_path: str) -> str:
+        """``C:\\x`` as the object manager names it: ``\\Device\\HarddiskVolume<n>\\x``."""
+        drive, rest = dos_path[:2].upper(), dos_path[2:]
+        if len(drive) == 2 and drive[1] == ":" and drive[0] in self.drives.letters():
+            return f"\\Device\\HarddiskVolume{ord(drive[0]) - ord('A') + 1}{rest}"
+        return dos_path
+
+    def close(self) -> None:
+        """Write out what is not on disk yet."""
+        if self._registry is not None:
+            self._registry.flush()

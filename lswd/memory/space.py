@@ -1,0 +1,470 @@
+"""The guest's address space with NT's semantics: reserve, commit, protect, query, and checked access for the kernel.
+
+Nothing here calls the engine to move data: guest memory is host memory. The engine is told only when it may hold a
+stale translation (``engine.changed``) or stale code (``engine.code_changed``).
+Source: Microsoft "VirtualAlloc", "VirtualFree", "VirtualProtect", "MEMORY_BASIC_INFORMATION".
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+from lswd.memory.backing import Backing, PrivateMemory
+from lswd.memory.protection import (
+    ACCESS,
+    COPY_ON_WRITE,
+    EXECUTE,
+    GRANULARITY,
+    NT_PROTECT,
+    PAGE_SIZE,
+    READABLE_CODES,
+    RESERVED,
+    WRITABLE_CODES,
+    WRITE,
+    encode,
+    is_guard,
+)
+from lswd.memory.region import (
+    MEM_COMMIT,
+    MEM_FREE,
+    MEM_IMAGE,
+    MEM_PRIVATE,
+    MEM_RESERVE,
+    Region,
+)
+from lswd.ntdef.status import (
+    STATUS_ACCESS_VIOLATION,
+    STATUS_CONFLICTING_ADDRESSES,
+    STATUS_FREE_VM_NOT_AT_BASE,
+    STATUS_INVALID_PAGE_PROTECTION,
+    STATUS_MEMORY_NOT_ALLOCATED,
+    STATUS_NO_MEMORY,
+    STATUS_NOT_COMMITTED,
+    STATUS_UNABLE_TO_FREE_VM,
+    NtError,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
+
+    class MemoryListener(Protocol):
+        """What an engine must hear of the address space."""
+
+        def attach_backing(self, backing: Backing) -> None: ...
+        def detach_backing(self, backing: Backing) -> None: ...
+        def changed(self, base: int, size: int) -> None: ...
+        def code_changed(self, base: int, size: int) -> None: ...
+
+
+LOWEST_ADDRESS = 0x10000
+HIGHEST_ADDRESS_64 = 0x7FFF_FFFE_FFFF
+HIGHEST_ADDRESS_32 = 0x7FFE_FFFF
+
+
+class AddressSpace:
+    """All memory of one NT process. ``word`` is its pointer size in bytes."""
+
+    def __init__(self, word: int = 8) -> None:
+        self.word = word
+        self.lowest = LOWEST_ADDRESS
+        self.highest = HIGHEST_ADDRESS_64 if word == 8 else HIGHEST_ADDRESS_32
+        self.private = PrivateMemory()
+        self.listener: MemoryListener | None = None
+        # Called with a guard page's address when the kernel itself touches it: grows a stack, or says no.
+        self.on_guard: Callable[[int], bool] | None = None
+        self._bases: list[int] = []
+        self._regions: list[Region] = []
+        self._last = Region(0, 0, MEM_FREE, 0, self.private, 0)
+        self.committed = 0  # bytes of private memory committed now
+        self.peak_committed = 0
+
+    # ---- structure
+
+    def find(self, address: int) -> Region | None:
+        """The region that holds ``address``."""
+        last = self._last
+        if last.base <= address < last.end:
+            return last
+        i = bisect_right(self._bases, address) - 1
+        if i >= 0:
+            region = self._regions[i]
+            if address < region.end:
+                self._last = region
+                return region
+        return None
+
+    def regions(self) -> list[Region]:
+        """All regions in address order."""
+        return list(self._regions)
+
+    def _is_free(self, base: int, size: int) -> bool:
+        i = bisect_right(self._bases, base) - 1
+        if i >= 0 and self._regions[i].end > base:
+            return False
+        return i + 1 >= len(self._bases) or self._bases[i + 1] >= base + size
+
+    def find_free(self, size: int, *, low: int = 0, high: int = 0, top_down: bool = False, align: int = 0) -> int:
+        """A free, aligned range of ``size`` bytes in ``[low, high]``.
+
+        Raises:
+            NtError: STATUS_NO_MEMORY when there is none.
+        """
+        align = max(align, GRANULARITY)
+        low = max(low, self.lowest)
+        high = min(high or self.highest, self.highest)
+        gaps = [low, *(e for r in self._regions for e in (r.base, r.end)), high + 1]
+        # gaps: start, end of hole, start of next hole, ... in order
+        pairs = [(max(gaps[i], low), min(gaps[i + 1], high + 1)) for i in range(0, len(gaps), 2)]
+        for start, end in reversed(pairs) if top_down else pairs:
+            if top_down:
+                base = (end - size) & -align
+                if base >= start:
+                    return base
+            else:
+                base = (start + align - 1) & -align
+                if base + size <= end:
+                    return base
+        raise NtError(STATUS_NO_MEMORY)
+
+    def map(
+        self,
+        base: int,
+        size: int,
+        kind: int,
+        protect: int,
+        *,
+        backing: Backing | None = None,
+        offset: int = 0,
+        name: str = "",
+    ) -> Region:
+        """Put a new region at ``base`` (64 KiB aligned, free); its pages start reserved only.
+
+        Raises:
+            NtError: STATUS_CONFLICTING_ADDRESSES when the range is taken or outside user space, STATUS_NO_MEMORY.
+        """
+        size = (size + PAGE_SIZE - 1) & -PAGE_SIZE
+        if base < self.lowest or base + size - 1 > self.highest or not self._is_free(base, size):
+            raise NtError(STATUS_CONFLICTING_ADDRESSES)
+        if backing is None:
+            backing = self.private
+            offset = self.private.take(size)
+        elif backing.users == 0 and self.listener:
+            self.listener.attach_backing(backing)
+        backing.users += 1
+        region = Region(base, size, kind, protect, backing, offset, name)
+        i = bisect_right(self._bases, base)
+        self._bases.insert(i, base)
+        self._regions.insert(i, region)
+        return region
+
+    def unmap(self, region: Region) -> None:
+        """Remove a region and give its memory back."""
+        i = self._regions.index(region)
+        del self._regions[i], self._bases[i]
+        self._last = Region(0, 0, MEM_FREE, 0, self.private, 0)
+        if self.listener:
+            if any(ACCESS[c] & EXECUTE for c in set(region.pages)):
+                self.listener.code_changed(region.base, 0)
+            self.listener.changed(region.base, region.size)
+        backing = region.backing
+        backing.users -= 1
+        if backing is self.private:
+            if region.kind == MEM_PRIVATE:
+                self.committed -= (len(region.pages) - region.pages.count(RESERVED)) * PAGE_SIZE
+            self.private.give_back(region.offset, region.size)
+        elif backing.users == 0:
+            if self.listener:
+                self.listener.detach_backing(backing)
+            backing.close()
+
+    # ---- what NtAllocateVirtualMemory and its kin need
+
+    def reserve(
+        self,
+        base: int,
+        size: int,
+        protect: int,
+        *,
+        low: int = 0,
+        high: int = 0,
+        top_down: bool = False,
+        align: int = 0,
+        name: str = "",
+    ) -> Region:
+        """Reserve private memory at ``base``, or anywhere when it is 0."""
+        if not base:
+            base = self.find_free(size, low=low, high=high, top_down=top_down, align=align)
+        return self.map(base, size, MEM_PRIVATE, protect, name=name)
+
+    def commit(self, region: Region, base: int, size: int, protect: int) -> None:
+        """Commit pages: new ones get ``protect``, and NT gives it to those already committed too.
+
+        Raises:
+            NtError: STATUS_INVALID_PAGE_PROTECTION, STATUS_CONFLICTING_ADDRESSES when the range leaves the region.
+        """
+        code = encode(protect)
+        if code < 0:
+            raise NtError(STATUS_INVALID_PAGE_PROTECTION)
+        if base < region.base or base + size > region.end:
+            raise NtError(STATUS_CONFLICTING_ADDRESSES)
+        first, last = (base - region.base) // PAGE_SIZE, (base + size - region.base) // PAGE_SIZE
+        fresh = region.pages[first:last].count(RESERVED)
+        region.pages[first:last] = bytes((code,)) * (last - first)
+        if region.kind == MEM_PRIVATE:
+            self.committed += fresh * PAGE_SIZE
+            self.peak_committed = max(self.peak_committed, self.committed)
+        if fresh != last - first and self.listener:
+            self.listener.changed(base, size)
+
+    def decommit(self, region: Region, base: int, size: int) -> None:
+        """Take pages back to merely reserved; their contents are lost."""
+        if base < region.base or base + size > region.end:
+            raise NtError(STATUS_UNABLE_TO_FREE_VM)
+        first, last = (base - region.base) // PAGE_SIZE, (base + size - region.base) // PAGE_SIZE
+        self.committed -= (last - first - region.pages[first:last].count(RESERVED)) * PAGE_SIZE
+        region.pages[first:last] = bytes(last - first)
+        if self.listener:
+            self.listener.code_changed(base, size)
+            self.listener.changed(base, size)
+        self.private.discard(region.offset + base - region.base, size)
+
+    def release(self, base: int) -> int:
+        """Free a whole private region by its base; returns its size."""
+        region = self.find(base)
+        if region is None:
+            raise NtError(STATUS_MEMORY_NOT_ALLOCATED)
+        if region.kind != MEM_PRIVATE:
+            raise NtError(STATUS_UNABLE_TO_FREE_VM)
+        if region.base != base:
+            raise NtError(STATUS_FREE_VM_NOT_AT_BASE)
+        self.unmap(region)
+        return region.size
+
+    def release_part(self, region: Region, start: int, end: int) -> None:
+        """Free some pages of a private region; what is left becomes regions of their own, as on NT."""
+        keep = [(region.base, start), (end, region.end)]
+        parts = []
+        for base, stop in keep:
+            if base < stop:
+                part = Region(
+                    base, stop - base, region.kind, region.allocation_protect, region.backing,
+                    region.offset + base - region.base, region.name,
+                )  # fmt: skip
+                first = (base - region.base) // PAGE_SIZE
+                part.pages[:] = region.pages[first : first + len(part.pages)]
+                parts.append(part)
+        self.decommit(region, start, end - start)
+        self.private.give_back(region.offset + start - region.base, end - start)
+        i = self._regions.index(region)
+        self._regions[i : i + 1] = parts
+        self._bases[i : i + 1] = [p.base for p in parts]
+        region.backing.users += len(parts) - 1
+        self._last = Region(0, 0, MEM_FREE, 0, self.private, 0)
+
+    def protect(self, base: int, size: int, protect: int) -> int:
+        """Change committed pages' protection; returns the first page's old PAGE_* value.
+
+        Raises:
+            NtError: STATUS_INVALID_PAGE_PROTECTION, STATUS_CONFLICTING_ADDRESSES (no region),
+                STATUS_NOT_COMMITTED.
+        """
+        code = encode(protect)
+        if code < 0:
+            raise NtError(STATUS_INVALID_PAGE_PROTECTION)
+        region = self.find(base)
+        if region is None or base + size > region.end:
+            raise NtError(STATUS_CONFLICTING_ADDRESSES)
+        first, last = (base - region.base) // PAGE_SIZE, (base + size - region.base) // PAGE_SIZE
+        codes = region.pages[first:last]
+        if RESERVED in codes:
+            raise NtError(STATUS_NOT_COMMITTED)
+        if region.kind == MEM_IMAGE and protect & 0xFF in (0x04, 0x40):
+            # An image is mapped privately: asking for write means copy-on-write, as NT reports it.
+            code = encode((protect & 0xFF) << 1 | (protect & ~0xFF))
+        region.pages[first:last] = bytes((code,)) * (last - first)
+        if self.listener:
+            self.listener.changed(base, size)
+        return NT_PROTECT[codes[0]]
+
+    def query(self, address: int) -> tuple[int, int, int, int, int, int, int]:
+        """MEMORY_BASIC_INFORMATION of the run of like pages at ``address``.
+
+        Returns:
+            (BaseAddress, AllocationBase, AllocationProtect, RegionSize, State, Protect, Type)
+        """
+        page = address & -PAGE_SIZE
+        region = self.find(page)
+        if region is None:
+            i = bisect_right(self._bases, page)
+            end = self._bases[i] if i < len(self._bases) else self.highest + 1
+            return page, 0, 0, end - page, MEM_FREE, 1, 0
+        index = (page - region.base) // PAGE_SIZE
+        code = region.pages[index]
+        size = region.run_length(index, bytes((code,))) * PAGE_SIZE
+        state = MEM_COMMIT if code else MEM_RESERVE
+        return page, region.base, region.allocation_protect, size, state, NT_PROTECT[code], region.kind
+
+    # ---- the processor's side
+
+    def translate(self, address: int, access: int) -> tuple[int, int] | None:
+        """Translate one page for the engine: (offset in the flat physical space, host access bits), or None: a fault.
+
+        A first write to a copy-on-write page resolves it here: the page is private already, only its protection
+        changes.
+        """
+        last = self._last
+        if not last.base <= address < last.end:
+            found = self.find(address)
+            if found is None:
+                return None
+            last = found
+        index = (address - last.base) >> 12
+        code = last.pages[index]
+        allowed = ACCESS[code]
+        if not allowed & access:
+            return None
+        copied = COPY_ON_WRITE[code]
+        if copied:
+            if access == WRITE:
+                last.pages[index] = copied
+            else:
+                allowed &= ~WRITE
+        return last.backing.physical + last.offset + (index << 12), allowed
+
+    def guard_hit(self, address: int) -> bool:
+        """True when ``address`` lies in a guard page."""
+        region = self.find(address)
+        return region is not None and is_guard(region.pages[(address - region.base) // PAGE_SIZE])
+
+    # ---- checked access for the kernel
+
+    def _span(self, address: int, size: int, allowed: bytes) -> tuple[Region, int] | None:
+        """The region and backing offset of an accessible range inside one region, or None."""
+        last = self._last
+        if not last.base <= address < last.end:
+            found = self.find(address)
+            if found is None:
+                return None
+            last = found
+        at = address - last.base
+        first, end = at >> 12, (at + size + 0xFFF) >> 12
+        if last.pages[first:end].translate(None, allowed) or address + size > last.end:
+            return None
+        return last, last.offset + at
+
+    def _access(self, address: int, size: int, allowed: bytes) -> list[tuple[Region, int, int]]:
+        """The pieces of an accessible range, growing stacks on the way.
+
+        Raises:
+            NtError: STATUS_ACCESS_VIOLATION.
+        """
+        pieces = []
+        while size > 0:
+            region = self.find(address)
+            if region is None:
+                raise NtError(STATUS_ACCESS_VIOLATION)
+            length = min(size, region.end - address)
+            found = self._span(address, length, allowed)
+            if found is None:
+                grown = False
+                for page in range(address & -PAGE_SIZE, address + length, PAGE_SIZE):
+                    if self.guard_hit(page) and self.on_guard and self.on_guard(page):
+                        grown = True
+                found = self._span(address, length, allowed) if grown else None
+                if found is None:
+                    raise NtError(STATUS_ACCESS_VIOLATION)
+            pieces.append((*found, length))
+            address += length
+            size -= length
+        return pieces
+
+    def read(self, address: int, size: int) -> bytes:
+        """Bytes of guest memory.
+
+        Raises:
+            NtError: STATUS_ACCESS_VIOLATION when any of it is not readable.
+        """
+        span = self._span(address, size, READABLE_CODES) if size > 0 else None
+        if span is not None:
+            region, at = span
+            return bytes(region.backing.view[at : at + size])
+        return b"".join(bytes(r.backing.view[at : at + n]) for r, at, n in self._access(address, size, READABLE_CODES))
+
+    def write(self, address: int, data: bytes | memoryview) -> None:
+        """Write guest memory, all or nothing.
+
+        Raises:
+            NtError: STATUS_ACCESS_VIOLATION when any of it is not writable.
+        """
+        done = 0
+        for view in self.writable(address, len(data)):
+            view[:] = data[done : done + len(view)]
+            done += len(view)
+
+    def writable(self, address: int, size: int) -> list[memoryview]:
+        """Views of a writable range, in order: for reading a file straight into the guest.
+
+        Raises:
+            NtError: STATUS_ACCESS_VIOLATION when any of it is not writable.
+        """
+        if size <= 0:
+            return []
+        span = self._span(address, size, WRITABLE_CODES)
+        pieces = [(*span, size)] if span else self._access(address, size, WRITABLE_CODES)
+        for region, at, length in pieces:
+            first = (at - region.offset) >> 12
+            codes = region.pages[first : (at - region.offset + length + 0xFFF) >> 12]
+            for i, code in enumerate(codes):
+                if COPY_ON_WRITE[code]:
+                    region.pages[first + i] = COPY_ON_WRITE[code]
+                if ACCESS[code] & EXECUTE and self.listener:
+                    self.listener.code_changed(region.base + ((first + i) << 12), PAGE_SIZE)
+        return [region.backing.view[at : at + length] for region, at, length in pieces]
+
+    def readable(self, address: int, size: int) -> list[memoryview]:
+        """Views of a readable range, in order: for writing guest memory straight to a file."""
+        span = self._span(address, size, READABLE_CODES) if size > 0 else None
+        pieces = [(*span, size)] if span else self._access(address, size, READABLE_CODES)
+        return [region.backing.view[at : at + length] for region, at, length in pieces]
+
+    def raw(self, region: Region) -> memoryview:
+        """The whole region's bytes whatever its protection: for the loader of images and process start."""
+        return region.backing.view[region.offset : region.offset + region.size]
+
+    def read_u16(self, address: int) -> int:
+        return int.from_bytes(self.read(address, 2), "little")
+
+    def read_u32(self, address: int) -> int:
+        return int.from_bytes(self.read(address, 4), "little")
+
+    def read_u64(self, address: int) -> int:
+        return int.from_bytes(self.read(address, 8), "little")
+
+    def read_pointer(self, address: int) -> int:
+        return int.from_bytes(self.read(address, self.word), "little")
+
+    def write_u32(self, address: int, value: int) -> None:
+        self.write(address, (value & 0xFFFFFFFF).to_bytes(4, "little"))
+
+    def write_u64(self, address: int, value: int) -> None:
+        self.write(address, (value & 0xFFFFFFFFFFFFFFFF).to_bytes(8, "little"))
+
+    def write_pointer(self, address: int, value: int) -> None:
+        self.write(address, (value & ((1 << 8 * self.word) - 1)).to_bytes(self.word, "little"))
+
+    def probe_write(self, address: int, size: int) -> None:
+        """Check that a range is writable before doing something that cannot be taken back."""
+        if size > 0 and self._span(address, size, WRITABLE_CODES) is None:
+            self._access(address, size, WRITABLE_CODES)
+
+    def close(self) -> None:
+        """Let go of all memory."""
+        for region in self._regions:
+            region.backing.users -= 1
+            if region.backing.users == 0 and region.backing is not self.private:
+                region.backing.close()
+        self._regions.clear()
+        self._bases.clear()
+        self.private.close()

@@ -1,0 +1,297 @@
+"""``@syscall``: one typed declaration of a system call, from which decoding, tracing, coverage and docs derive.
+
+Annotations carry type and direction. A type checker sees what the handler receives:
+
+    scalar (ULONG, HANDLE, PVOID, ...)  an int of that width and sign
+    Handle[Event]                       the object behind the handle, its type (and the declared access) checked
+    In[S]                               the value read through the pointer: an int, or the structure
+    Out[S]                              a cell to ``set``; the memory has been probed for writing
+    InOut[S]                            a cell with ``value`` and ``set``
+    UnicodeString                       the ``str`` of a UNICODE_STRING pointer
+    ObjectAttributes                    a decoded OBJECT_ATTRIBUTES
+
+``| None`` makes NULL acceptable and passes None. Handlers that may block are ``async def``. A handler returns an
+NTSTATUS or raises ``NtError``; any other exception is a bug of ours.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+
+from lswd.ntdef.status import STATUS_ACCESS_VIOLATION, STATUS_OBJECT_NAME_INVALID, NtError
+from lswd.ntdef.types import OBJECT_ATTRIBUTES, UNICODE_STRING, Scalar, Struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Annotated, Any, Generic, TypeAlias, TypeVar
+
+    from lswd.kernel.object import KernelObject
+    from lswd.kernel.process import Process
+    from lswd.kernel.thread import Thread
+    from lswd.memory.space import AddressSpace
+
+    T = TypeVar("T")
+    Handle = Annotated[T, "handle"]
+    In = Annotated[T, "in"]
+    UnicodeString: TypeAlias = str
+    Decoder: TypeAlias = Callable[["Call", int], Any]
+
+    class Out(Generic[T]):
+        """Where a result goes."""
+
+        address: int
+
+        def set(self, value: T) -> None: ...
+
+    class InOut(Out[T]):
+        value: T
+
+
+class Call:
+    """What a handler knows of its caller; one per guest thread, reused for each call."""
+
+    __slots__ = ("process", "space", "thread", "word")
+
+    def __init__(self, thread: Thread) -> None:
+        self.thread = thread
+        self.process: Process = thread.process
+        self.space: AddressSpace = thread.process.space
+        self.word: int = thread.process.space.word
+
+    def unicode_string(self, address: int) -> str:
+        """The text of the UNICODE_STRING at ``address``."""
+        s = UNICODE_STRING.unpack(self.word, self.space.read(address, UNICODE_STRING.size(self.word)))
+        if s.Length & 1:
+            raise NtError(STATUS_OBJECT_NAME_INVALID)
+        return decode_wide(self.space.read(s.Buffer, s.Length)) if s.Length else ""
+
+
+def decode_wide(data: bytes) -> str:
+    """UTF-16 as Windows has it: lone surrogates are kept."""
+    return data.decode("utf-16-le", "surrogatepass")
+
+
+def encode_wide(text: str) -> bytes:
+    """The inverse of ``decode_wide``."""
+    return text.encode("utf-16-le", "surrogatepass")
+
+
+class ObjectAttributes:
+    """OBJECT_ATTRIBUTES decoded: the root object, the name below it, and OBJ_* flags."""
+
+    __slots__ = ("attributes", "name", "root", "security_descriptor")
+
+    def __init__(self, root: KernelObject | None, name: str, attributes: int, security_descriptor: int) -> None:
+        self.root = root
+        self.name = name
+        self.attributes = attributes
+        self.security_descriptor = security_descriptor
+
+    def __repr__(self) -> str:
+        root = f"{self.root!r}, " if self.root is not None else ""
+        return f"{{{root}{self.name!r}}}"
+
+
+if not TYPE_CHECKING:
+
+    class _Direction:
+        """``Out[S]`` and friends at run time: the wrapped type, and whether NULL is accepted."""
+
+        __slots__ = ("inner", "kind", "optional")
+
+        def __init__(self, kind, inner=None, optional=False):
+            self.kind = kind
+            self.inner = inner
+            self.optional = optional
+
+        def __getitem__(self, inner):
+            return _Direction(self.kind, inner)
+
+        def __or__(self, none):
+            return _Direction(self.kind, self.inner, True)
+
+    Handle = _Direction("handle")
+    In = _Direction("in")
+    UnicodeString = _Direction("string")
+
+    class _Cell:
+        """A typed place in guest memory."""
+
+        __slots__ = ("_kind", "_space", "address")
+
+        def __init__(self, space, address, kind):
+            self._space = space
+            self.address = address
+            self._kind = kind
+
+        @property
+        def value(self):
+            kind, word = self._kind, self._space.word
+            if isinstance(kind, Scalar):
+                return struct.unpack("<" + kind.code(word), self._space.read(self.address, kind.size(word)))[0]
+            return kind.unpack(word, self._space.read(self.address, kind.size(word)))
+
+        def set(self, value):
+            kind, word = self._kind, self._space.word
+            if isinstance(kind, Scalar):
+                size = kind.size(word)
+                data = (value & ((1 << 8 * size) - 1)).to_bytes(size, "little")
+            else:
+                data = value.pack(word)
+            self._space.write(self.address, data)
+
+        def __repr__(self):
+            try:
+                value = self.value
+            except NtError:
+                return f"{self.address:#x}"
+            return f"[{value:#x}]" if isinstance(value, int) else f"[{value!r}]"
+
+    Out = _Direction("out")
+    InOut = _Direction("inout")
+
+
+class Parameter:
+    """One declared parameter: its name, its type as written, and its decoder."""
+
+    __slots__ = ("decode", "declared", "name")
+
+    def __init__(self, name: str, declared: str, decode: Decoder) -> None:
+        self.name = name
+        self.declared = declared
+        self.decode = decode
+
+
+class SystemCall:
+    """A declared system call."""
+
+    __slots__ = ("access", "handler", "is_async", "module", "name", "partial", "_parameters")
+
+    def __init__(self, handler: Callable[..., Any], partial: str, access: dict[str, int]) -> None:
+        self.name = handler.__name__
+        self.handler = handler
+        self.module = handler.__module__
+        self.partial = partial
+        self.access = access
+        self.is_async = bool(handler.__code__.co_flags & 0x80)  # inspect.CO_COROUTINE
+        self._parameters: list[Parameter] | None = None
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        """The parameters in order, compiled from the annotations on first use."""
+        if self._parameters is None:
+            scope = sys.modules[self.module].__dict__
+            self._parameters = [
+                Parameter(name, declared, self._decoder(name, declared, scope))
+                for name, declared in self.handler.__annotations__.items()
+                if name not in ("call", "return")
+            ]
+        return self._parameters
+
+    def _decoder(self, name: str, declared: str, scope: dict[str, Any]) -> Decoder:
+        text, optional = (declared[:-7], True) if declared.endswith(" | None") else (declared, False)
+        kind = eval(text, scope)
+        if isinstance(kind, Scalar):
+            return _scalar(kind)
+        if kind is ObjectAttributes:
+            return _object_attributes(optional)
+        direction = kind.kind
+        if direction == "handle":
+            return _handle(kind.inner, self.access.get(name, 0), optional)
+        if direction == "string":
+            return _string(optional)
+        if direction == "in":
+            return _value(kind.inner, optional)
+        return _cell(kind.inner, optional)
+
+
+def _scalar(kind: Scalar) -> Decoder:
+    # Widths are those of a 64-bit guest; a 32-bit guest's arguments arrive as 32-bit slots and fit as they are.
+    bits = 8 * kind.size(8)
+    mask = (1 << bits) - 1
+    if not kind.signed:
+        return lambda call, value: value & mask
+    sign = 1 << (bits - 1)
+    return lambda call, value: ((value & mask) ^ sign) - sign
+
+
+def _handle(kind: type[KernelObject], access: int, optional: bool) -> Decoder:
+    def decode(call: Call, value: int) -> Any:
+        if optional and not value:
+            return None
+        return call.process.handles.get(value, kind, access)
+
+    return decode
+
+
+def _string(optional: bool) -> Decoder:
+    def decode(call: Call, value: int) -> Any:
+        return None if optional and not value else call.unicode_string(value)
+
+    return decode
+
+
+def _object_attributes(optional: bool) -> Decoder:
+    def decode(call: Call, value: int) -> Any:
+        if optional and not value:
+            return None
+        word = call.word
+        a = OBJECT_ATTRIBUTES.unpack(word, call.space.read(value, OBJECT_ATTRIBUTES.size(word)))
+        root = call.process.handles.get(a.RootDirectory) if a.RootDirectory else None
+        name = call.unicode_string(a.ObjectName) if a.ObjectName else ""
+        return ObjectAttributes(root, name, a.Attributes, a.SecurityDescriptor)
+
+    return decode
+
+
+def _value(kind: Any, optional: bool) -> Decoder:
+    def decode(call: Call, value: int) -> Any:
+        if not value:
+            if optional:
+                return None
+            raise NtError(STATUS_ACCESS_VIOLATION)
+        word = call.word
+        data = call.space.read(value, kind.size(word))
+        if isinstance(kind, Scalar):
+            return int.from_bytes(data, "little", signed=kind.signed)
+        return kind.unpack(word, data)
+
+    return decode
+
+
+def _cell(kind: Any, optional: bool) -> Decoder:
+    def decode(call: Call, value: int) -> Any:
+        if optional and not value:
+            return None
+        space = call.space
+        space.probe_write(value, kind.size(call.word))
+        return _Cell(space, value, kind)  # type: ignore[name-defined]
+
+    return decode
+
+
+DECLARED: dict[str, SystemCall] = {}
+
+
+def syscall(
+    handler: Callable[..., Any] | None = None, *, partial: str = "", access: dict[str, int] | None = None
+) -> Callable[..., Any]:
+    """Declare a system call (or, in supplements, any function the guest reaches through a system call stub).
+
+    Args:
+        partial: what is missing, for the coverage page; empty means fully implemented.
+        access: parameter name to the access rights its handle must have been opened with.
+    """
+
+    def declare(function: Callable[..., Any]) -> Callable[..., Any]:
+        if function.__name__ in DECLARED:
+            raise ValueError(f"{function.__name__} is declared twice")
+        DECLARED[function.__name__] = SystemCall(function, partial, access or {})
+        return function
+
+    return declare(handler) if handler is not None else declare
+
+
+__all__ = ["Call", "Handle", "In", "InOut", "ObjectAttributes", "Out", "Struct", "UnicodeString", "syscall"]

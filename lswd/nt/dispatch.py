@@ -1,0 +1,179 @@
+"""From a system call number to its handler: the hot path of the kernel.
+
+Numbers come from the userland in use (``Userland.system_calls``). A handler that returns at once is answered inside the
+engine's hook; one that blocks leaves the guest's turn (see kernel.scheduler). Unknown calls fail with
+STATUS_NOT_IMPLEMENTED and are counted by name.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from lswd.kernel.thread import ThreadExit
+from lswd.nt.declare import DECLARED, Call, SystemCall
+from lswd.ntdef.status import STATUS_INVALID_SYSTEM_SERVICE, STATUS_NOT_IMPLEMENTED, STATUS_UNSUCCESSFUL, NtError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from lswd.cpu.engine import SystemCallHandler
+    from lswd.kernel.process import Process
+    from lswd.kernel.thread import Thread
+    from lswd.nt.trace import Tracer
+
+FIRST_STACK_ARGUMENT = 0x28  # behind the return address and the four home slots of the x64 calling convention
+
+
+class InternalError(Exception):
+    """A handler raised what no handler may raise: a bug of ours. The message says which call and with what."""
+
+
+class Prepared:
+    """A system call ready to run: its handler and one decoder a parameter."""
+
+    __slots__ = ("call", "decoders", "handler", "is_async", "name", "stack_format", "stack_size")
+
+    def __init__(self, call: SystemCall) -> None:
+        self.call = call
+        self.name = call.name
+        self.handler = call.handler
+        self.is_async = call.is_async
+        self.decoders = [p.decode for p in call.parameters]
+        extra = max(0, len(self.decoders) - 4)
+        self.stack_size = 8 * extra
+        self.stack_format = struct.Struct(f"<{extra}Q")
+
+
+class Dispatcher:
+    """The system calls of one process."""
+
+    def __init__(self, process: Process, numbers: dict[int, str], *, strict: bool = True) -> None:
+        """``strict``: a bug in a handler ends the process with a report instead of STATUS_UNSUCCESSFUL."""
+        self._process = process
+        self._numbers = numbers
+        self._prepared: dict[int, Prepared] = {}
+        self._strict = strict
+        self.tracer: Tracer | None = None
+
+    @property
+    def count(self) -> int:
+        """System calls made so far."""
+        return self._process.system_calls + sum(t.system_calls for t in self._process.threads)
+
+    def prepare(self, number: int) -> Prepared | None:
+        """Look a number up for the first time."""
+        name = self._numbers.get(number, "")
+        declared = DECLARED.get(name)
+        if declared is None:
+            return None
+        prepared = self._prepared[number] = Prepared(declared)
+        return prepared
+
+    def missing(self, thread: Thread, number: int) -> int:
+        """Count and name a call that has no handler."""
+        name = self._numbers.get(number, "")
+        missing = self._process.missing_calls
+        label = name or f"system call {number:#x}"
+        missing[label] = missing.get(label, 0) + 1
+        status = STATUS_NOT_IMPLEMENTED if name else STATUS_INVALID_SYSTEM_SERVICE
+        if self.tracer is not None:
+            self.tracer.missing(thread, label, status)
+        return status
+
+    def handler(self, thread: Thread) -> SystemCallHandler:
+        """The function the engine calls for ``thread``'s system calls."""
+        process = self._process
+        space = process.space
+        call = Call(thread)
+        prepared_calls = self._prepared
+
+        def system_call(number: int, a1: int, a2: int, a3: int, a4: int, stack: int) -> int | None:
+            prepared = prepared_calls.get(number & 0xFFFFFFFF)
+            if prepared is None:
+                prepared = self.prepare(number & 0xFFFFFFFF)
+                if prepared is None:
+                    return self.missing(thread, number & 0xFFFFFFFF)
+            thread.system_calls += 1
+            process.current_thread = thread
+            raw: tuple[int, ...] = (a1, a2, a3, a4)
+            arguments: list[Any] = []
+            try:
+                if prepared.stack_size:
+                    data = space.read(stack + FIRST_STACK_ARGUMENT, prepared.stack_size)
+                    raw += prepared.stack_format.unpack(data)
+                for decode, value in zip(prepared.decoders, raw, strict=False):
+                    arguments.append(decode(call, value))
+                if self.tracer is not None:
+                    self.tracer.enter(thread, prepared.call, arguments, raw)
+                result = prepared.handler(call, *arguments)
+                if prepared.is_async:
+                    result = self._first_step(thread, result)
+                    if result is None:
+                        if self.tracer is not None:
+                            self.tracer.blocked(thread, prepared.call, arguments)
+                        return None
+            except NtError as error:
+                result = error.status
+            except ThreadExit:
+                if self.tracer is not None:
+                    self.tracer.leave(thread, prepared.call, arguments, None)
+                return None
+            except Exception as error:
+                result = self._bug(thread, prepared, raw, error)
+            if self.tracer is not None:
+                self.tracer.leave(thread, prepared.call, arguments, result)
+            if thread.context_changed or thread.terminated or thread.suspend_count or process.ended:
+                return self._leave(thread, result)
+            return result
+
+        return system_call
+
+    @staticmethod
+    def _leave(thread: Thread, result: int) -> None:
+        """Make the thread leave its turn; unless its registers were replaced, ``result`` still goes to RAX."""
+        if not thread.context_changed and not thread.terminated:
+            thread.cpu.set_result(result)
+
+    @staticmethod
+    def _first_step(thread: Thread, coroutine: Any) -> int | None:
+        try:
+            trap = coroutine.send(None)
+        except StopIteration as done:
+            return int(done.value)
+        thread.pending = (coroutine, trap)
+        return None
+
+    def _bug(self, thread: Thread, prepared: Prepared, raw: tuple[int, ...], error: Exception) -> int:
+        arguments = ", ".join(f"{p.name}={value:#x}" for p, value in zip(prepared.call.parameters, raw, strict=False))
+        if not self._strict:
+            return STATUS_UNSUCCESSFUL
+        raise InternalError(f"{prepared.name}({arguments}) in thread {thread.tid:#x}: {error!r}") from error
+
+    def finished(self, thread: Thread, status: int) -> None:
+        """A blocking call has ended (for the trace)."""
+        if self.tracer is not None:
+            self.tracer.resumed(thread, status)
+
+
+def load_families() -> None:
+    """Import every module that declares system calls."""
+    from lswd.nt import FAMILIES
+
+    for family in FAMILIES:
+        __import__(f"lswd.nt.{family}")
+
+
+def attach(process: Process, *, strict: bool = True) -> Dispatcher:
+    """Give ``process`` its system calls."""
+    load_families()
+    numbers = dict(process.system.userland.system_calls)
+    from lswd.nt.unixcall import NUMBERS
+
+    numbers.update(NUMBERS)
+    dispatcher = Dispatcher(process, numbers, strict=strict)
+    process.make_handler = dispatcher.handler
+    process.call_finished = dispatcher.finished
+    return dispatcher
+
+

@@ -1,0 +1,52 @@
+"""NtRaiseException and NtContinue. Source: Microsoft "RtlRaiseException"; ntdll's use of both."""
+
+from __future__ import annotations
+
+from lswd.cpu.context import CONTEXT_ALL, CONTEXT_AMD64, SIZE, Context
+from lswd.kernel.apc import push_apc
+from lswd.kernel.exception import EXCEPTION_RECORD, raise_in_guest
+from lswd.nt.declare import Call, In, syscall
+from lswd.ntdef.status import STATUS_INVALID_PARAMETER, STATUS_SUCCESS
+from lswd.ntdef.types import BOOLEAN, NTSTATUS, PVOID
+
+
+def read_context(call: Call, address: int) -> Context:
+    """A CONTEXT record from guest memory."""
+    return Context(call.space.read(address, SIZE))
+
+
+@syscall
+def NtContinue(call: Call, ContextRecord: PVOID, TestAlert: BOOLEAN) -> NTSTATUS:
+    context = read_context(call, ContextRecord)
+    if not context.flags & CONTEXT_AMD64:
+        return STATUS_INVALID_PARAMETER
+    thread = call.thread
+    call.process.initialized = True  # the first NtContinue is LdrInitializeThunk's last act
+    if TestAlert and thread.user_apcs:
+        current = thread.get_context()
+        current.merge(context)
+        push_apc(thread, current, thread.user_apcs.pop(0))
+        return STATUS_SUCCESS
+    thread.set_context(context)
+    return STATUS_SUCCESS
+
+
+@syscall
+def NtRaiseException(
+    call: Call, ExceptionRecord: In[EXCEPTION_RECORD], ContextRecord: PVOID, FirstChance: BOOLEAN
+) -> NTSTATUS:
+    context = read_context(call, ContextRecord)
+    record = ExceptionRecord
+    if not FirstChance:
+        code, address = record.ExceptionCode, record.ExceptionAddress
+        what = f"unhandled exception {code:#010x} at {call.process.describe(address)}"
+        if code == 0xC0000005 and record.NumberParameters >= 2:
+            kind = {0: "reading", 1: "writing", 8: "executing"}.get(record.ExceptionInformation[0], "accessing")
+            what += f", {kind} {record.ExceptionInformation[1]:#x}"
+        call.process.fail(code, what)
+        return STATUS_SUCCESS
+    full = call.thread.get_context()
+    context.flags = context.flags or CONTEXT_ALL
+    full.merge(context)
+    raise_in_guest(call.thread, full, record)
+    return STATUS_SUCCESS

@@ -1,0 +1,440 @@
+"""Virtual memory: NtAllocateVirtualMemory and its kin.
+
+Source: Microsoft "NtAllocateVirtualMemory", "NtFreeVirtualMemory", "NtProtectVirtualMemory", "NtQueryVirtualMemory",
+"MEM_ADDRESS_REQUIREMENTS".
+"""
+
+from __future__ import annotations
+
+import os
+
+from lswd.kernel.process import Process
+from lswd.memory.protection import ACCESS, GRANULARITY, PAGE_SIZE, READ, encode
+from lswd.memory.region import (
+    MEM_COMMIT,
+    MEM_DECOMMIT,
+    MEM_IMAGE,
+    MEM_PRIVATE,
+    MEM_RELEASE,
+    MEM_RESERVE,
+    MEM_RESET,
+    MEM_TOP_DOWN,
+    MEM_WRITE_WATCH,
+)
+from lswd.nt.declare import Call, Handle, InOut, Out, encode_wide, syscall
+from lswd.ntdef.status import (
+    STATUS_ACCESS_VIOLATION,
+    STATUS_BUFFER_OVERFLOW,
+    STATUS_CONFLICTING_ADDRESSES,
+    STATUS_FREE_VM_NOT_AT_BASE,
+    STATUS_INFO_LENGTH_MISMATCH,
+    STATUS_INVALID_ADDRESS,
+    STATUS_INVALID_INFO_CLASS,
+    STATUS_INVALID_PAGE_PROTECTION,
+    STATUS_INVALID_PARAMETER,
+    STATUS_INVALID_PARAMETER_3,
+    STATUS_INVALID_PARAMETER_4,
+    STATUS_INVALID_PARAMETER_5,
+    STATUS_MEMORY_NOT_ALLOCATED,
+    STATUS_NO_MEMORY,
+    STATUS_PARTIAL_COPY,
+    STATUS_SUCCESS,
+    STATUS_UNABLE_TO_FREE_VM,
+    NtError,
+)
+from lswd.ntdef.types import NTSTATUS, PVOID, SIZE_T, ULONG, ULONG_PTR, ULONGLONG, UNICODE_STRING, Struct
+
+MEM_RESET_UNDO = 0x1000000
+MEM_LARGE_PAGES = 0x20000000
+
+MemoryBasicInformation = 0
+MemoryWorkingSetExInformation = 4
+MemoryMappedFilenameInformation = 2
+MemoryRegionInformation = 3
+MemoryImageInformation = 6
+MemoryWineUnixFuncs = 1000
+
+MemExtendedParameterAddressRequirements = 1
+
+
+class MEMORY_BASIC_INFORMATION(Struct):
+    BaseAddress: PVOID
+    AllocationBase: PVOID
+    AllocationProtect: ULONG
+    PartitionId: ULONG
+    RegionSize: SIZE_T
+    State: ULONG
+    Protect: ULONG
+    Type: ULONG
+
+
+class MEMORY_REGION_INFORMATION(Struct):
+    AllocationBase: PVOID
+    AllocationProtect: ULONG
+    RegionType: ULONG
+    RegionSize: SIZE_T
+    CommitSize: SIZE_T
+
+
+class MEM_EXTENDED_PARAMETER(Struct):
+    Type: ULONGLONG
+    Value: ULONGLONG
+
+
+class MEM_ADDRESS_REQUIREMENTS(Struct):
+    LowestStartingAddress: PVOID
+    HighestEndingAddress: PVOID
+    Alignment: SIZE_T
+
+
+def _own(call: Call, process: Process) -> None:
+    """Another process's memory is reached when child processes exist; until then there is none to reach."""
+    if process is not call.process:
+        raise NtError(STATUS_INVALID_PARAMETER)
+
+
+def _allocate(
+    call: Call, base: InOut[PVOID], size: InOut[SIZE_T], kind: int, protect: int, low: int, high: int, align: int
+) -> int:
+    space = call.space
+    address, length = base.value, size.value
+    if not length:
+        return STATUS_INVALID_PARAMETER_4
+    if address > space.highest or length > space.highest or address + length - 1 > space.highest:
+        return STATUS_INVALID_PARAMETER_3 if address > space.highest else STATUS_NO_MEMORY
+    if not kind & (MEM_COMMIT | MEM_RESERVE | MEM_RESET | MEM_RESET_UNDO):
+        return STATUS_INVALID_PARAMETER_5
+    if kind & ~(MEM_COMMIT | MEM_RESERVE | MEM_RESET | MEM_RESET_UNDO | MEM_TOP_DOWN | MEM_WRITE_WATCH | 0x400000):
+        return STATUS_INVALID_PARAMETER_5
+    if encode(protect) < 0 or protect & 0xFF in (0x08, 0x80):
+        return STATUS_INVALID_PAGE_PROTECTION
+    start = address & -PAGE_SIZE
+    end = (address + length + PAGE_SIZE - 1) & -PAGE_SIZE
+    if kind & MEM_RESERVE or not address:
+        if not address:
+            length = (length + PAGE_SIZE - 1) & -PAGE_SIZE
+            region = space.reserve(
+                0, length, protect, low=low, high=high, top_down=bool(kind & MEM_TOP_DOWN), align=align
+            )
+        else:
+            start &= -GRANULARITY
+            region = space.reserve(start, end - start, protect)
+        if kind & MEM_COMMIT:
+            space.commit(region, region.base, region.size, protect)
+        base.set(region.base)
+        size.set(region.size)
+        return STATUS_SUCCESS
+    found = space.find(start)
+    if found is None or end > found.end:
+        return STATUS_CONFLICTING_ADDRESSES
+    if kind & MEM_COMMIT:
+        if found.kind == MEM_IMAGE:
+            return STATUS_CONFLICTING_ADDRESSES
+        space.commit(found, start, end - start, protect)
+    base.set(start)
+    size.set(end - start)
+    return STATUS_SUCCESS
+
+
+@syscall
+def NtAllocateVirtualMemory(
+    call: Call,
+    ProcessHandle: Handle[Process],
+    BaseAddress: InOut[PVOID],
+    ZeroBits: ULONG_PTR,
+    RegionSize: InOut[SIZE_T],
+    AllocationType: ULONG,
+    Protect: ULONG,
+) -> NTSTATUS:
+    _own(call, ProcessHandle)
+    high = 0
+    if ZeroBits:
+        # Up to 31: that many high bits of a 32-bit address are zero; more: the value is a mask of usable bits.
+        if ZeroBits >= 32:
+            high = (1 << ZeroBits.bit_length()) - 1
+        elif ZeroBits <= 21:
+            high = (1 << (32 - ZeroBits)) - 1
+        else:
+            return STATUS_INVALID_PARAMETER_3
+    return _allocate(call, BaseAddress, RegionSize, AllocationType, Protect, 0, high, 0)
+
+
+@syscall
+def NtAllocateVirtualMemoryEx(
+    call: Call,
+    ProcessHandle: Handle[Process],
+    BaseAddress: InOut[PVOID],
+    RegionSize: InOut[SIZE_T],
+    AllocationType: ULONG,
+    Protect: ULONG,
+    ExtendedParameters: PVOID,
+    ExtendedParameterCount: ULONG,
+) -> NTSTATUS:
+    _own(call, ProcessHandle)
+    low = high = align = 0
+    if ExtendedParameterCount > 8:
+        return STATUS_INVALID_PARAMETER
+    for i in range(ExtendedParameterCount):
+        at = ExtendedParameters + i * MEM_EXTENDED_PARAMETER.size(8)
+        parameter = MEM_EXTENDED_PARAMETER.unpack(8, call.space.read(at, MEM_EXTENDED_PARAMETER.size(8)))
+        if parameter.Type & 0xFF != MemExtendedParameterAddressRequirements:
+            return STATUS_INVALID_PARAMETER
+        size = MEM_ADDRESS_REQUIREMENTS.size(call.word)
+        wanted = MEM_ADDRESS_REQUIREMENTS.unpack(call.word, call.space.read(parameter.Value, size))
+        low, high, align = wanted.LowestStartingAddress, wanted.HighestEndingAddress, wanted.Alignment
+        if align & (align - 1) or 0 < align < GRANULARITY or low % GRANULARITY or (high and (high + 1) % PAGE_SIZE):
+            return STATUS_INVALID_PARAMETER
+        if BaseAddress.value and (low or high or align):
+            return STATUS_INVALID_PARAMETER
+    return _allocate(call, BaseAddress, RegionSize, AllocationType, Protect, low, high, align)
+
+
+@syscall
+def NtFreeVirtualMemory(
+    call: Call,
+    ProcessHandle: Handle[Process],
+    BaseAddress: InOut[PVOID],
+    RegionSize: InOut[SIZE_T],
+    FreeType: ULONG,
+) -> NTSTATUS:
+    _own(call, ProcessHandle)
+    space = call.space
+    address, length = BaseAddress.value, RegionSize.value
+    if FreeType not in (MEM_RELEASE, MEM_DECOMMIT):
+        return STATUS_INVALID_PARAMETER_4
+    start = address & -PAGE_SIZE
+    region = space.find(start)
+    if region is None:
+        return STATUS_MEMORY_NOT_ALLOCATED
+    if region.kind != MEM_PRIVATE:
+        return STATUS_UNABLE_TO_FREE_VM
+    if not length:
+        if start != region.base:
+            return STATUS_FREE_VM_NOT_AT_BASE
+        end = region.end
+    else:
+        end = (address + length + PAGE_SIZE - 1) & -PAGE_SIZE
+        if end > region.end:
+            return STATUS_UNABLE_TO_FREE_VM
+    if FreeType == MEM_RELEASE:
+        if start != region.base or end != region.end:
+            space.release_part(region, start, end)
+        else:
+            space.release(start)
+    else:
+        space.decommit(region, start, end - start)
+    BaseAddress.set(start)
+    RegionSize.set(end - start)
+    return STATUS_SUCCESS
+
+
+@syscall
+def NtProtectVirtualMemory(
+    call: Call,
+    ProcessHandle: Handle[Process],
+    BaseAddress: InOut[PVOID],
+    RegionSize: InOut[SIZE_T],
+    NewProtect: ULONG,
+    OldProtect: Out[ULONG],
+) -> NTSTATUS:
+    _own(call, ProcessHandle)
+    address, length = BaseAddress.value, RegionSize.value
+    start = address & -PAGE_SIZE
+    end = (address + length + PAGE_SIZE - 1) & -PAGE_SIZE
+    if not length:
+        return STATUS_INVALID_PARAMETER
+    old = call.space.protect(start, end - start, NewProtect)
+    BaseAddress.set(start)
+    RegionSize.set(end - start)
+    OldProtect.set(old)
+    return STATUS_SUCCESS
+
+
+@syscall(partial="working set details beyond valid and shared are not reported")
+def NtQueryVirtualMemory(
+    call: Call,
+    ProcessHandle: Handle[Process],
+    BaseAddress: PVOID,
+    MemoryInformationClass: ULONG,
+    MemoryInformation: PVOID,
+    MemoryInformationLength: SIZE_T,
+    ReturnLength: Out[SIZE_T] | None,
+) -> NTSTATUS:
+    _own(call, ProcessHandle)
+    space, word = call.space, call.word
+    if MemoryInformationClass == MemoryBasicInformation:
+        if MemoryInformationLength < MEMORY_BASIC_INFORMATION.size(word):
+            return STATUS_INFO_LENGTH_MISMATCH
+        if BaseAddress > space.highest:
+            return STATUS_INVALID_PARAMETER
+        base, allocation, allocation_protect, size, state, protect, kind = space.query(BaseAddress)
+        data = MEMORY_BASIC_INFORMATION(
+            BaseAddress=base,
+            AllocationBase=allocation,
+            AllocationProtect=allocation_protect,
+            RegionSize=size,
+            State=state,
+            Protect=protect,
+            Type=kind,
+        ).pack(word)
+    elif MemoryInformationClass == MemoryMappedFilenameInformation:
+        return _mapped_file_name(call, BaseAddress, MemoryInformation, MemoryInformationLength, ReturnLength)
+    elif MemoryInformationClass == MemoryRegionInformation:
+        region = space.find(BaseAddress)
+        if region is None:
+            return STATUS_INVALID_ADDRESS
+        if MemoryInformationLength < MEMORY_REGION_INFORMATION.size(word):
+            return STATUS_INFO_LENGTH_MISMATCH
+        data = MEMORY_REGION_INFORMATION(
+            AllocationBase=region.base,
+            AllocationProtect=region.allocation_protect,
+            RegionType={MEM_PRIVATE: 1, MEM_IMAGE: 8}.get(region.kind, 2),
+            RegionSize=region.size,
+            CommitSize=(len(region.pages) - region.pages.count(0)) * PAGE_SIZE,
+        ).pack(word)
+    elif MemoryInformationClass == MemoryWorkingSetExInformation:
+        return _working_set(call, MemoryInformation, MemoryInformationLength, ReturnLength)
+    elif MemoryInformationClass == MemoryWineUnixFuncs:
+        from lswd.nt.unixcall import unix_library
+
+        return unix_library(call, BaseAddress, MemoryInformation)
+    else:
+        return STATUS_INVALID_INFO_CLASS
+    space.write(MemoryInformation, data)
+    if ReturnLength is not None:
+        ReturnLength.set(len(data))
+    return STATUS_SUCCESS
+
+
+def _mapped_file_name(call: Call, address: int, buffer: int, length: int, returned: Out[SIZE_T] | None) -> int:
+    region = call.space.find(address)
+    if region is None:
+        return STATUS_INVALID_ADDRESS
+    if region.source is None or not region.name:
+        return STATUS_INVALID_ADDRESS
+    text = encode_wide(call.process.system.volume_name(region.name)) + b"\0\0"
+    head = UNICODE_STRING.size(call.word)
+    if returned is not None:
+        returned.set(head + len(text))
+    if length < head:
+        return STATUS_INFO_LENGTH_MISMATCH
+    if length < head + len(text):
+        return STATUS_BUFFER_OVERFLOW
+    name = UNICODE_STRING(Length=len(text) - 2, MaximumLength=len(text), Buffer=buffer + head)
+    call.space.write(buffer, name.pack(call.word) + text)
+    return STATUS_SUCCESS
+
+
+def _working_set(call: Call, buffer: int, length: int, returned: Out[SIZE_T] | None) -> int:
+    """MEMORY_WORKING_SET_EX_INFORMATION entries: { PVOID address, ULONG_PTR attributes }."""
+    word = call.word
+    if length < 2 * word or length > 1 << 24:
+        return STATUS_INFO_LENGTH_MISMATCH
+    for i in range(length // (2 * word)):
+        at = buffer + i * 2 * word
+        address = call.space.read_pointer(at)
+        region = call.space.find(address)
+        valid = region is not None and ACCESS[region.pages[(address - region.base) // PAGE_SIZE]] & READ
+        shared = 1 << 15 if valid and region is not None and region.kind != MEM_PRIVATE else 0
+        call.space.write_pointer(at + word, 1 | shared if valid else 0)
+    if returned is not None:
+        returned.set(length)
+    return STATUS_SUCCESS
+
+
+@syscall
+def NtReadVirtualMemory(
+    call: Call,
+    ProcessHandle: Handle[Process],
+    BaseAddress: PVOID,
+    Buffer: PVOID,
+    BufferSize: SIZE_T,
+    NumberOfBytesRead: Out[SIZE_T] | None,
+) -> NTSTATUS:
+    try:
+        data = ProcessHandle.space.read(BaseAddress, min(BufferSize, 1 << 30))
+        status = STATUS_SUCCESS
+    except NtError:
+        data, status = b"", STATUS_PARTIAL_COPY
+    call.space.write(Buffer, data)
+    if NumberOfBytesRead is not None:
+        NumberOfBytesRead.set(len(data))
+    return status
+
+
+@syscall
+def NtWriteVirtualMemory(
+    call: Call,
+    ProcessHandle: Handle[Process],
+    BaseAddress: PVOID,
+    Buffer: PVOID,
+    BufferSize: SIZE_T,
+    NumberOfBytesWritten: Out[SIZE_T] | None,
+) -> NTSTATUS:
+    data = call.space.read(Buffer, min(BufferSize, 1 << 30))
+    status, done = STATUS_SUCCESS, len(data)
+    try:
+        ProcessHandle.space.write(BaseAddress, data)
+    except NtError:
+        status, done = STATUS_ACCESS_VIOLATION, 0
+    if NumberOfBytesWritten is not None:
+        NumberOfBytesWritten.set(done)
+    return status
+
+
+@syscall
+def NtFlushInstructionCache(call: Call, ProcessHandle: Handle[Process], BaseAddress: PVOID, Length: SIZE_T) -> NTSTATUS:
+    listener = ProcessHandle.space.listener
+    if listener is not None:
+        listener.code_changed(BaseAddress, Length if BaseAddress else 0)
+    return STATUS_SUCCESS
+
+
+@syscall
+def NtFlushVirtualMemory(
+    call: Call,
+    ProcessHandle: Handle[Process],
+    BaseAddress: InOut[PVOID],
+    RegionSize: InOut[SIZE_T],
+    IoStatus: PVOID,
+) -> NTSTATUS:
+    region = ProcessHandle.space.find(BaseAddress.value)
+    if region is None:
+        return STATUS_INVALID_PARAMETER
+    backing = region.backing
+    if backing is not ProcessHandle.space.private and not backing.view.readonly:
+        try:
+            backing.map.flush()
+        except OSError:
+            return STATUS_INVALID_PARAMETER
+    return STATUS_SUCCESS
+
+
+@syscall
+def NtLockVirtualMemory(
+    call: Call, ProcessHandle: Handle[Process], BaseAddress: InOut[PVOID], RegionSize: InOut[SIZE_T], MapType: ULONG
+) -> NTSTATUS:
+    """Pages are never taken from a guest while it runs; the range only has to be there."""
+    start = BaseAddress.value & -PAGE_SIZE
+    end = (BaseAddress.value + RegionSize.value + PAGE_SIZE - 1) & -PAGE_SIZE
+    ProcessHandle.space.readable(start, end - start)
+    BaseAddress.set(start)
+    RegionSize.set(end - start)
+    return STATUS_SUCCESS
+
+
+@syscall
+def NtUnlockVirtualMemory(
+    call: Call, ProcessHandle: Handle[Process], BaseAddress: InOut[PVOID], RegionSize: InOut[SIZE_T], MapType: ULONG
+) -> NTSTATUS:
+    start = BaseAddress.value & -PAGE_SIZE
+    end = (BaseAddress.value + RegionSize.value + PAGE_SIZE - 1) & -PAGE_SIZE
+    ProcessHandle.space.readable(start, end - start)
+    BaseAddress.set(start)
+    RegionSize.set(end - start)
+    return STATUS_SUCCESS
+
+
+def available_bytes() -> int:
+    """Memory the host could still give."""
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

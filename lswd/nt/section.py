@@ -1,0 +1,321 @@
+"""Section objects: NtCreateSection, NtMapViewOfSection and their kin.
+
+Source: Microsoft "NtCreateSection", "NtMapViewOfSection", "NtQuerySection"; SECTION_IMAGE_INFORMATION from ntdll's
+public symbols.
+"""
+
+from __future__ import annotations
+
+import os
+
+from lswd.image.errors import ImageError
+from lswd.image.pe import Image
+from lswd.kernel.file import FileObject
+from lswd.kernel.process import Process
+from lswd.kernel.section import (
+    SEC_COMMIT,
+    SEC_FILE,
+    SEC_IMAGE,
+    SEC_RESERVE,
+    SECTION_ALL_ACCESS,
+    SECTION_MAP_READ,
+    SECTION_MAP_WRITE,
+    SECTION_QUERY,
+    FileSection,
+    ImageSection,
+    Section,
+)
+from lswd.memory.protection import GRANULARITY, encode
+from lswd.memory.region import MEM_IMAGE, MEM_MAPPED, MEM_TOP_DOWN
+from lswd.nt.declare import Call, Handle, InOut, ObjectAttributes, Out, syscall
+from lswd.nt.named_object import create_object, open_object
+from lswd.ntdef.status import (
+    STATUS_ACCESS_DENIED,
+    STATUS_FILE_IS_A_DIRECTORY,
+    STATUS_INFO_LENGTH_MISMATCH,
+    STATUS_INVALID_FILE_FOR_SECTION,
+    STATUS_INVALID_INFO_CLASS,
+    STATUS_INVALID_PAGE_PROTECTION,
+    STATUS_INVALID_PARAMETER,
+    STATUS_INVALID_PARAMETER_4,
+    STATUS_INVALID_PARAMETER_9,
+    STATUS_INVALID_VIEW_SIZE,
+    STATUS_MAPPED_ALIGNMENT,
+    STATUS_MAPPED_FILE_SIZE_ZERO,
+    STATUS_NO_MEMORY,
+    STATUS_NOT_MAPPED_VIEW,
+    STATUS_NOT_SAME_DEVICE,
+    STATUS_SECTION_NOT_IMAGE,
+    STATUS_SECTION_PROTECTION,
+    STATUS_SECTION_TOO_BIG,
+    STATUS_SUCCESS,
+    NtError,
+)
+from lswd.ntdef.types import (
+    ACCESS_MASK,
+    HANDLE,
+    LARGE_INTEGER,
+    NTSTATUS,
+    PVOID,
+    SIZE_T,
+    UCHAR,
+    ULONG,
+    ULONG_PTR,
+    USHORT,
+    Struct,
+)
+
+SectionBasicInformation = 0
+SectionImageInformation = 1
+
+_WRITABLE = (0x04, 0x40)
+
+
+class SECTION_BASIC_INFORMATION(Struct):
+    BaseAddress: PVOID
+    Attributes: ULONG
+    Size: LARGE_INTEGER
+
+
+class SECTION_IMAGE_INFORMATION(Struct):
+    TransferAddress: PVOID
+    ZeroBits: ULONG
+    MaximumStackSize: SIZE_T
+    CommittedStackSize: SIZE_T
+    SubSystemType: ULONG
+    SubSystemMinorVersion: USHORT
+    SubSystemMajorVersion: USHORT
+    MajorOperatingSystemVersion: USHORT
+    MinorOperatingSystemVersion: USHORT
+    ImageCharacteristics: USHORT
+    DllCharacteristics: USHORT
+    Machine: USHORT
+    ImageContainsCode: UCHAR
+    ImageFlags: UCHAR
+    LoaderFlags: ULONG
+    ImageFileSize: ULONG
+    CheckSum: ULONG
+
+
+def image_information(image: Image) -> SECTION_IMAGE_INFORMATION:
+    """What NtQuerySection and NtQueryInformationProcess say of an image."""
+    return SECTION_IMAGE_INFORMATION(
+        TransferAddress=image.image_base + image.entry_rva if image.entry_rva else 0,
+        MaximumStackSize=image.stack_reserve or 0x100000,
+        CommittedStackSize=image.stack_commit or 0x1000,
+        SubSystemType=image.subsystem,
+        SubSystemMinorVersion=image.subsystem_version[1],
+        SubSystemMajorVersion=image.subsystem_version[0],
+        MajorOperatingSystemVersion=image.os_version[0],
+        MinorOperatingSystemVersion=image.os_version[1],
+        ImageCharacteristics=image.characteristics,
+        DllCharacteristics=image.dll_characteristics,
+        Machine=image.machine,
+        ImageContainsCode=1,
+        LoaderFlags=image.loader_flags,
+        ImageFileSize=image.file_size,
+        CheckSum=image.checksum,
+    )
+
+
+def _create(call: Call, size: int, protect: int, attributes: int, file: FileObject | None) -> Section:
+    if encode(protect) < 0 or not protect & 0xFE:
+        raise NtError(STATUS_INVALID_PAGE_PROTECTION)
+    if attributes & SEC_IMAGE:
+        if file is None:
+            raise NtError(STATUS_INVALID_FILE_FOR_SECTION)
+        try:
+            return ImageSection.from_fd(file.section_fd(), file.host_path, file.dos_path)
+        except ImageError as error:
+            raise NtError(error.status) from None
+    if file is None:
+        if size <= 0:
+            raise NtError(STATUS_INVALID_PARAMETER_4)
+        return FileSection.anonymous(size, protect, attributes or SEC_COMMIT)
+    writable = protect & 0xFF in _WRITABLE
+    if writable and not file.granted_write:
+        raise NtError(STATUS_ACCESS_DENIED)
+    fd = file.section_fd()
+    length = os.fstat(fd).st_size
+    if size > length:
+        if not writable:
+            os.close(fd)
+            raise NtError(STATUS_SECTION_TOO_BIG)
+        os.ftruncate(fd, size)
+    if not (size or length):
+        os.close(fd)
+        raise NtError(STATUS_MAPPED_FILE_SIZE_ZERO)
+    return FileSection(fd, size or length, protect, SEC_FILE, name=file.dos_path)
+
+
+@syscall
+def NtCreateSection(
+    call: Call,
+    SectionHandle: Out[HANDLE],
+    DesiredAccess: ACCESS_MASK,
+    ObjectAttributes: ObjectAttributes | None,
+    MaximumSize: PVOID,
+    SectionPageProtection: ULONG,
+    AllocationAttributes: ULONG,
+    FileHandle: Handle[FileObject] | None,
+) -> NTSTATUS:
+    size = call.space.read_u64(MaximumSize) if MaximumSize else 0
+    if size >> 63:
+        return STATUS_SECTION_TOO_BIG
+    if FileHandle is not None and FileHandle.is_directory:
+        return STATUS_FILE_IS_A_DIRECTORY
+    try:
+        return create_object(
+            call,
+            SectionHandle,
+            ObjectAttributes,
+            DesiredAccess,
+            Section,
+            lambda: _create(call, size, SectionPageProtection, AllocationAttributes, FileHandle),
+        )
+    except OSError:
+        return STATUS_NO_MEMORY
+
+
+@syscall
+def NtOpenSection(
+    call: Call, SectionHandle: Out[HANDLE], DesiredAccess: ACCESS_MASK, ObjectAttributes: ObjectAttributes
+) -> NTSTATUS:
+    return open_object(call, SectionHandle, ObjectAttributes, DesiredAccess, Section)
+
+
+def _map(
+    call: Call, section: Section, process: Process, base: InOut[PVOID], offset: int, size: InOut[SIZE_T], kind: int,
+    protect: int, high: int,
+) -> int:  # fmt: skip
+    address = base.value
+    if encode(protect) < 0:
+        return STATUS_INVALID_PAGE_PROTECTION
+    if address % GRANULARITY or offset % GRANULARITY:
+        return STATUS_MAPPED_ALIGNMENT
+    if section.attributes & SEC_IMAGE == 0:
+        wanted = size.value or section.size - offset
+        if offset + wanted > (section.size + 0xFFF) & -0x1000 or wanted <= 0:
+            return STATUS_INVALID_VIEW_SIZE
+        if protect & 0xFF in _WRITABLE and section.protect & 0xFF not in _WRITABLE:
+            return STATUS_SECTION_PROTECTION
+    region, status = section.map(
+        process.space, address, offset, size.value, protect, high=high, top_down=bool(kind & MEM_TOP_DOWN)
+    )
+    base.set(region.base)
+    size.set(region.size)
+    return status
+
+
+
+@syscall(access={"SectionHandle": 0})
+def NtMapViewOfSection(
+    call: Call,
+    SectionHandle: Handle[Section],
+    ProcessHandle: Handle[Process],
+    BaseAddress: InOut[PVOID],
+    ZeroBits: ULONG_PTR,
+    CommitSize: SIZE_T,
+    SectionOffset: InOut[LARGE_INTEGER] | None,
+    ViewSize: InOut[SIZE_T],
+    InheritDisposition: ULONG,
+    AllocationType: ULONG,
+    Win32Protect: ULONG,
+) -> NTSTATUS:
+    high = 0
+    if ZeroBits:
+        high = (1 << ZeroBits.bit_length()) - 1 if ZeroBits >= 32 else (1 << max(32 - ZeroBits, 16)) - 1
+    offset = SectionOffset.value if SectionOffset is not None else 0
+    return _map(
+        call, SectionHandle, ProcessHandle, BaseAddress, offset, ViewSize, AllocationType, Win32Protect, high
+    )
+
+
+@syscall(partial="extended parameters are refused")
+def NtMapViewOfSectionEx(
+    call: Call,
+    SectionHandle: Handle[Section],
+    ProcessHandle: Handle[Process],
+    BaseAddress: InOut[PVOID],
+    SectionOffset: InOut[LARGE_INTEGER] | None,
+    ViewSize: InOut[SIZE_T],
+    AllocationType: ULONG,
+    Win32Protect: ULONG,
+    ExtendedParameters: PVOID,
+    ExtendedParameterCount: ULONG,
+) -> NTSTATUS:
+    if ExtendedParameterCount:
+        return STATUS_INVALID_PARAMETER_9
+    offset = SectionOffset.value if SectionOffset is not None else 0
+    return _map(call, SectionHandle, ProcessHandle, BaseAddress, offset, ViewSize, AllocationType, Win32Protect, 0)
+
+
+def _unmap(process: Process, address: int) -> int:
+    region = process.space.find(address)
+    if region is None or region.kind not in (MEM_MAPPED, MEM_IMAGE):
+        return STATUS_NOT_MAPPED_VIEW
+    process.space.unmap(region)
+    return STATUS_SUCCESS
+
+
+@syscall
+def NtUnmapViewOfSection(call: Call, ProcessHandle: Handle[Process], BaseAddress: PVOID) -> NTSTATUS:
+    return _unmap(ProcessHandle, BaseAddress)
+
+
+@syscall
+def NtUnmapViewOfSectionEx(
+    call: Call, ProcessHandle: Handle[Process], BaseAddress: PVOID, Flags: ULONG
+) -> NTSTATUS:
+    return _unmap(ProcessHandle, BaseAddress) if not Flags & ~3 else STATUS_INVALID_PARAMETER
+
+
+@syscall(access={"SectionHandle": SECTION_QUERY})
+def NtQuerySection(
+    call: Call,
+    SectionHandle: Handle[Section],
+    SectionInformationClass: ULONG,
+    SectionInformation: PVOID,
+    SectionInformationLength: SIZE_T,
+    ReturnLength: Out[SIZE_T] | None,
+) -> NTSTATUS:
+    if SectionInformationClass == SectionBasicInformation:
+        data = SECTION_BASIC_INFORMATION(Attributes=SectionHandle.attributes, Size=SectionHandle.size).pack(call.word)
+    elif SectionInformationClass == SectionImageInformation:
+        if not isinstance(SectionHandle, ImageSection):
+            return STATUS_SECTION_NOT_IMAGE
+        data = image_information(SectionHandle.image).pack(call.word)
+    else:
+        return STATUS_INVALID_INFO_CLASS
+    if SectionInformationLength < len(data):
+        return STATUS_INFO_LENGTH_MISMATCH
+    call.space.write(SectionInformation, data)
+    if ReturnLength is not None:
+        ReturnLength.set(len(data))
+    return STATUS_SUCCESS
+
+
+@syscall
+def NtExtendSection(call: Call, SectionHandle: Handle[Section], NewSectionSize: InOut[LARGE_INTEGER]) -> NTSTATUS:
+    section = SectionHandle
+    if not isinstance(section, FileSection) or not section.attributes & SEC_FILE:
+        return STATUS_INVALID_PARAMETER
+    if NewSectionSize.value > section.size:
+        try:
+            os.ftruncate(section.fd, NewSectionSize.value)
+        except OSError:
+            return STATUS_ACCESS_DENIED
+        section.size = NewSectionSize.value
+    NewSectionSize.set(section.size)
+    return STATUS_SUCCESS
+
+
+@syscall
+def NtAreMappedFilesTheSame(call: Call, Address1: PVOID, Address2: PVOID) -> NTSTATUS:
+    first, second = call.space.find(Address1), call.space.find(Address2)
+    if first is None or second is None or first.source is None or second.source is None:
+        return STATUS_NOT_MAPPED_VIEW
+    return STATUS_SUCCESS if first.name.upper() == second.name.upper() else STATUS_NOT_SAME_DEVICE
+
+
+__all__ = ["SECTION_ALL_ACCESS", "SECTION_MAP_READ", "SECTION_MAP_WRITE", "SEC_RESERVE", "image_information"]

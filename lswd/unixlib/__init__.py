@@ -1,0 +1,37 @@
+"""Unix halves of userland DLLs: one module per DLL, each with ``FUNCTIONS``, a table of code to handler.
+
+Handles given to the guest are indices into ``LIBRARIES``, plus one. Codes are the position in the DLL's own table, in
+the version of the userland named in each module.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    from lswd.nt.declare import Call
+
+    UnixFunction: TypeAlias = Callable[[Call, int], int]
+
+LIBRARIES = ("ntdll.dll",)
+
+
+def handle_of(dll: str) -> int:
+    """Handle of a DLL's Unix half; 0 when there is none."""
+    return LIBRARIES.index(dll) + 1 if dll in LIBRARIES else 0
+
+
+def name_of(handle: int) -> str:
+    """The DLL a handle stands for."""
+    return LIBRARIES[handle - 1] if 0 < handle <= len(LIBRARIES) else f"{handle:#x}"
+
+
+def function(handle: int, code: int) -> UnixFunction | None:
+    """The handler of ``code`` in the library, or None."""
+    if not 0 < handle <= len(LIBRARIES):
+        return None
+    module = __import__(f"lswd.unixlib.{LIBRARIES[handle - 1].partition('.')[0]}", fromlist=["FUNCTIONS"])
+    functions: dict[int, UnixFunction] = module.FUNCTIONS
+    return functions.get(code)

@@ -1,0 +1,29 @@
+"""The Unix half of ntdll (Wine 8): loading ELF modules, which we never do, and the precise clock."""
+
+from __future__ import annotations
+
+from lswd.kernel.wait import system_time
+from lswd.ntdef.status import STATUS_DLL_NOT_FOUND, STATUS_SUCCESS, STATUS_UNSUCCESSFUL
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lswd.nt.declare import Call
+    from lswd.unixlib import UnixFunction
+
+
+def load_so_dll(call: Call, arguments: int) -> int:
+    """There are no ELF modules here."""
+    return STATUS_DLL_NOT_FOUND
+
+
+def unwind_builtin_dll(call: Call, arguments: int) -> int:
+    """Nor is there any ELF frame to unwind through."""
+    return STATUS_UNSUCCESSFUL
+
+
+def system_time_precise(call: Call, arguments: int) -> int:
+    call.space.write_u64(arguments, system_time())
+    return STATUS_SUCCESS
+
+
+FUNCTIONS: dict[int, UnixFunction] = {0: load_so_dll, 1: unwind_builtin_dll, 2: system_time_precise}

@@ -1,0 +1,39 @@
+"""System call numbers, read from the code of a userland's own stubs.
+
+Every build numbers its system calls anew, so none is known beforehand: an exported function that begins with
+``mov r10, rcx; mov eax, number`` is a stub, and says its number. Wine 8 to 10 and Windows itself agree on that much.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lswd.image.rva import Reader
+
+PREFIX = b"\x4c\x8b\xd1\xb8"  # mov r10, rcx; mov eax, imm32
+_LARGEST_NUMBER = 0x4000  # four service tables of 0x1000
+
+
+def read_stubs(reader: Reader, exports: dict[str, int]) -> dict[int, str]:
+    """Number -> name of the stubs among ``exports`` (name -> rva).
+
+    Where a stub has several names, NtX comes before any other and ZwX, its alias, after all others.
+    """
+    from lswd.image.errors import ImageError
+
+    found: dict[int, str] = {}
+    for name, rva in exports.items():
+        try:
+            code = reader.read(rva, 8)
+        except ImageError:
+            continue  # an exported variable, or nothing
+        number = int.from_bytes(code[4:], "little")
+        if code[:4] == PREFIX and number < _LARGEST_NUMBER:
+            known = found.get(number)
+            if known is None or _rank(name) < _rank(known):
+                found[number] = name
+    return found
+
+
+def _rank(name: str) -> tuple[int, str]:
+    return ({"Nt": 0, "Zw": 2}.get(name[:2], 1), name)

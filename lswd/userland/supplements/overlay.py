@@ -1,0 +1,121 @@
+"""The files that make supplements visible: generated DLLs that stand in for the userland's own, or for none.
+
+A generated file is kept in the cache directory and made again when the userland's DLL, the declarations or the builder
+change. Without a usable cache directory it lives in memory, for this process and its children.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from lswd.userland.cache import FORMAT, cache_directory, cached, file_key, open_private_directory, write_atomically
+from lswd.userland.supplements import exports
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lswd.userland.supplements import Export
+    from lswd.userland.userland import Userland
+
+    Table = Mapping[str, tuple[Export, ...]]
+
+_in_memory: dict[tuple[str, bytes], str] = {}
+
+
+def materialise(userland: Userland, directory: str | None = None, table: Table | None = None) -> dict[str, str]:
+    """Every DLL that supplements make or change under ``userland``: its name -> host path of the generated file."""
+    made = {}
+    for name in exports() if table is None else table:
+        path = overlay(name, userland.native(name), directory, table)
+        if path is not None:
+            made[name] = path
+    return made
+
+
+def overlay(name: str, native: str | None, directory: str | None = None, table: Table | None = None) -> str | None:
+    """The host path of the generated DLL ``name``, for a userland whose own is at ``native`` (None: it has none).
+
+    None if there is nothing to add: no supplement is declared for ``name``, the userland exports them all itself, or
+    its DLL is none that can be extended. ``directory`` replaces the user's cache directory, ``table`` the declared
+    supplements.
+    """
+    declared = (exports() if table is None else table).get(name, ())
+    if directory is None:
+        directory = cache_directory(os.environ)
+    if native is not None and declared:
+        names = tuple([each.name for each in declared])
+        lacking = cached(
+            f"lacking-{name}", (native,), lambda: _lacking(native, names), extra=names, directory=directory
+        )
+        declared = tuple([each for each in declared if each.name in lacking])
+    if not declared:
+        return None
+    wanted = [(each.name, each.number, each.ordinal) for each in declared]
+    # The file ends in what it was made from, so it is known for up to date by its last bytes.
+    mark = f"\nLSW supplement {FORMAT} {file_key(native) if native is not None else None} {wanted}\n".encode(
+        "utf-8", "surrogateescape"
+    )
+    folder = open_private_directory(f"{directory}/supplements") if directory is not None else None
+    try:
+        if folder is not None and _ends_in(folder, name, mark):
+            return f"{directory}/supplements/{name}"
+        known = _in_memory.get((name, mark))
+        if known is not None:
+            return known
+        data = _image(name, native, wanted)
+        if data is None:
+            return None
+        if folder is not None and write_atomically(folder, name, data + mark):
+            return f"{directory}/supplements/{name}"
+    finally:
+        if folder is not None:
+            os.close(folder)
+    descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
+    with open(descriptor, "wb", closefd=False) as file:
+        file.write(data)
+    path = _in_memory[name, mark] = f"/proc/self/fd/{descriptor}"
+    return path
+
+
+def _lacking(native: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of ``names`` that the DLL at ``native`` does not export; none if it cannot be read."""
+    from lswd.image.errors import ImageError
+    from lswd.image.exports import export_table
+    from lswd.image.pe import parse
+    from lswd.image.rva import OnDisk
+
+    try:
+        with open(native, "rb") as file:
+            data = file.read()
+        image = parse(data, os.path.basename(native))
+        table = export_table(OnDisk(data, image), image)
+    except (OSError, ImageError):
+        return ()
+    return tuple([name for name in names if name not in table])
+
+
+def _image(name: str, native: str | None, wanted: list[tuple[str, int, int | None]]) -> bytes | None:
+    from lswd.userland.supplements.image_builder import ImageBuilderError, build_dll, extend_dll
+
+    if native is None:
+        return build_dll(name, wanted)
+    try:
+        with open(native, "rb") as file:
+            return extend_dll(file.read(), wanted, name)
+    except (OSError, ImageBuilderError):
+        return None
+
+
+def _ends_in(directory: int, name: str, mark: bytes) -> bool:
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
+    except OSError:
+        return False
+    try:
+        status = os.fstat(descriptor)
+        offset = status.st_size - len(mark)
+        return stat.S_ISREG(status.st_mode) and offset > 0 and os.pread(descriptor, len(mark), offset) == mark
+    finally:
+        os.close(descriptor)

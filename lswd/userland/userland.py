@@ -1,0 +1,209 @@
+"""A userland: the directory of Windows DLLs that programs run on, and what the kernel must know of them.
+
+Everything is found out on first use and most of it comes from the cache, so that a launch pays only for what it asks.
+"""
+
+from __future__ import annotations
+
+import os
+
+from lswd.userland.cache import cached, file_key
+from lswd.userland.supplements import SUPPLEMENTS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_LONGEST_NAME = 255
+
+
+class Userland:
+    """The userland in ``directory``, with the NLS tables in ``nls_directory``. ``lswd.userland.discovery`` finds it."""
+
+    __slots__ = ("_apisets", "_files", "_ntdll", "_overlays", "_schema", "_win32u", "directory", "nls_directory")
+
+    def __init__(self, directory: str, nls_directory: str) -> None:
+        self.directory = directory
+        self.nls_directory = nls_directory
+        self._files: dict[str, str] | None = None
+        self._overlays: dict[str, str | None] = {}
+        self._ntdll: tuple[dict[int, str], dict[str, int]] | None = None
+        self._win32u: tuple[dict[int, str], dict[str, int]] | None = None
+        self._apisets: dict[str, tuple[str, dict[str, str]]] | None = None
+        self._schema: bytes | None = None
+
+    def file(self, name: str) -> str | None:
+        """The host path of a file of ``C:\\windows\\system32`` by its name in any case, or None.
+
+        Supplements come first, then the userland's own files, then the NLS tables, which Windows keeps there too.
+        """
+        lowered = name.lower()
+        if lowered in SUPPLEMENTS:
+            path = self._overlay(lowered)
+            if path is not None:
+                return path
+        return self.native(name)
+
+    def dll(self, name: str) -> str | None:
+        """As ``file``, for a module name: one without an extension means a DLL."""
+        return self.file(name if "." in name else name + ".dll")
+
+    def native(self, name: str) -> str | None:
+        """As ``file``, but only what is the userland's own."""
+        if not name or len(name) > _LONGEST_NAME or "/" in name or "\0" in name or name in (".", ".."):
+            return None
+        lowered = name.lower()
+        if self._files is None:
+            # Wine's names are in lower case, and most programs name only files that exist: no listing needed.
+            path = f"{self.nls_directory if lowered.endswith('.nls') else self.directory}/{lowered}"
+            if os.path.isfile(path):
+                return path
+        return self._listing().get(lowered)
+
+    def names(self) -> list[str]:
+        """The names of all files that ``file`` finds, sorted: what a listing of system32 shows."""
+        listing = self._listing()
+        names = {lowered: os.path.basename(path) for lowered, path in listing.items()}
+        for name in SUPPLEMENTS:
+            names.setdefault(name, name)
+        return sorted(names.values())
+
+    @property
+    def system_calls(self) -> dict[int, str]:
+        """Number -> name of ntdll's system calls, Wine's private ones (``wine_server_call``) among them."""
+        return self._ntdll_tables()[0]
+
+    @property
+    def win32u_system_calls(self) -> dict[int, str]:
+        """Number -> name of win32u's system calls; empty if the userland has no win32u.dll."""
+        if self._win32u is None:
+            path = self.native("win32u.dll")
+            self._win32u = ({}, {}) if path is None else _tables(path)
+        return self._win32u[0]
+
+    @property
+    def ntdll_exports(self) -> dict[str, int]:
+        """Name -> rva of everything ntdll exports: functions (``LdrInitializeThunk``) and variables alike."""
+        return self._ntdll_tables()[1]
+
+    @property
+    def apiset_schema(self) -> bytes:
+        """The contents of the API set schema, to be mapped for PEB.ApiSetMap; empty if the userland has none."""
+        if self._schema is None:
+            path = self.native("apisetschema.dll")
+            self._schema = b"" if path is None else _apiset_section(path)
+        return self._schema
+
+    def apiset_host(self, name: str, importer: str = "") -> str | None:
+        """The DLL behind the contract ``name`` (with or without ".dll") when ``importer`` imports from it.
+
+        None if it is no contract, or one that this userland does not know or does not implement.
+        """
+        from lswd.userland import apiset
+
+        key = apiset.contract(name)
+        if key is None:
+            return None
+        if self._apisets is None:
+            path = self.native("apisetschema.dll")
+            self._apisets = {} if path is None else cached("apiset", (path,), lambda: _apisets(self.apiset_schema))
+        host, exceptions = self._apisets.get(key, ("", {}))
+        return exceptions.get(importer.lower(), host) or None
+
+    @property
+    def fingerprint(self) -> tuple[tuple[str, int, int], ...]:
+        """What changes whenever the userland is replaced by another: path, time and size of its basic DLLs."""
+        return tuple([file_key(f"{self.directory}/{name}") for name in ("ntdll.dll", "kernelbase.dll", "kernel32.dll")])
+
+    def identity(self) -> str:
+        """What this userland is, in a few words for diagnostics: ``Wine 8.0`` and where it is."""
+        return f"{self._version()} in {self.directory}"
+
+    def _version(self) -> str:
+        try:
+            # Wine's installer script, beside the NLS tables, names the version in a comment on its second line.
+            with open(os.path.join(os.path.dirname(self.nls_directory), "wine.inf"), "rb") as file:
+                head = file.read(256)
+        except OSError:
+            head = b""
+        for line in head.splitlines():
+            _, found, version = line.partition(b";; Version: ")
+            if found:
+                return version.decode("ascii", "replace").strip()
+        try:
+            with open(f"{self.directory}/ntdll.dll", "rb") as file:
+                head = file.read(128)
+        except OSError:
+            head = b""
+        return "Wine of unknown version" if b"Wine builtin" in head else "a userland other than Wine"
+
+    def _listing(self) -> dict[str, str]:
+        """Lower-case name -> host path of all files."""
+        if self._files is None:
+            files = {}
+            for directory in (self.nls_directory, self.directory):  # the userland's own files win
+                with os.scandir(directory) as entries:
+                    for entry in entries:
+                        if entry.is_file() and (directory == self.directory or entry.name.endswith(".nls")):
+                            files[entry.name.lower()] = entry.path
+            self._files = files
+        return self._files
+
+    def _overlay(self, lowered: str) -> str | None:
+        if lowered not in self._overlays:
+            from lswd.userland.supplements.overlay import overlay
+
+            self._overlays[lowered] = overlay(lowered, self.native(lowered))
+        return self._overlays[lowered]
+
+    def _ntdll_tables(self) -> tuple[dict[int, str], dict[str, int]]:
+        if self._ntdll is None:
+            self._ntdll = _tables(f"{self.directory}/ntdll.dll")
+        return self._ntdll
+
+
+def _tables(path: str) -> tuple[dict[int, str], dict[str, int]]:
+    """Number -> name of the system calls and name -> rva of the exports of a DLL. Raises ImageError, OSError."""
+
+    def compute() -> tuple[dict[int, str], dict[str, int]]:
+        from lswd.image.exports import export_table
+        from lswd.image.pe import parse
+        from lswd.image.rva import OnDisk
+        from lswd.userland.stubs import read_stubs
+
+        with open(path, "rb") as file:
+            data = file.read()
+        image = parse(data, os.path.basename(path))
+        reader = OnDisk(data, image)
+        exports = export_table(reader, image).names
+        return read_stubs(reader, exports), exports
+
+    result: tuple[dict[int, str], dict[str, int]] = cached("stubs", (path,), compute)
+    return result
+
+
+def _apiset_section(path: str) -> bytes:
+    def compute() -> tuple[int, int]:
+        from lswd.image.pe import parse
+        from lswd.userland.apiset import SECTION
+
+        with open(path, "rb") as file:
+            data = file.read()
+        for section in parse(data, os.path.basename(path)).sections:
+            if section.name == SECTION:
+                return section.raw_offset, min(section.raw_size, section.virtual_size)
+        return 0, 0
+
+    offset, size = cached("apiset-section", (path,), compute)
+    with open(path, "rb") as file:
+        file.seek(offset)
+        return file.read(size)
+
+
+def _apisets(schema: bytes) -> dict[str, Any]:
+    from lswd.userland.apiset import parse
+
+    try:
+        return parse(schema)
+    except ValueError:
+        return {}  # another version: ntdll may know it, only our diagnostics are poorer

@@ -1,0 +1,1 @@
+"""Windows programs built with mingw, run under `lswctl launch` and compared with what Wine prints."""

@@ -1,0 +1,179 @@
+"""Every guest program of this suite and every way it is run: plain data, read by the builder, the reference run
+under Wine and the tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Library:
+    """A DLL of ours, built beside the programs that use it."""
+
+    name: str
+    sources: tuple[str, ...]
+    definition: str = ""
+    """The .def file with its exports, if they are not marked in the source."""
+    linked: Literal["import", "delay", "no"] = "import"
+    """How programs refer to it: import table, delay-load table, or only by LoadLibrary."""
+    flags: tuple[str, ...] = ()
+    libraries: tuple[Library, ...] = ()
+    """The DLLs it imports itself."""
+    lost: bool = False
+    """Linked against, but missing when the program runs."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A guest executable: sources below fixtures/ (.c, .cpp, .S, .rc) and the flags that matter."""
+
+    name: str
+    sources: tuple[str, ...]
+    flags: tuple[str, ...] = ()
+    libraries: tuple[Library, ...] = ()
+
+
+@dataclass(frozen=True)
+class Case:
+    """One run of a program and what must come of it; its standard output is expected/NAME.out."""
+
+    name: str
+    program: Program
+    args: tuple[str, ...] = ()
+    stdin: bytes = b""
+    env: tuple[tuple[str, str], ...] = ()
+    files: tuple[tuple[str, bytes], ...] = ()
+    """Files the program finds in its working directory."""
+    leaves: tuple[tuple[str, bytes], ...] = ()
+    """Files which must be in the working directory afterwards, by their Linux names."""
+    streams: Literal["pipe", "file"] = "pipe"
+    exit_code: int = 0
+    stderr: bool = False
+    """Whether standard error is compared too (expected/NAME.err)."""
+    why_not_wine: str = ""
+    """Why the expectation is not what Wine does; such an expectation is written by hand."""
+
+
+def _c(name: str, *flags: str) -> Program:
+    """A program of one C file: fixtures/FAMILY/NAME.c given as "FAMILY/NAME"."""
+    return Program(name.rpartition("/")[2], (f"{name}.c",), flags)
+
+
+def _cpp(name: str, *flags: str) -> Program:
+    """A program of one C++ file, with the C++ library inside."""
+    return Program(name.rpartition("/")[2], (f"{name}.cpp",), (*flags, "-static"))
+
+
+_HELLO = ("start/hello.c",)
+_ARGS = _c("start/args", "-municode")
+_EXIT = _c("start/exit")
+
+START = (
+    Case("hello", Program("hello", _HELLO)),
+    Case("hello-stripped", Program("hello_stripped", _HELLO, ("-s",))),
+    Case("hello-no-relocations", Program("hello_fixed", _HELLO, ("-Wl,--disable-dynamicbase,--disable-reloc-section",))),
+    Case("hello-low-base", Program("hello_low", _HELLO, ("-Wl,--image-base,0x400000",))),
+    Case("hello-static", Program("hello_static", _HELLO, ("-static", "-O2"))),
+    Case("args-none", _ARGS),
+    Case("args-plain", _ARGS, ("one", "two", "--three=4", "/five"), exit_code=4),
+    Case("args-spaces", _ARGS, ("one two", " leading", "trailing ", "tab\there"), exit_code=4),
+    Case("args-empty", _ARGS, ("", "between", ""), exit_code=3),
+    Case("args-quotes", _ARGS, ('"', 'a"b', '"quoted whole"', 'say "hi" twice'), exit_code=4),
+    Case("args-backslashes", _ARGS,
+         ("C:\\dir\\", "C:\\a dir\\", 'ends\\"', 'two\\\\"x', "\\\\server\\share", "\\"), exit_code=6),
+    Case("args-unicode", _ARGS, ("žluťoučký kůň", "日本", "😀"), exit_code=3),
+    Case("args-metacharacters", _ARGS, ("%PATH%", "^&|<>", "$HOME", "'single'", "(x)", "!"), exit_code=6),
+    Case("args-long", _ARGS, ("x" * 700, "y y" * 300), exit_code=2),
+    Case("args-narrow", _c("start/args_narrow"), ("plain", "two words", "", "b\\ack"), env=(("GUEST_NARROW", "v 1"),)),
+    Case("environment", _c("start/environment"),
+         env=(("GUEST_PLAIN", "plain"), ("GUEST_SPACES", " a  b "), ("GUEST_EQUALS", "a=b=c"), ("GUEST_UNICODE", "žír"))),
+    Case("environment-system", _c("start/system_environment")),
+    Case("exit-return-0", _EXIT, ("return", "0")),
+    Case("exit-return-42", _EXIT, ("return", "42"), exit_code=42),
+    Case("exit-exit-255", _EXIT, ("exit", "255"), exit_code=255),
+    Case("exit-exit-minus-1", _EXIT, ("exit", "0xffffffff"), exit_code=255),
+    Case("exit-_exit-9", _EXIT, ("_exit", "9"), exit_code=9),
+    Case("exit-ExitProcess-42", _EXIT, ("ExitProcess", "42"), exit_code=42),
+    Case("exit-ExitProcess-0xc0000005", _EXIT, ("ExitProcess", "0xc0000005"), exit_code=5),
+    Case("exit-ExitProcess-256", _EXIT, ("ExitProcess", "256"), exit_code=1,
+         why_not_wine="a failing code whose low 8 bits are 0 must not look like success to a shell"),
+    Case("exit-TerminateProcess-77", _EXIT, ("TerminateProcess", "77"), exit_code=77),
+    Case("exit-abort", _EXIT, ("abort",), exit_code=3),
+    Case("exit-fault", _EXIT, ("fault",), exit_code=5),
+    Case("exit-fault-quietly", _EXIT, ("fault-quietly", "16"), exit_code=5),
+    Case("exit-divide", _EXIT, ("divide",), exit_code=0x94),
+    Case("exit-raise", _EXIT, ("raise", "0xe0001234"), exit_code=0x34),
+    Case("exit-fastfail", _EXIT, ("fastfail", "7"), exit_code=9),
+    Case("exit-ExitThread", _EXIT, ("ExitThread", "6"), exit_code=6),
+    Case("exit-other-thread", _EXIT, ("other-thread", "8"), exit_code=8),
+    Case("output-and-error", _c("start/output"), exit_code=7, stderr=True),
+    Case("output-to-files", _c("start/output"), exit_code=7, stderr=True, streams="file"),
+)
+
+_STDIN = _c("stdio/stdin_lines")
+_READFILE = _c("stdio/stdin_readfile")
+_LINES = b"first\r\nsecond\n\r\n" + b"long " * 20 + b"\nlast without newline"
+_NUMBERS = b"42 beef -1.5e3 word\r\n x123skipped letters 9223372036854775807\r\nnot-a-number\n"
+_BULK = bytes(range(256)) * 800
+
+STDIO = (
+    Case("printf-msvcrt", Program("printf_msvcrt", ("stdio/printf.c",), ("-D__USE_MINGW_ANSI_STDIO=0", "-Wno-format"))),
+    Case("printf-mingw", Program("printf_mingw", ("stdio/printf.c",), ("-D__USE_MINGW_ANSI_STDIO=1", "-Wno-format"))),
+    Case("scanf", _c("stdio/scanf", "-Wno-format"), stdin=_NUMBERS),
+    Case("wide-output", _c("stdio/wide_output")),
+    Case("stdin-lines", _STDIN, ("lines",), stdin=_LINES),
+    Case("stdin-lines-of-a-file", _STDIN, ("lines",), stdin=_LINES, streams="file"),
+    Case("stdin-empty", _STDIN, ("lines",)),
+    Case("stdin-ctrl-z", _STDIN, ("lines",), stdin=b"before\r\n\x1aafter\r\n"),
+    Case("stdin-characters", _STDIN, ("characters",), stdin=_LINES * 50),
+    Case("stdin-blocks", _STDIN, ("blocks",), stdin=_BULK),
+    Case("stdin-blocks-of-a-file", _STDIN, ("blocks",), stdin=_BULK, streams="file"),
+    Case("stdin-readfile", _READFILE, stdin=b"hello world, " * 30),
+    Case("stdin-readfile-of-a-file", _READFILE, stdin=b"hello world, " * 30, streams="file"),
+    Case("redirected-to-pipes", _c("stdio/redirected")),
+    Case("redirected-to-files", _c("stdio/redirected"), streams="file"),
+    Case("c-files", _c("stdio/files")),
+)
+
+FILES = (
+    Case("file-create", _c("files/create")),
+    Case("file-contents", _c("files/contents"), leaves=(("contents.bin", b"left behind\n"),)),
+    Case("file-sharing", _c("files/sharing")),
+    Case("file-attributes", _c("files/attributes")),
+    Case("file-readonly", _c("files/readonly"),
+         why_not_wine="Wine run by root opens read-only files for writing; Windows refuses everyone"),
+    Case("file-search", _c("files/search")),
+    Case("directories", _c("files/directories")),
+    Case("file-moving", _c("files/moving")),
+    Case("paths", _c("files/paths")),
+    Case("wide-names", _c("files/wide_names"), files=(("š.in", b"hello from Linux"),),
+         leaves=(("ž.out", b"seen from outside\n"),)),
+    Case("file-locks", _c("files/locks")),
+    Case("file-locks-enforced", _c("files/locks_enforced"),
+         why_not_wine="Wine keeps locks with fcntl, which lets other handles read and write regardless"),
+    Case("file-mapping", _c("files/mapping")),
+    Case("overlapped", _c("files/overlapped")),
+)
+
+MEMORY = (
+    Case("virtual-memory", _c("memory/virtual")),
+    Case("guard-pages", _c("memory/guard_pages")),
+    Case("stack-growth", _c("memory/stack_growth"), why_not_wine="Wine commits a thread's whole stack at once"),
+    Case("generated-code", _c("memory/generated_code")),
+    Case("heap", _c("memory/heap")),
+)
+
+REGISTRY = (
+    Case("registry-keys", _c("registry/keys")),
+    Case("registry-machine", _c("registry/machine")),
+)
+
+LOCALE = (
+    Case("locales", _c("locale/locales")),
+    Case("code-pages", _c("locale/code_pages")),
+    Case("dates", _c("locale/dates")),
+    Case("clocks", _c("locale/clocks")),
+)
+
+CASES: tuple[Case, ...] = (*START, *STDIO, *FILES, *MEMORY, *REGISTRY, *LOCALE)
