@@ -148,7 +148,9 @@ STATIC_UNICODE_STRING = {8: 0x1258, 4: 0xBF8}
 STATIC_UNICODE_BUFFER = {8: 0x1268, 4: 0xC00}
 STATIC_UNICODE_SIZE = 261 * 2
 DEALLOCATION_STACK = {8: 0x1478, 4: 0xE0C}
-TEB_SIZE = 0x2000  # the structure, the engine's mailbox at 0x1f00, and the activation context stack below
+# The structure, the activation context stack below and the engine's mailbox at 0x1f00; a page for a WoW64 process's
+# 32-bit TEB; and one for the debug output buffers of Wine's ntdll.
+TEB_SIZE = 0x4000
 ACTIVATION_CONTEXT_STACK_AT = 0x1E00
 
 

@@ -2,15 +2,16 @@
 
 ``FileObject`` is the interface that the NT calls use; each kind of file is a subclass that implements what it can do
 and inherits STATUS_INVALID_DEVICE_REQUEST for the rest. Operations that may have to wait are coroutines: a kind that
-never waits simply does not await. They wait with ``wait_for_change`` or trio (after ``await event_loop()``), never with
-``kernel.wait.park``: the operation may go on behind the thread's back when the handle is an overlapped one.
+never waits simply does not await. They wait for each other with ``wait_for_change`` and for the host with trio (after
+``await event_loop()``), never with ``kernel.wait.park``: the operation may go on behind the thread's back when the file
+is an overlapped one.
 Source: Microsoft "File Objects", "NtReadFile", "NtWriteFile".
 """
 
 from __future__ import annotations
 
-from lswd.kernel.loop import event_loop
-from lswd.kernel.object import Waitable
+from lswd.kernel.namespace import Device
+from lswd.kernel.object import MAXIMUM_ALLOWED, Waitable
 from lswd.ntdef.file import (
     FILE_ALL_ACCESS,
     FILE_DEVICE_UNKNOWN,
@@ -20,13 +21,20 @@ from lswd.ntdef.file import (
     FILE_SYNCHRONOUS_IO_ALERT,
     FILE_SYNCHRONOUS_IO_NONALERT,
 )
-from lswd.ntdef.status import STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_INFO_CLASS, NtError
+from lswd.ntdef.status import (
+    STATUS_INVALID_DEVICE_REQUEST,
+    STATUS_INVALID_FILE_FOR_SECTION,
+    STATUS_INVALID_INFO_CLASS,
+    NtError,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
     from typing import Any
 
     from lswd.kernel.process import Process
+    from lswd.kernel.request import Request
     from lswd.kernel.thread import Thread
 
 _SYNCHRONOUS = FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT
@@ -61,8 +69,9 @@ class FileObject(Waitable):
     Attributes:
         access: the rights granted when it was opened.
         options: the FILE_* create options.
+        host_path, dos_path: where the file is on both sides, for sections of it; granted_write: may they write.
         completion: the completion port and key that finished requests are reported to, or None.
-        pending: cancel functions of requests that go on in the background, by request.
+        pending: the requests that go on in the background.
     """
 
     type_name = "File"
@@ -70,6 +79,9 @@ class FileObject(Waitable):
     device_type = FILE_DEVICE_UNKNOWN
     characteristics = 0
     is_directory = False
+    host_path = ""
+    dos_path = ""
+    granted_write = False
 
     def __init__(self, access: int, options: int = FILE_SYNCHRONOUS_IO_NONALERT) -> None:
         super().__init__()
@@ -78,7 +90,12 @@ class FileObject(Waitable):
         self.signalled = True
         self.completion: tuple[Any, int] | None = None
         self.completion_modes = 0
-        self.pending: dict[object, Any] = {}
+        self.pending: list[Request] = []
+
+    @classmethod
+    def mapped(cls, access: int) -> int:
+        """Desired access with generic rights mapped; MAXIMUM_ALLOWED is left for the file's device to resolve."""
+        return cls.map_access(_ANY, access & ~MAXIMUM_ALLOWED) | access & MAXIMUM_ALLOWED
 
     @property
     def synchronous(self) -> bool:
@@ -95,7 +112,7 @@ class FileObject(Waitable):
     def end_request(self) -> None:
         """A request is done."""
         self.signalled = True
-        if self.wait_blocks:
+        if self.waits:
             self.wake()
 
     # ---- operations
@@ -154,17 +171,36 @@ class FileObject(Waitable):
         """The name on its device (``\\dir\\file``), or "" when it has none."""
         return ""
 
+    def section_fd(self) -> int:
+        """A new descriptor for a section that maps the file.
+
+        Raises:
+            NtError: STATUS_INVALID_FILE_FOR_SECTION when it cannot be mapped.
+        """
+        raise NtError(STATUS_INVALID_FILE_FOR_SECTION)
+
     def cleanup(self) -> None:
         """The last handle is closed: let go of the host's resources."""
 
     def on_last_handle(self) -> None:
-        for cancel in list(self.pending.values()):
-            cancel()
+        for request in tuple(self.pending):
+            request.cancel()
         self.cleanup()
         super().on_last_handle()
 
 
-class Overflow(NtError):  # noqa: N818
+_ANY = FileObject(0)
+
+
+class FileDevice(Device):
+    """A device whose files are ``FileObject``\\s."""
+
+    def open(self, process: Process, rest: str, parameters: OpenParameters) -> FileObject:
+        """Open the file that the ``rest`` of the name means; ``parameters.information`` tells what came of it."""
+        raise NotImplementedError
+
+
+class Overflow(NtError):
     """A read that filled the buffer but not with all of a message: STATUS_BUFFER_OVERFLOW with a byte count."""
 
     __slots__ = ("count",)
@@ -175,13 +211,17 @@ class Overflow(NtError):  # noqa: N818
 
 
 class Waiter:
-    """One coroutine waiting for a change."""
+    """What an operation yields when it has to wait for another one; kernel.request makes it go on."""
 
-    __slots__ = ("event", "fired")
+    __slots__ = ("fired", "go_on")
 
     def __init__(self) -> None:
-        self.event: Any = None
         self.fired = False
+        self.go_on: Callable[[], None] | None = None
+
+    def __await__(self) -> Generator[Waiter, None, None]:
+        if not self.fired:
+            yield self
 
 
 async def wait_for_change(waiters: list[Waiter]) -> None:
@@ -189,21 +229,16 @@ async def wait_for_change(waiters: list[Waiter]) -> None:
     waiter = Waiter()
     waiters.append(waiter)
     try:
-        await event_loop()
-        if not waiter.fired:
-            import trio
-
-            waiter.event = trio.Event()
-            await waiter.event.wait()
+        await waiter
     finally:
         if waiter in waiters:
             waiters.remove(waiter)
 
 
 def notify(waiters: list[Waiter]) -> None:
-    """Wake all that wait, first come first served."""
+    """Let all that wait look again, first come first served."""
     woken, waiters[:] = waiters[:], []
     for waiter in woken:
         waiter.fired = True
-        if waiter.event is not None:
-            waiter.event.set()
+        if waiter.go_on is not None:
+            waiter.go_on()

@@ -90,7 +90,9 @@ class Namespace:
 
     def __init__(self) -> None:
         self.root = Directory()
-        for name in ("Device", "GLOBAL??", "BaseNamedObjects", "KnownDlls", "Sessions", "Driver", "FileSystem"):
+        for name in (
+            "Device", "GLOBAL??", "BaseNamedObjects", "KnownDlls", "Sessions", "Driver", "FileSystem", "KernelObjects",
+        ):  # fmt: skip
             Directory(name, self.root)
         self.root.insert("??", SymbolicLink("\\GLOBAL??"))
         self.root.insert("DosDevices", SymbolicLink("\\GLOBAL??"))

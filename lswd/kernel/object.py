@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lswd.kernel.namespace import Directory
     from lswd.kernel.thread import Thread
-    from lswd.kernel.wait import WaitBlock
+    from lswd.kernel.wait import Wait
 
 # Generic and standard access rights (winnt.h).
 DELETE = 0x00010000
@@ -79,7 +79,7 @@ class Waitable(KernelObject):
 
     def __init__(self) -> None:
         super().__init__()
-        self.wait_blocks: list[WaitBlock] = []
+        self.waits: dict[Wait, None] = {}  # who waits, first come first served
 
     def is_signalled(self, thread: Thread) -> bool:
         """Would a wait by ``thread`` be satisfied now?"""
@@ -91,5 +91,5 @@ class Waitable(KernelObject):
 
     def wake(self) -> None:
         """The signal state may satisfy waits now: let waiters try, first come first served."""
-        for block in tuple(self.wait_blocks):
-            block.wait.try_satisfy()
+        for wait in tuple(self.waits):
+            wait.try_satisfy()

@@ -11,7 +11,13 @@ from lswd.kernel.thread import Thread
 from lswd.kernel.wait import system_time
 from lswd.memory.space import AddressSpace
 from lswd.ntdef.status import STATUS_PENDING, status_name
-from lswd.ntdef.types import CURRENT_PROCESS, CURRENT_THREAD
+from lswd.ntdef.types import (
+    CURRENT_EFFECTIVE_TOKEN,
+    CURRENT_PROCESS,
+    CURRENT_PROCESS_TOKEN,
+    CURRENT_THREAD,
+    CURRENT_THREAD_TOKEN,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,6 +53,7 @@ class Process(Waitable):
         super().__init__()
         self.system = system
         self.pid = system.new_id()
+        system.processes[self.pid] = self
         self.space = AddressSpace(word)
         self.engine: Engine = engine(self.space)
         self.handles = HandleTable()
@@ -74,6 +81,8 @@ class Process(Waitable):
         self.execute_flags = 0
         self.priority_class = 2
         self.cookie = 0
+        self.timer_requests = 0
+        self.affinity = 0  # a mask of processors; 0: all
         self.initialized = False  # the loader has finished: the program's own code runs
         self.on_close: list[Callable[[], None]] = []
         self.signals: list[Callable[[], None]] = []
@@ -82,10 +91,18 @@ class Process(Waitable):
         self._clock: memoryview | None = None
         self.handles.pseudo[CURRENT_PROCESS] = lambda: self
         self.handles.pseudo[CURRENT_THREAD] = self._this_thread
+        for value in (CURRENT_PROCESS_TOKEN, CURRENT_THREAD_TOKEN, CURRENT_EFFECTIVE_TOKEN):
+            self.handles.pseudo[value] = lambda value=value: self._pseudo_token(value)  # type: ignore[misc]
 
     def _this_thread(self) -> KernelObject:
         assert self.current_thread is not None
         return self.current_thread
+
+    def _pseudo_token(self, value: int) -> KernelObject:
+        from lswd.kernel.token import pseudo_token
+
+        assert self.current_thread is not None
+        return pseudo_token(self.current_thread, value)
 
     def is_signalled(self, thread: Thread) -> bool:
         return self.ended
@@ -95,6 +112,10 @@ class Process(Waitable):
         return self.ntdll_base + self.system.userland.ntdll_exports[name]
 
     # ---- threads and end
+
+    def find_thread(self, tid: int) -> Thread | None:
+        """The live thread of that identifier."""
+        return next((t for t in self.threads if t.tid == tid), None)
 
     def thread_finished(self, thread: Thread) -> None:
         """A thread has ended; the last one takes the process with it."""
@@ -149,6 +170,7 @@ class Process(Waitable):
 
     def close(self) -> None:
         """Release everything the host lent it."""
+        self.system.processes.pop(self.pid, None)
         self.handles.close_all()
         self.engine.close()
         self._clock = None

@@ -1,169 +1,324 @@
-"""Runs a process's guest threads: alone without an event loop first, under trio once anything has to wait.
+"""Runs a process's guest threads, first come first served.
 
-On an engine that cannot run threads in parallel (Unicorn) the threads take turns on it, first come first served, and
-the ticker ends a turn after ``SLICE`` when somebody else could run.
+On an engine that cannot run threads in parallel (Unicorn) they take turns; the ticker ends a turn when somebody else
+could run. A thread in a blocking call is in nobody's way until ``make_ready``. As long as all that is waited for are
+other threads and deadlines, no event loop is needed: an idle process sleeps on a lock. The first call that needs the
+host's I/O brings trio in (kernel.loop), and the same turns go on inside one of its tasks.
 """
 
 from __future__ import annotations
 
+import _thread
+import time
+
 from lswd.cpu import engine as cpu
-from lswd.kernel import loop
 from lswd.kernel.apc import deliver_user_apcs
+from lswd.kernel.deadline import Deadlines
 from lswd.kernel.exception import dispatch_fault
 from lswd.kernel.loop import NEEDS_LOOP, Continue
+from lswd.kernel.start import free_thread_memory
 from lswd.kernel.thread import ThreadExit
 from lswd.kernel.ticker import Ticker
-from lswd.ntdef.status import STATUS_USER_APC, NtError
+from lswd.ntdef.status import NtError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from typing import Any
 
     from lswd.kernel.process import Process
     from lswd.kernel.thread import Thread
 
+_LOOK_AT_HOST = 0.001  # seconds between looks at the host's I/O while guest threads keep the processor busy
+
 
 class Scheduler:
-    """The threads of one process."""
+    """The threads of one process.
+
+    Attributes:
+        deadlines: things to do at a time, between turns.
+    """
 
     def __init__(self, process: Process) -> None:
         self.process = process
-        self.ticker = Ticker(process)
-        self._nursery: Any = None
-        self._turn: Any = None
+        self.deadlines = Deadlines()
+        self.ticker = Ticker(process, self.contended)
         self._ready: list[Thread] = []
+        self._wanted_tasks: list[Callable[[], Awaitable[None]]] = []  # until there is a loop
+        self._poked = _thread.allocate_lock()
+        self._poked.acquire()
+        # under trio
+        self._nursery: Any = None
+        self._token: Any = None
+        self._work: Any = None
+        self._tasks = 0
 
     # ---- called by the kernel
 
     def start_thread(self, thread: Thread) -> None:
-        """A new thread may run (from a handler; alone, it makes the scheduler start the loop)."""
-        if self._nursery is not None:
-            self._nursery.start_soon(self._thread_task, thread)
-        else:
-            self._ready.append(thread)
+        """A new thread may run."""
+        self.make_ready(thread)
+
+    def make_ready(self, thread: Thread) -> None:
+        """The thread takes its turn after those that are ready already."""
+        self._ready.append(thread)
+        self._notice()
+
+    def make_next(self, thread: Thread) -> None:
+        """The thread takes its turn before all others."""
+        self._ready.insert(0, thread)
+        self._notice()
+
+    def others_ready(self) -> bool:
+        """Does anybody but the thread whose turn it is want the processor now?"""
+        self.deadlines.expire()
+        return bool(self._ready) or self._tasks > 0
+
+    def contended(self) -> bool:
+        """Should the turn end? May be asked from any host thread."""
+        if self._ready or self._tasks or self._wanted_tasks or self.deadlines.due():
+            return True
+        return self._nursery is not None and bool(self.process.services)
 
     def resume_thread(self, thread: Thread) -> None:
         """The suspend count has fallen to zero."""
-        if thread.resumed_event is not None:
-            thread.resumed_event.set()
+        if thread.held:
+            thread.held = False
+            self.make_ready(thread)
 
-    def stop_thread(self, thread: Thread) -> None:
-        """End a thread from outside: it never runs guest code again."""
+    def start_task(self, task: Callable[[], Awaitable[None]]) -> None:
+        """Run ``task`` beside the threads, in the event loop: I/O that goes on behind their backs."""
+        self._wanted_tasks.append(task)
+        if self._nursery is not None:
+            self._start_wanted_tasks()
+
+    def stop_thread(self, thread: Thread, exit_status: int) -> None:
+        """End a thread that is not running: it never runs guest code again."""
         thread.terminating = True
-        if thread.task_scope is not None:
-            thread.task_scope.cancel()
-        self.resume_thread(thread)
+        in_task = thread.task_scope is not None
+        thread.finish(exit_status)
+        if not in_task:
+            self._bury(thread, killed=True)
 
     def stop_all(self) -> None:
         """The process is over."""
-        if self._nursery is not None:
-            self._nursery.cancel_scope.cancel()
+        self.poke()
+
+    def poke(self) -> None:
+        """Wake an idle scheduler to look at the process's signals; from signal handlers and other host threads too."""
+        if self._token is not None:
+            try:
+                self._token.run_sync_soon(self._notice, idempotent=True)
+            except RuntimeError:  # the loop is over
+                pass
+        elif self._poked.locked():
+            try:
+                self._poked.release()
+            except RuntimeError:  # somebody else was faster
+                pass
+
+    def _notice(self) -> None:
+        if self._work is not None:
+            self._work.set()
 
     # ---- running
 
     def run(self, first: Thread) -> None:
-        """Run until the process ends."""
+        """Run until the process ends.
+
+        Raises:
+            whatever a system call handler, a service or the engine raised that is not the guest's business.
+        """
         self._ready.append(first)
         try:
-            self._run_alone()
+            self._run_without_loop()
             if not self.process.ended:
                 import trio
 
-                loop.running = True
                 try:
                     trio.run(self._run_in_loop)
-                finally:
-                    loop.running = False
+                except BaseExceptionGroup as group:
+                    raise _first_cause(group) from group
         finally:
+            self._token = self._nursery = None
             self.ticker.stop()
 
-    def _run_alone(self) -> None:
-        """Run the only thread until it must wait, is joined by another, or ends."""
-        thread = self._ready[0]
-        while not (self.process.ended or thread.terminated or thread.suspend_count or len(self._ready) > 1):
-            self._guest_turn(thread)
-            pending = thread.pending
-            if pending is not None:
-                if pending[1] is NEEDS_LOOP:
+    def _run_without_loop(self) -> None:
+        process = self.process
+        while not process.ended:
+            self.deadlines.expire()
+            if self._ready:
+                self._take_turn(self._ready.pop(0))
+                if self._wanted_tasks:
                     return
-                raise AssertionError(f"a handler yielded {pending[1]!r} outside the event loop")
+            elif process.services:
+                return
+            else:
+                seconds = self.deadlines.seconds()
+                self._poked.acquire(True, -1 if seconds is None else seconds)
+            process.deliver_signals()
 
     async def _run_in_loop(self) -> None:
         import trio
 
-        self._turn = trio.Lock()
+        self._token = trio.lowlevel.current_trio_token()
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             for service in self.process.services:
                 nursery.start_soon(service)
-            for thread in self._ready:
-                nursery.start_soon(self._thread_task, thread)
-            self._ready.clear()
-            await self.process.ended_event_wait()
+            self._start_wanted_tasks()
+            await self._take_turns()
             nursery.cancel_scope.cancel()
 
-    async def _thread_task(self, thread: Thread) -> None:
+    def _start_wanted_tasks(self) -> None:
+        tasks, self._wanted_tasks = self._wanted_tasks, []
+        for task in tasks:
+            self._tasks += 1
+            self._nursery.start_soon(self._run_task, task)
+
+    async def _run_task(self, task: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await task()
+        finally:
+            self._tasks -= 1
+
+    async def _take_turns(self) -> None:
         import trio
 
-        with trio.CancelScope() as scope:
-            thread.task_scope = scope
-            try:
-                while not (thread.terminated or thread.terminating or self.process.ended):
-                    if thread.pending is not None:
-                        coroutine, trap = thread.pending
-                        thread.pending = None
-                        await self._finish_call(thread, coroutine, trap)
-                        continue
-                    while thread.suspend_count and not thread.terminating:
-                        thread.resumed_event = trio.Event()
-                        await thread.resumed_event.wait()
-                        thread.resumed_event = None
-                    if thread.terminating:
-                        break
-                    async with self._turn:
-                        if not self.process.ended:
-                            self._guest_turn(thread)
-            finally:
-                thread.task_scope = None
-        if not thread.terminated:
-            thread.finish(thread.exit_status)
+        process = self.process
+        looked = 0.0
+        while not process.ended:
+            self.deadlines.expire()
+            if self._ready:
+                self._take_turn(self._ready.pop(0))
+                now = time.monotonic()
+                if now - looked >= _LOOK_AT_HOST:
+                    looked = now
+                    await trio.lowlevel.checkpoint()
+            else:
+                self._work = trio.Event()
+                seconds = self.deadlines.seconds()
+                with trio.move_on_after(float("inf") if seconds is None else seconds):
+                    await self._work.wait()
+                self._work = None
+            process.deliver_signals()
 
-    async def _finish_call(self, thread: Thread, coroutine: Any, trap: object) -> None:
-        try:
-            status = await Continue(coroutine, trap)
-        except NtError as error:
-            status = error.status
-        except ThreadExit:
+    def _take_turn(self, thread: Thread) -> None:
+        """Finish the thread's blocking call, if it has one, and let it run until it leaves."""
+        if thread.terminated or (thread.pending is not None and not self._resume_call(thread)):
             return
-        self.process.call_finished(thread, status)
-        self.finish_call(thread, status)
-
-    def finish_call(self, thread: Thread, status: int) -> None:
-        """Give a finished blocking call's status to the guest, APCs first when that is what ended it."""
-        if thread.context_changed:
-            thread.context_changed = False
+        if thread.suspend_count:
+            thread.held = True
             return
-        thread.cpu.set_result(status)
-        if status == STATUS_USER_APC:
-            deliver_user_apcs(thread, status)
+        self._guest_turn(thread)
+        if thread.terminated:
+            self._bury(thread)
+        elif thread.pending is None:
+            self._ready.append(thread)
+        else:
+            self._suspended(thread)
 
     def _guest_turn(self, thread: Thread) -> None:
         """Let a thread run guest code until it leaves."""
         handler = thread.handler
         assert handler is not None
-        self.ticker.begin(shared=self._nursery is not None)
+        self.process.current_thread = thread
+        thread.initial_context = 0
+        self.ticker.begin()
+        started = time.monotonic()
         try:
             reason = thread.cpu.run(handler)
-        except ThreadExit:
-            return
         finally:
             self.ticker.end()
+            thread.cpu_seconds += time.monotonic() - started
         if reason == cpu.FAULT:
             try:
                 dispatch_fault(thread)
             except ThreadExit:
                 return
+        if thread.pending is None:
             thread.context_changed = False
-        elif reason == cpu.LEFT and thread.pending is None:
+
+    # ---- blocking calls
+
+    def _suspended(self, thread: Thread) -> None:
+        """A call has yielded: a parked one waits for ``make_ready``, the other kind becomes a trio task."""
+        assert thread.pending is not None
+        trap = thread.pending[1]
+        if trap is NEEDS_LOOP:
+            self.start_task(lambda: self._call_task(thread))
+        elif thread.park is None:
+            raise AssertionError(f"a handler yielded {trap!r} before it asked for the event loop")
+
+    def _resume_call(self, thread: Thread) -> bool:
+        """Run a parked call on; True when it is finished and the thread goes on."""
+        assert thread.pending is not None
+        coroutine, thread.pending = thread.pending[0], None
+        self.process.current_thread = thread
+        try:
+            trap = coroutine.send(None)
+        except StopIteration as done:
+            status = int(done.value)
+        except NtError as error:
+            status = error.status
+        except ThreadExit:
+            self._bury(thread)
+            return False
+        else:
+            thread.pending = (coroutine, trap)
+            self._suspended(thread)
+            return False
+        self._call_finished(thread, status)
+        return not self.process.ended
+
+    async def _call_task(self, thread: Thread) -> None:
+        """Finish a blocking call as a trio task."""
+        import trio
+
+        if thread.pending is None:  # the thread was ended meanwhile
+            return
+        (coroutine, trap), thread.pending = thread.pending, None
+        status = 0
+        try:
+            with trio.CancelScope() as thread.task_scope:
+                status = await Continue(coroutine, trap, thread)
+        except NtError as error:
+            status = error.status
+        except ThreadExit:
+            pass
+        finally:
+            thread.task_scope = None
+        if thread.terminated:
+            self._bury(thread, killed=thread.terminating)
+        else:
+            self._call_finished(thread, status)
+            self.make_ready(thread)
+
+    def _call_finished(self, thread: Thread, status: int) -> None:
+        """Give a finished blocking call's status to the guest; APCs first when that is what ended it."""
+        self.process.call_finished(thread, status)
+        if thread.context_changed:
             thread.context_changed = False
-        self.process.deliver_signals()
+        else:
+            thread.cpu.set_result(status)
+        if thread.apc_due:
+            thread.apc_due = False
+            deliver_user_apcs(thread, status)
+            thread.context_changed = False
+
+    # ---- end
+
+    def _bury(self, thread: Thread, *, killed: bool = False) -> None:
+        """Free what a dead thread occupied."""
+        if self.process.ended:
+            return
+        thread.cpu.close()
+        free_thread_memory(thread, keep_teb=killed)
+
+
+def _first_cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The exception inside trio's wrapping."""
+    cause: BaseException = group
+    while isinstance(cause, BaseExceptionGroup):
+        cause = cause.exceptions[0]
+    return cause

@@ -12,7 +12,7 @@ from lswd.image.layout import plan
 from lswd.image.pe import Image, ImageError, parse
 from lswd.image.relocate import relocate
 from lswd.kernel.object import KernelObject
-from lswd.memory.backing import Backing
+from lswd.memory.backing import FileMapping
 from lswd.memory.protection import GRANULARITY, PAGE_NOACCESS, PAGE_SIZE, encode
 from lswd.memory.region import MEM_IMAGE, MEM_MAPPED, Region
 from lswd.ntdef.status import (
@@ -95,8 +95,8 @@ class FileSection(Section):
             return self._private_copy(space, base, offset, length, protect), STATUS_SUCCESS
         writable = protect & 0xFF in (0x04, 0x40)
         try:
-            backing = Backing(os.dup(self.fd), length, offset=offset, writable=writable)
-        except (OSError, ValueError):
+            backing = FileMapping(self.fd, length, offset=offset, writable=writable)
+        except OSError:
             raise NtError(STATUS_NO_MEMORY) from None
         region = space.map(base, length, MEM_MAPPED, protect, backing=backing, offset=0, name=self.file_name)
         region.source = self

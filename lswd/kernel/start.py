@@ -183,8 +183,9 @@ def write_peb(process: Process, parameters: int) -> None:
     assert process.image is not None
     image = process.image.image
     major, minor, build = WINDOWS_VERSION
-    region = space.reserve(0, PAGE_SIZE, PAGE_READWRITE, high=_TEB_AREA, top_down=True, name="PEB")
-    space.commit(region, region.base, PAGE_SIZE, PAGE_READWRITE)
+    # Wine's ntdll keeps its debug channel options two pages behind the PEB; zeros mean none are set.
+    region = space.reserve(0, 4 * PAGE_SIZE, PAGE_READWRITE, high=_TEB_AREA, top_down=True, name="PEB")
+    space.commit(region, region.base, region.size, PAGE_READWRITE)
     process.peb = region.base
     peb = PEB(
         ImageBaseAddress=process.image_base,
@@ -285,6 +286,7 @@ def _enter_loader(process: Process, thread: Thread, start: int, parameter: int) 
         rip=process.ntdll_export("RtlUserThreadStart"), rsp=top - 0x28, rcx=start, rdx=parameter
     )
     space.write(context_at, bytes(begin.data))
+    thread.initial_context = context_at
     entry = Context.user(
         rip=process.ntdll_export("LdrInitializeThunk"), rsp=context_at - 0x28 & -16 | 8, rcx=context_at,
         rdx=process.ntdll_base,
@@ -292,10 +294,14 @@ def _enter_loader(process: Process, thread: Thread, start: int, parameter: int) 
     thread.cpu.set_context(entry)
 
 
-def free_thread_memory(thread: Thread) -> None:
-    """Give back a dead thread's stack and TEB."""
+def free_thread_memory(thread: Thread, *, keep_teb: bool = False) -> None:
+    """Give back a dead thread's stack and TEB.
+
+    Args:
+        keep_teb: the thread was killed: ntdll has not taken its TEB off the lists it keeps of them.
+    """
     space = thread.process.space
-    for region in (thread.stack, space.find(thread.teb)):
+    for region in (thread.stack, None if keep_teb else space.find(thread.teb)):
         if region is not None and space.find(region.base) is region:
             space.unmap(region)
 

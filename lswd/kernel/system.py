@@ -9,10 +9,17 @@ from lswd.kernel.namespace import Namespace
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any, TypeVar
 
     from lswd.host.drives import Drives
+    from lswd.kernel.process import Process
     from lswd.kernel.registry.registry import Registry
     from lswd.userland.userland import Userland
+
+    T = TypeVar("T")
+
+
+USER_SID = "S-1-5-21-0-0-0-1000"  # the one user's; the value Wine gives its user, so outputs compare
 
 
 class System:
@@ -32,6 +39,8 @@ class System:
         self.user = user
         self._open_registry = open_registry
         self._registry: Registry | None = None
+        self._parts: dict[type, Any] = {}
+        self.processes: dict[int, Process] = {}
         self._next_id = os.getpid() << 2 & 0x7FFFFFFC
 
     @property
@@ -40,6 +49,14 @@ class System:
         if self._registry is None:
             self._registry = self._open_registry()
         return self._registry
+
+    def part(self, kind: type[T]) -> T:
+        """The system's one ``kind`` (locales, atoms, ...), made from the system on first use."""
+        found = self._parts.get(kind)
+        if found is None:
+            found = self._parts[kind] = kind(self)  # type: ignore[call-arg]
+        result: T = found
+        return result
 
     def new_id(self) -> int:
         """A process or thread identifier: a multiple of four, as NT's are."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import time
-
 from lswd.cpu.context import Context
 from lswd.kernel.object import Waitable
+from lswd.kernel.wait import system_time
 from lswd.ntdef.status import (
     STATUS_ALERTED,
     STATUS_PENDING,
+    STATUS_SUSPEND_COUNT_EXCEEDED,
+    STATUS_THREAD_IS_TERMINATING,
     STATUS_USER_APC,
+    NtError,
 )
 
 TYPE_CHECKING = False
@@ -21,9 +23,21 @@ if TYPE_CHECKING:
     from lswd.kernel.apc import UserApc
     from lswd.kernel.mutant import Mutant
     from lswd.kernel.process import Process
+    from lswd.kernel.wait import Park
     from lswd.memory.region import Region
 
+THREAD_TERMINATE = 0x0001
+THREAD_SUSPEND_RESUME = 0x0002
+THREAD_ALERT = 0x0004
+THREAD_GET_CONTEXT = 0x0008
+THREAD_SET_CONTEXT = 0x0010
+THREAD_SET_INFORMATION = 0x0020
+THREAD_QUERY_INFORMATION = 0x0040
+THREAD_SET_LIMITED_INFORMATION = 0x0400
+THREAD_QUERY_LIMITED_INFORMATION = 0x0800
 THREAD_ALL_ACCESS = 0x1FFFFF
+
+MAXIMUM_SUSPEND_COUNT = 127
 
 
 class ThreadExit(Exception):
@@ -37,8 +51,14 @@ class Thread(Waitable):
         tid: the thread's identifier.
         teb: guest address of its TEB; stack: its reservation.
         suspend_count: it does not run while this is above zero.
+        held: the scheduler has put it aside because it is suspended.
         pending: the blocking system call in progress, as (coroutine, what it yielded).
+        park: what it waits for and how that ends (kernel.wait), or None.
+        task_scope: cancels the trio task its blocking call has become, or None.
         context_changed: the handler replaced the registers, so no result goes to RAX.
+        apc_due: user APCs are delivered when the blocking call ends.
+        alert_by_id: an alert by thread identifier has come and nobody has waited for it yet.
+        initial_context: guest address of the CONTEXT it will continue with once it has initialised; 0 when it has run.
     """
 
     type_name = "Thread"
@@ -56,9 +76,13 @@ class Thread(Waitable):
         self.terminated = False
         self.terminating = False
         self.suspend_count = 0
+        self.held = False
         self.start_address = 0
         self.pending: tuple[Coroutine[Any, Any, int], object] | None = None
+        self.park: Park | None = None
+        self.task_scope: Any = None
         self.context_changed = False
+        self.apc_due = False
         self.user_apcs: list[UserApc] = []
         self.alerted = False
         self.owned_mutants: list[Mutant] = []
@@ -69,48 +93,79 @@ class Thread(Waitable):
         self.description = ""
         self.impersonation_token: Any = None
         self.alert_by_id = False
-        self.created = time.time_ns()
+        self.waits_for_alert_by_id = False
+        self.initial_context = 0
+        self.created = system_time()
         self.exited = 0
         self.cpu_seconds = 0.0
         self.system_calls = 0
-        # parking
-        self.parked_event: Any = None
-        self.park_status: int | None = None
-        self.park_alertable = False
-        # set by the scheduler in loop mode
-        self.task_scope: Any = None
-        self.resumed_event: Any = None
+
+    def map_access(self, access: int) -> int:
+        """The full rights hold the limited ones of the same name."""
+        granted = super().map_access(access)
+        if granted & THREAD_QUERY_INFORMATION:
+            granted |= THREAD_QUERY_LIMITED_INFORMATION
+        if granted & THREAD_SET_INFORMATION:
+            granted |= THREAD_SET_LIMITED_INFORMATION
+        return granted
 
     def is_signalled(self, thread: Thread) -> bool:
         return self.terminated
 
+    # ---- suspension
+
+    def suspend(self) -> int:
+        """Keep it from running; returns the suspend count before.
+
+        Raises:
+            NtError: STATUS_THREAD_IS_TERMINATING, STATUS_SUSPEND_COUNT_EXCEEDED.
+        """
+        if self.terminated:
+            raise NtError(STATUS_THREAD_IS_TERMINATING)
+        if self.suspend_count == MAXIMUM_SUSPEND_COUNT:
+            raise NtError(STATUS_SUSPEND_COUNT_EXCEEDED)
+        self.suspend_count += 1
+        return self.suspend_count - 1
+
+    def resume(self) -> int:
+        """Undo one ``suspend``; returns the suspend count before, 0 when it was not suspended."""
+        previous = self.suspend_count
+        if previous:
+            self.suspend_count -= 1
+            if previous == 1 and not self.terminated and self.process.scheduler is not None:
+                self.process.scheduler.resume_thread(self)
+        return previous
+
     # ---- parking: see kernel.wait.park
 
-    def begin_park(self, event: Any, alertable: bool) -> None:
-        self.parked_event = event
-        self.park_status = None
-        self.park_alertable = alertable
-        if alertable and (self.user_apcs or self.alerted):
-            self.interrupt_park()
-
-    def end_park(self) -> None:
-        self.parked_event = None
-        self.park_alertable = False
-
     def unpark(self, status: int) -> None:
-        """End the thread's park with ``status`` (once)."""
-        if self.parked_event is not None and self.park_status is None:
-            self.park_status = status
-            self.parked_event.set()
+        """End the thread's park with ``status``; the first status counts."""
+        park = self.park
+        if park is None or park.status is not None:
+            return
+        park.status = status
+        park.withdraw()
+        if park.event is not None:
+            park.event.set()
+        elif self.task_scope is None:
+            assert self.process.scheduler is not None
+            self.process.scheduler.make_ready(self)
+
+    def interruptible(self) -> bool:
+        """Would an alertable wait end at once?"""
+        return self.alerted or bool(self.user_apcs)
 
     def interrupt_park(self) -> None:
         """An APC or alert has arrived: end an alertable park."""
-        if self.park_alertable:
-            if self.alerted:
-                self.alerted = False
-                self.unpark(STATUS_ALERTED)
-            elif self.user_apcs:
-                self.unpark(STATUS_USER_APC)
+        park = self.park
+        if park is None or not park.alertable or park.status is not None:
+            return
+        if self.alerted:
+            self.alerted = False
+            self.unpark(STATUS_ALERTED)
+        elif self.user_apcs:
+            self.apc_due = True
+            self.unpark(STATUS_USER_APC)
 
     # ---- registers
 
@@ -131,11 +186,22 @@ class Thread(Waitable):
             return
         self.terminated = True
         self.exit_status = exit_status & 0xFFFFFFFF
-        self.exited = time.time_ns()
+        self.exited = system_time()
+        self._abandon_call()
         for mutant in tuple(self.owned_mutants):
             mutant.abandon()
         self.process.thread_finished(self)
         self.wake()
+
+    def _abandon_call(self) -> None:
+        """Make sure that nothing is spent on a blocking call that will not be finished."""
+        if self.park is not None and self.park.status is None:
+            self.park.withdraw()
+        if self.task_scope is not None:
+            self.task_scope.cancel()
+        elif self.pending is not None:
+            coroutine, self.pending = self.pending[0], None
+            coroutine.close()
 
     def __repr__(self) -> str:
         return f"Thread({self.tid:#x})"

@@ -10,19 +10,24 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lswd.kernel.process import Process
 
 TICK = 0.005  # seconds; NT's own clock interrupt comes every 15.6 ms or faster
 TICKS_A_SLICE = 2
+# Python runs signal handlers in the main thread between byte codes, so even an undisturbed turn must end sometimes.
+TICKS_ALONE = 20
 
 
 class Ticker:
     """Started with the first turn; ``begin`` and ``end`` bracket guest execution."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, contended: Callable[[], bool]) -> None:
+        """``contended``: does anybody else want the processor?"""
         self._process = process
+        self._contended = contended
         self._active = False
-        self._shared = False
         self._ticks = 0
         self._wakeup = _thread.allocate_lock()
         self._wakeup.acquire()
@@ -30,10 +35,9 @@ class Ticker:
         self._started = False
         self._stopped = False
 
-    def begin(self, *, shared: bool) -> None:
-        """Guest code starts to run; ``shared``: others may want the processor."""
+    def begin(self) -> None:
+        """Guest code starts to run."""
         self._process.update_clock()
-        self._shared = shared
         self._ticks = 0
         self._active = True
         if not self._started:
@@ -59,15 +63,14 @@ class Ticker:
                 self._wakeup.release()
 
     def _run(self) -> None:
-        process = self._process
         while not self._stopped:
             time.sleep(TICK)
             if self._active:
-                process.update_clock()
+                self._process.update_clock()
                 self._ticks += 1
-                if process.signal_pending() or (self._shared and self._ticks >= TICKS_A_SLICE):
+                if self.turn_is_over(self._ticks):
                     self._ticks = 0
-                    process.engine.interrupt()
+                    self._process.engine.interrupt()
             elif not self._stopped:
                 # Between "inactive" and "sleeping" a turn may begin and miss us: look again after saying we sleep.
                 self._sleeping = True
@@ -75,3 +78,9 @@ class Ticker:
                     self._sleeping = False
                     continue
                 self._wakeup.acquire()
+
+    def turn_is_over(self, ticks: int) -> bool:
+        """Should a turn that has lasted ``ticks`` ticks end?"""
+        if self._process.signal_pending() or ticks >= TICKS_ALONE:
+            return True
+        return ticks >= TICKS_A_SLICE and self._contended()

@@ -1,7 +1,8 @@
 """Waiting for dispatcher objects: one, any of several, or all of several at once.
 
-A wait that cannot be satisfied at once puts a block in every object's list; an object whose state changes lets its
-waiters try in order. "All" is atomic: nothing is taken until everything can be.
+A wait that cannot be satisfied at once joins the list of waiters of every object; an object whose state changes lets
+its waiters try in order. "All" is atomic: nothing is taken until everything can be. A wait that is over, for whatever
+reason, has left all lists before anything else happens, so no signal is spent on a thread that no longer wants it.
 Source: Microsoft "NtWaitForMultipleObjects", KeWaitForMultipleObjects.
 """
 
@@ -9,18 +10,16 @@ from __future__ import annotations
 
 import time
 
-from lswd.kernel.loop import event_loop
-from lswd.kernel.object import Waitable
-from lswd.ntdef.status import (
-    STATUS_ABANDONED_WAIT_0,
-    STATUS_ALERTED,
-    STATUS_TIMEOUT,
-    STATUS_USER_APC,
-    STATUS_WAIT_0,
-)
+from lswd.kernel.deadline import FOREVER
+from lswd.kernel.loop import parked
+from lswd.ntdef.status import STATUS_SUCCESS, STATUS_TIMEOUT, STATUS_WAIT_0
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from lswd.kernel.object import Waitable
     from lswd.kernel.thread import Thread
 
 EPOCH_DIFFERENCE = 116444736000000000  # 100 ns units from 1601-01-01 to 1970-01-01
@@ -35,31 +34,100 @@ def seconds_until(timeout: int | None) -> float | None:
     """NT timeout (negative: relative, else absolute, 100 ns) to seconds from now; None waits for ever."""
     if timeout is None:
         return None
-    if timeout < 0:
-        return -timeout / 1e7
-    return max(0.0, (timeout - system_time()) / 1e7)
+    seconds = -timeout / 1e7 if timeout < 0 else max(0.0, (timeout - system_time()) / 1e7)
+    return seconds if seconds < FOREVER else None
 
 
-class WaitBlock:
-    """One object's part in a wait."""
+def _nothing() -> None:
+    pass
 
-    __slots__ = ("object", "wait")
 
-    def __init__(self, wait: Wait, obj: Waitable) -> None:
-        self.wait = wait
-        self.object = obj
+class Park:
+    """A thread's being out of the way.
+
+    Attributes:
+        status: what ended it, or None so far.
+        alertable: an APC or an alert ends it.
+        withdraw: takes the thread off every list on which somebody might look for it.
+        event: what wakes the thread's trio task, when it has one.
+    """
+
+    __slots__ = ("alertable", "event", "status", "withdraw")
+
+    def __init__(self, alertable: bool, withdraw: Callable[[], None]) -> None:
+        self.alertable = alertable
+        self.withdraw = withdraw
+        self.status: int | None = None
+        self.event: Any = None
+
+
+async def park(
+    thread: Thread, *, alertable: bool = False, timeout: int | None = None, withdraw: Callable[[], None] = _nothing
+) -> int:
+    """Suspend the calling thread until ``thread.unpark(status)``, a timeout, or (alertable) an APC or alert.
+
+    The call leaves its guest's turn even when it is interrupted at once: the scheduler delivers APCs.
+
+    Args:
+        timeout: NT's: negative relative, positive absolute, in 100 ns; None for ever.
+        withdraw: called the moment the park is over, before the thread runs, or when the thread is ended.
+
+    Returns:
+        The status given to ``unpark``, STATUS_TIMEOUT, STATUS_USER_APC or STATUS_ALERTED.
+    """
+    here = thread.park = Park(alertable, withdraw)
+    scheduler = thread.process.scheduler
+    assert scheduler is not None
+    deadline = None
+    try:
+        if alertable:
+            thread.interrupt_park()
+        seconds = seconds_until(timeout)
+        if here.status is None and seconds is not None:
+            deadline = scheduler.deadlines.add(seconds, lambda: thread.unpark(STATUS_TIMEOUT))
+        await parked()
+        assert here.status is not None
+        return here.status
+    finally:
+        thread.park = None
+        if deadline is not None:
+            scheduler.deadlines.cancel(deadline)
+        if here.status is None:
+            withdraw()
+
+
+async def give_way(thread: Thread) -> None:
+    """Let every other thread that is ready have its turn first."""
+    thread.park = Park(False, _nothing)
+    thread.unpark(STATUS_SUCCESS)
+    try:
+        await parked()
+    finally:
+        thread.park = None
+
+
+async def leave_turn(thread: Thread) -> None:
+    """Go on outside guest code, before any other thread runs: for looking at other threads' processors."""
+    here = thread.park = Park(False, _nothing)
+    here.status = STATUS_SUCCESS
+    assert thread.process.scheduler is not None
+    thread.process.scheduler.make_next(thread)
+    try:
+        await parked()
+    finally:
+        thread.park = None
 
 
 class Wait:
     """A thread waiting for objects."""
 
-    __slots__ = ("blocks", "objects", "thread", "wait_all")
+    __slots__ = ("_queued", "objects", "thread", "wait_all")
 
     def __init__(self, thread: Thread, objects: list[Waitable], wait_all: bool) -> None:
         self.thread = thread
         self.objects = objects
         self.wait_all = wait_all
-        self.blocks: list[WaitBlock] = []
+        self._queued: list[Waitable] = []
 
     def take(self) -> int | None:
         """Take what is there: the wait's status, or None when it is not satisfied yet."""
@@ -78,20 +146,19 @@ class Wait:
         """Called by an object whose state changed."""
         status = self.take()
         if status is not None:
-            self.remove()
             self.thread.unpark(status)
 
     def enqueue(self) -> None:
-        for obj in dict.fromkeys(self.objects):
-            block = WaitBlock(self, obj)
-            obj.wait_blocks.append(block)
-            self.blocks.append(block)
+        """Join the objects' waiters, behind those already there."""
+        self._queued = list(dict.fromkeys(self.objects))
+        for obj in self._queued:
+            obj.waits[self] = None
 
     def remove(self) -> None:
-        for block in self.blocks:
-            if block in block.object.wait_blocks:
-                block.object.wait_blocks.remove(block)
-        self.blocks.clear()
+        """Leave them."""
+        for obj in self._queued:
+            obj.waits.pop(self, None)
+        self._queued.clear()
 
 
 async def wait_for(
@@ -104,49 +171,15 @@ async def wait_for(
 
     Returns:
         STATUS_WAIT_0 + index, STATUS_ABANDONED_WAIT_0 + index, STATUS_TIMEOUT, STATUS_USER_APC or STATUS_ALERTED.
+
+    Raises:
+        NtError: what an object's ``acquire`` raises.
     """
     wait = Wait(thread, objects, wait_all)
     status = wait.take()
     if status is not None:
         return status
-    if alertable:
-        interruption = pending_interruption(thread)
-        if interruption:
-            return interruption
-    if timeout == 0:
+    if timeout == 0 and not (alertable and thread.interruptible()):
         return STATUS_TIMEOUT
     wait.enqueue()
-    try:
-        return await park(thread, alertable=alertable, timeout=timeout)
-    finally:
-        wait.remove()
-
-
-def pending_interruption(thread: Thread) -> int:
-    """STATUS_ALERTED or STATUS_USER_APC when an alertable wait would end at once, else 0."""
-    if thread.alerted:
-        thread.alerted = False
-        return STATUS_ALERTED
-    return STATUS_USER_APC if thread.user_apcs else 0
-
-
-async def park(thread: Thread, *, alertable: bool = False, timeout: int | None) -> int:
-    """Suspend the calling thread until ``thread.unpark(status)``, a timeout, or (alertable) an APC or alert.
-
-    Returns:
-        The status given to ``unpark``, or STATUS_TIMEOUT.
-    """
-    await event_loop()
-    import trio
-
-    seconds = seconds_until(timeout)
-    thread.begin_park(trio.Event(), alertable)
-    try:
-        with trio.move_on_after(float("inf") if seconds is None else seconds):
-            await thread.parked_event.wait()
-        return STATUS_TIMEOUT if thread.park_status is None else thread.park_status
-    finally:
-        thread.end_park()
-
-
-__all__ = ["STATUS_ABANDONED_WAIT_0", "Wait", "WaitBlock", "park", "seconds_until", "system_time", "wait_for"]
+    return await park(thread, alertable=alertable, timeout=timeout, withdraw=wait.remove)

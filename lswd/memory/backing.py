@@ -6,6 +6,7 @@ slicing. A backing also has a place in the engine's flat "physical" space (see c
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import mmap
 import os
@@ -14,47 +15,92 @@ from lswd.memory.protection import GRANULARITY, PAGE_SIZE
 from lswd.ntdef.status import STATUS_NO_MEMORY, NtError
 
 MAP_NORESERVE = 0x4000  # linux/mman.h; not in the mmap module
+_MS_SYNC = 4
+_MAP_FAILED = ctypes.c_void_p(-1).value
 _SIZES = (64 << 30, 16 << 30, 4 << 30, 1 << 30)  # a tight RLIMIT_AS or a small virtual machine takes a smaller one
 
 
+_loaded: list[ctypes.CDLL] = []
+
+
+def _libc() -> ctypes.CDLL:
+    if not _loaded:
+        libc = ctypes.CDLL(None, use_errno=True)
+        pointer, size_t, integer = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
+        libc.mmap.restype = pointer
+        libc.mmap.argtypes = [pointer, size_t, integer, integer, integer, ctypes.c_int64]
+        libc.munmap.argtypes = [pointer, size_t]
+        libc.msync.argtypes = [pointer, size_t, integer]
+        _loaded.append(libc)
+    return _loaded[0]
+
+
 class Backing:
-    """A mapped file descriptor: ``view`` is its bytes, ``physical`` where the engine sees them."""
+    """Mapped host memory: ``view`` is its bytes, ``physical`` where the engine sees them, ``users`` how many regions."""
 
-    __slots__ = ("fd", "map", "physical", "size", "users", "view")
+    __slots__ = ("physical", "size", "users", "view")
 
-    def __init__(self, fd: int, size: int, *, offset: int = 0, writable: bool = True) -> None:
-        """Map ``size`` bytes of ``fd`` from ``offset`` (a multiple of the page size); takes over ``fd``."""
-        self.fd = fd
+    def __init__(self, view: memoryview, size: int) -> None:
+        self.view = view
         self.size = size
-        access = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
-        self.map = mmap.mmap(fd, size, mmap.MAP_SHARED | MAP_NORESERVE, access, offset=offset)
-        self.view = memoryview(self.map)
         self.physical = 0
         self.users = 0
 
+    def flush(self) -> None:
+        """Write changes to the file behind it, if there is one."""
+
     def close(self) -> None:
-        """Let go of the mapping. A lingering slice of it only delays that."""
+        """Let go of the mapping."""
         self.view.release()
-        try:
-            self.map.close()
-        except BufferError:
-            pass
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
+
+
+class FileMapping(Backing):
+    """A shared mapping of a file: what the guest writes is in the file at once, and the other way round.
+
+    Mapped through libc: the mmap module refuses the part of the last page that lies behind the end of the file, which a
+    guest may well read (as zeros).
+    """
+
+    __slots__ = ("_address",)
+
+    def __init__(self, fd: int, size: int, *, offset: int = 0, writable: bool = True) -> None:
+        """Map ``size`` bytes, whole pages, of ``fd`` from ``offset``; ``fd`` stays the caller's.
+
+        Raises:
+            OSError: the host refuses.
+        """
+        libc = _libc()
+        protection = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
+        address = libc.mmap(None, size, protection, mmap.MAP_SHARED | MAP_NORESERVE, fd, offset)
+        if address == _MAP_FAILED:
+            error = ctypes.get_errno()
+            raise OSError(error, os.strerror(error))
+        self._address = int(address)
+        view = memoryview((ctypes.c_char * size).from_address(self._address)).cast("B")
+        super().__init__(view if writable else view.toreadonly(), size)
+
+    def flush(self) -> None:
+        if not self.view.readonly and _libc().msync(self._address, self.size, _MS_SYNC):
+            error = ctypes.get_errno()
+            raise OSError(error, os.strerror(error))
+
+    def close(self) -> None:
+        super().close()
+        _libc().munmap(self._address, self.size)
 
 
 class PrivateMemory(Backing):
     """The process's own sparse memfd, handed out in ranges of whole pages."""
 
-    __slots__ = ("_free", "_top")
+    __slots__ = ("_free", "_map", "_top", "fd")
 
     def __init__(self) -> None:
-        fd = os.memfd_create("guest", os.MFD_CLOEXEC)
+        self.fd = os.memfd_create("guest", os.MFD_CLOEXEC)
         for size in _SIZES:
             try:
-                os.ftruncate(fd, size)
-                super().__init__(fd, size)
+                os.ftruncate(self.fd, size)
+                self._map = mmap.mmap(self.fd, size, mmap.MAP_SHARED | MAP_NORESERVE)
+                super().__init__(memoryview(self._map), size)
                 break
             except (OSError, ValueError) as error:
                 if size == _SIZES[-1] or getattr(error, "errno", errno.ENOMEM) not in (errno.ENOMEM, errno.EFBIG):
@@ -98,4 +144,15 @@ class PrivateMemory(Backing):
 
     def discard(self, offset: int, size: int) -> None:
         """Punch a hole: the range reads as zero and costs nothing."""
-        self.map.madvise(mmap.MADV_REMOVE, offset, size)
+        self._map.madvise(mmap.MADV_REMOVE, offset, size)
+
+    def close(self) -> None:
+        """Let go of the mapping; a slice of it that somebody still holds only delays that."""
+        try:
+            super().close()
+            self._map.close()
+        except BufferError:
+            pass
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1

@@ -12,6 +12,7 @@ import struct
 from lswd.kernel.thread import ThreadExit
 from lswd.nt.declare import DECLARED, Call, SystemCall
 from lswd.ntdef.status import STATUS_INVALID_SYSTEM_SERVICE, STATUS_NOT_IMPLEMENTED, STATUS_UNSUCCESSFUL, NtError
+from lswd.userland import supplements
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,8 +64,9 @@ class Dispatcher:
 
     def prepare(self, number: int) -> Prepared | None:
         """Look a number up for the first time."""
-        name = self._numbers.get(number, "")
-        declared = DECLARED.get(name)
+        declared = DECLARED.get(self._numbers.get(number, ""))
+        if declared is None and number >= supplements.FIRST_NUMBER:
+            declared = _supplement(number)
         if declared is None:
             return None
         prepared = self._prepared[number] = Prepared(declared)
@@ -154,6 +156,14 @@ class Dispatcher:
         """A blocking call has ended (for the trace)."""
         if self.tracer is not None:
             self.tracer.resumed(thread, status)
+
+
+def _supplement(number: int) -> SystemCall | None:
+    """A function of ours that the userland lacks; it reaches us through a stub like a system call's."""
+    from lswd.userland.supplements.declare import lookup
+
+    found = lookup(number)
+    return SystemCall(found.function, found.partial, {}) if found is not None else None
 
 
 def load_families() -> None:

@@ -36,13 +36,20 @@ if TYPE_CHECKING:
     Size: TypeAlias = int | type[Struct]
 
 
-class _Query:
-    __slots__ = ("build", "exact", "too_small")
+def _size(size: Size, word: int) -> int:
+    return size if isinstance(size, int) else size.size(word)
 
-    def __init__(self, build: Builder, exact: bool, too_small: int) -> None:
+
+class _Query:
+    __slots__ = ("build", "exact", "older", "prefix", "status", "too_small")
+
+    def __init__(self, build: Builder, exact: bool, too_small: int, older: Size, prefix: bool, status: int) -> None:
         self.build = build
         self.exact = exact
         self.too_small = too_small
+        self.older = older
+        self.prefix = prefix
+        self.status = status
 
 
 class QueryTable:
@@ -55,20 +62,29 @@ class QueryTable:
         self._too_small = too_small
 
     def answers(
-        self, *classes: int, exact: bool | None = None, too_small: int | None = None
+        self,
+        *classes: int,
+        exact: bool | None = None,
+        too_small: int | None = None,
+        older: Size = 0,
+        prefix: bool = False,
+        status: int = STATUS_SUCCESS,
     ) -> Callable[[Builder], Builder]:
         """Register a builder.
 
         Args:
             exact: the buffer must have the very length of the answer, else STATUS_INFO_LENGTH_MISMATCH.
             too_small: the status for a shorter buffer when lengths are not exact.
+            older: the size of the structure before it was extended; a buffer of that length gets that much.
+            prefix: a shorter buffer gets as much as fits, a longer one is a mismatch.
+            status: what an answered query returns.
         """
         exact = self._exact if exact is None else exact
         too_small = self._too_small if too_small is None else too_small
 
         def register(build: Builder) -> Builder:
             for number in classes:
-                self._classes[number] = _Query(build, exact, too_small)
+                self._classes[number] = _Query(build, exact, too_small, older, prefix, status)
             return build
 
         return register
@@ -76,13 +92,11 @@ class QueryTable:
     def __contains__(self, number: int) -> bool:
         return number in self._classes
 
-    def answer(
-        self, call: Call, subject: Any, number: int, buffer: int, length: int, returned: Out[int] | None
-    ) -> int:
+    def answer(self, call: Call, subject: Any, number: int, buffer: int, length: int, returned: Out[int] | None) -> int:
         """Answer a query into guest memory.
 
         Returns:
-            STATUS_SUCCESS, STATUS_INVALID_INFO_CLASS, or the class's status for a buffer of the wrong length.
+            The class's status, STATUS_INVALID_INFO_CLASS, or what the class says of a buffer of the wrong length.
 
         Raises:
             NtError: what the builder raises; STATUS_ACCESS_VIOLATION.
@@ -92,6 +106,12 @@ class QueryTable:
             return STATUS_INVALID_INFO_CLASS
         built = query.build(call, subject, buffer)
         data = built if isinstance(built, bytes) else built.pack(call.word)
+        if query.prefix:
+            if length > len(data):
+                return STATUS_INFO_LENGTH_MISMATCH
+            data = data[:length]
+        elif query.older and length == _size(query.older, call.word):
+            data = data[:length]
         if returned is not None:
             returned.set(len(data))
         if query.exact:
@@ -100,7 +120,7 @@ class QueryTable:
         elif length < len(data):
             return query.too_small
         call.space.write(buffer, data)
-        return STATUS_SUCCESS
+        return query.status
 
 
 class _Set:
@@ -140,7 +160,7 @@ class SetTable:
         entry = self._classes.get(number)
         if entry is None:
             return STATUS_INVALID_INFO_CLASS
-        size = entry.size if isinstance(entry.size, int) else entry.size.size(call.word)
+        size = _size(entry.size, call.word)
         if length < size or (entry.exact and length != size):
             return STATUS_INFO_LENGTH_MISMATCH
         entry.apply(call, subject, call.space.read(buffer, size))

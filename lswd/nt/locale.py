@@ -10,16 +10,10 @@ from lswd.nt.declare import Call, Out, syscall
 from lswd.ntdef.status import STATUS_INVALID_PARAMETER, STATUS_SUCCESS
 from lswd.ntdef.types import BOOLEAN, LARGE_INTEGER, NTSTATUS, PVOID, SIZE_T, ULONG, USHORT
 
-_locales: dict[int, Locales] = {}
-
 
 def locales(call: Call) -> Locales:
-    """The locales of the caller's system, found out on first use."""
-    system = call.process.system
-    found = system.locales
-    if found is None:
-        found = system.locales = Locales(system)
-    return found
+    """The locales of the caller's system."""
+    return call.process.system.part(Locales)
 
 
 @syscall
@@ -37,7 +31,12 @@ def NtInitializeNlsFiles(
 
 @syscall
 def NtGetNlsSectionPtr(
-    call: Call, SectionType: ULONG, SectionData: ULONG, ContextData: PVOID, SectionPointer: Out[PVOID], SectionSize: Out[SIZE_T]
+    call: Call,
+    SectionType: ULONG,
+    SectionData: ULONG,
+    ContextData: PVOID,
+    SectionPointer: Out[PVOID],
+    SectionSize: Out[SIZE_T],
 ) -> NTSTATUS:
     if SectionType == CODE_PAGE and SectionData > 0xFFFF:
         return STATUS_INVALID_PARAMETER

@@ -401,12 +401,10 @@ def NtFlushVirtualMemory(
     region = ProcessHandle.space.find(BaseAddress.value)
     if region is None:
         return STATUS_INVALID_PARAMETER
-    backing = region.backing
-    if backing is not ProcessHandle.space.private and not backing.view.readonly:
-        try:
-            backing.map.flush()
-        except OSError:
-            return STATUS_INVALID_PARAMETER
+    try:
+        region.backing.flush()
+    except OSError:
+        return STATUS_INVALID_PARAMETER
     return STATUS_SUCCESS
 
 

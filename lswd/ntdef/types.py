@@ -276,3 +276,7 @@ class OBJECT_ATTRIBUTES(Struct):
 # A handle that means "the calling process" or "the calling thread" (winternl.h NtCurrentProcess, NtCurrentThread).
 CURRENT_PROCESS = 0xFFFFFFFFFFFFFFFF
 CURRENT_THREAD = 0xFFFFFFFFFFFFFFFE
+# The same for tokens (processthreadsapi.h GetCurrentProcessToken, ...).
+CURRENT_PROCESS_TOKEN = 0xFFFFFFFFFFFFFFFC
+CURRENT_THREAD_TOKEN = 0xFFFFFFFFFFFFFFFB
+CURRENT_EFFECTIVE_TOKEN = 0xFFFFFFFFFFFFFFFA

@@ -40,6 +40,10 @@ _ENTRYPOINT_NOT_FOUND = 0xC0000139
 _ORDINAL_NOT_FOUND = 0xC0000138
 
 
+# Where the loader looks for DLLs behind the program's own directory (Microsoft "Dynamic-link library search order").
+_SYSTEM_DIRECTORIES = ("C:\\windows\\system32", "C:\\windows\\system", "C:\\windows")
+
+
 class LaunchError(Exception):
     """The program cannot be run: one line for the user, and our exit code."""
 
@@ -132,7 +136,7 @@ def launch(options: Options, progress: Callable[[str, str], None] = quiet) -> Ou
     ntdll = ImageSection.open(userland.dll("ntdll.dll") or "", "C:\\windows\\system32\\ntdll.dll")
     progress("INFO", f"PE loaded: entry {image.image.entry_rva:#x}, {image.image.size_of_image} bytes")
     phase("open")
-    process, dispatcher = _new_process(prefix, drives, userland, options)
+    process, dispatcher = _new_process(prefix, drives, userland, options, lambda m: progress("WARN", m))
     phase("engine")
     try:
         _start(process, options, image, ntdll, program, prefix, drives)
@@ -224,19 +228,23 @@ def _drives(prefix: Prefix, options: Options, userland: Userland) -> Drives:
 
 
 def _new_process(
-    prefix: Prefix, drives: Drives, userland: Userland, options: Options
+    prefix: Prefix, drives: Drives, userland: Userland, options: Options, report: Callable[[str], None]
 ) -> tuple[Process, Dispatcher]:
     from lswd.cpu.select import engine_factory
     from lswd.kernel.file_device import install_devices
     from lswd.kernel.process import Process
     from lswd.kernel.scheduler import Scheduler
-    from lswd.kernel.system import System
+    from lswd.kernel.system import USER_SID, System
     from lswd.nt.dispatch import attach
 
     def open_registry() -> Registry:
-        from lswd.kernel.registry import open_registry
+        from lswd.host.environment import computer_name
+        from lswd.kernel.registry.registry import Registry
+        from lswd.kernel.registry.seeds import SeedFacts, seed_tree
 
-        return open_registry(os.path.join(prefix.root, "registry.sqlite"))
+        host = os.uname().nodename
+        facts = SeedFacts(USER_SID, prefix.user, computer_name=computer_name(host), host_name=host)
+        return Registry(os.path.join(prefix.root, "registry.sqlite"), lambda: seed_tree(facts), report)
 
     system = System(drives, userland, open_registry, user=prefix.user)
     install_devices(system)
@@ -265,6 +273,7 @@ def _start(
         command_line=quote([program, *(to_guest_text(a) for a in options.arguments)]),
         current_directory=directory.rstrip("\\") + "\\",
         environment=environment_block(environment),
+        dll_path=";".join((program.rpartition("\\")[0], *_SYSTEM_DIRECTORIES)),
         console_handle=console,
         standard_handles=standard,
     )

@@ -176,4 +176,86 @@ LOCALE = (
     Case("clocks", _c("locale/clocks")),
 )
 
-CASES: tuple[Case, ...] = (*START, *STDIO, *FILES, *MEMORY, *REGISTRY, *LOCALE)
+_UNHANDLED = _c("exceptions/unhandled")
+
+
+def _guarded(name: str) -> Program:
+    """A program that needs __try, which lies in an assembly file."""
+    return Program(name, (f"exceptions/{name}.c", "exceptions/guarded.S"))
+
+
+EXCEPTIONS = (
+    Case("setjmp", _c("exceptions/setjmp")),
+    Case("vectored", _guarded("vectored")),
+    Case("structured", _guarded("structured")),
+    Case("unwinding", _guarded("unwinding")),
+    Case("stack-overflow", _guarded("stack_overflow"),
+         why_not_wine="Wine 8 leaves less stack below the guard page than delivering the exception takes"),
+    Case("signals", _c("exceptions/signals"), exit_code=33),
+    Case("unhandled-handle", _UNHANDLED, ("handle",), exit_code=5),
+    Case("unhandled-repair", _UNHANDLED, ("repair",)),
+    Case("unhandled-decline", _UNHANDLED, ("decline",), exit_code=5),
+    Case("unhandled-in-a-thread", _UNHANDLED, ("thread",), exit_code=5),
+)
+
+CXX = (
+    Case("cxx-exceptions", _cpp("cxx/exceptions"), exit_code=44),
+    Case("cxx-streams", _cpp("cxx/streams"), stdin=b"word 17 rest of it\r\nsecond\r\nthird", exit_code=6, stderr=True),
+    Case("cxx-library", _cpp("cxx/library")),
+)
+
+THREADS = (
+    Case("threads", _c("threads/threads")),
+    Case("events", _c("threads/events")),
+    Case("waits", _c("threads/waits")),
+    Case("locks", _c("threads/locks", "-lsynchronization")),
+    Case("fairness", _c("threads/fairness")),
+    Case("timers", _c("threads/timers")),
+    Case("calls", _c("threads/calls")),
+    Case("pool", _c("threads/pool")),
+    Case("storage", _c("threads/storage")),
+    Case("fibers", _c("threads/fibers")),
+)
+
+_PLUGIN_DEF = "dll/plugin.def"
+_COMPANION = Library("companion", ("dll/companion.c",), linked="no")
+_PLUGIN = Library("plugin", ("dll/plugin.c",), _PLUGIN_DEF)
+_LOST = Library("lost", ("dll/lost.c",), lost=True)
+_DELAYED_PLUGIN = Library("plugin", ("dll/plugin.c",), _PLUGIN_DEF, linked="delay")
+_DELAYED_LOST = Library("lost", ("dll/lost.c",), "dll/lost.def", linked="delay", lost=True)
+_BY_HAND = (
+    Library("plugin", ("dll/plugin.c",), _PLUGIN_DEF, linked="no"),
+    _COMPANION,
+    Library("refusing", ("dll/refusing.c",), linked="no"),
+    Library("orphan", ("dll/orphan.c",), linked="no", libraries=(_LOST,)),
+)
+_MISSING_DELAYED = Program("missing_delayed", ("dll/missing_delayed.c",), libraries=(_DELAYED_LOST,))
+
+DLL = (
+    Case("dll-explicit", Program("explicit", ("dll/explicit.c",), libraries=_BY_HAND)),
+    Case("dll-implicit", Program("implicit", ("dll/implicit.c",), libraries=(_PLUGIN,)), exit_code=2),
+    Case("dll-same-base", Program("same_base", ("dll/implicit.c",), ("-Wl,--image-base,0x180000000",),
+                                  (Library("plugin", ("dll/plugin.c",), _PLUGIN_DEF,
+                                           flags=("-Wl,--image-base,0x180000000",)),)), exit_code=2),
+    Case("dll-delayed", Program("delayed", ("dll/delayed.c",), libraries=(_DELAYED_PLUGIN,))),
+    Case("dll-missing-delayed", _MISSING_DELAYED, ("call",), exit_code=21),
+    Case("dll-missing-delayed-unused", _MISSING_DELAYED),
+    Case("resources", Program("resources", ("dll/resources.c", "dll/resources.rc"), ("-lversion",))),
+)
+
+SYSTEM = (
+    Case("messages", _c("system/messages")),
+    Case("information", _c("system/information", "-lpsapi")),
+    Case("tokens", _c("system/tokens")),
+    Case("handles", _c("system/handles")),
+    Case("pipes", _c("system/pipes")),
+)
+
+CRT = (
+    Case("algorithms", _c("crt/algorithms")),
+    Case("mathematics", _c("crt/mathematics")),
+)
+
+CASES: tuple[Case, ...] = (
+    *START, *STDIO, *FILES, *MEMORY, *REGISTRY, *LOCALE, *EXCEPTIONS, *CXX, *THREADS, *DLL, *SYSTEM, *CRT,
+)

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from lswd.memory.space import AddressSpace
 
 _TCG_BUFFER = 64 << 20  # the default asks for 1 GiB of address space and takes 13 ms to set up (measured)
-_NEVER = 0xFFFF_FFFF_FFFF_FFFF  # "run until" an address that cannot be reached
+# "Run until" an address nobody goes to. It has to be mapped: at the end of a run Unicorn looks its translation up.
+_NEVER = cpu.HANDOFF_PAGE + PAGE_SIZE - 0x10
+_HOLE = 1 << 44  # physical memory that is never mapped
 _FRAME = struct.Struct("<6Q")
 _ACCESS = {uc.UC_MEM_READ: 1, uc.UC_MEM_WRITE: 2, uc.UC_MEM_FETCH: 4}
 
@@ -104,12 +106,13 @@ class UnicornEngine:
         self._error: BaseException | None = None
         self._hooks: list[object] = []
         self._hook(uc.UC_HOOK_TLB_FILL, uc.TLB_FILL(self._fill))
+        self._hook(uc.UC_HOOK_DATA_UNMAPPED, uc.MEM_INVALID(self._invalid_memory))
         self._hook(uc.UC_HOOK_INTR, uc.INTR(self._interrupt_hook))
         spilled = cpu.HANDOFF_PAGE + SYSCALL_AT
         self._hook(uc.UC_HOOK_INSN, uc.INSN_SYSCALL(self._spilled_call), spilled, spilled, uc.UC_X86_INS_SYSCALL)
         direct = uc.INSN_SYSCALL(self._direct_call)
         self._hook(uc.UC_HOOK_INSN, direct, 2, cpu.HANDOFF_PAGE - 1, uc.UC_X86_INS_SYSCALL)
-        self._hook(uc.UC_HOOK_INSN, direct, cpu.HANDOFF_PAGE + PAGE_SIZE, _NEVER, uc.UC_X86_INS_SYSCALL)
+        self._hook(uc.UC_HOOK_INSN, direct, cpu.HANDOFF_PAGE + PAGE_SIZE, (1 << 64) - 1, uc.UC_X86_INS_SYSCALL)
         space.listener = self
         page = space.reserve(cpu.HANDOFF_PAGE & -0x10000, 0x10000, PAGE_EXECUTE_READ, name="KUSER_SHARED_DATA")
         space.commit(page, cpu.HANDOFF_PAGE, PAGE_SIZE, PAGE_EXECUTE_READ)
@@ -173,15 +176,27 @@ class UnicornEngine:
         try:
             access = _ACCESS[kind]
             found = self.space.translate(address, access)
-            if found is None:
+            e = entry[0]  # type: ignore[index]
+            if found is not None:
+                e.paddr, e.perms = found
+                return True
+            if access == EXECUTE:
                 self._page_fault = Fault(cpu.PAGE_FAULT, address, access)
                 return False
-            e = entry[0]  # type: ignore[index]
-            e.paddr, e.perms = found
+            # The callback sees page addresses only. Letting the access go to physical memory that does not exist makes
+            # Unicorn call the invalid-memory hook, which learns the offset; the entry is flushed with the fault.
+            self._page_fault = Fault(cpu.PAGE_FAULT, address, access)
+            e.paddr, e.perms = _HOLE, 7
             return True
         except BaseException as error:
             self._error = error
             return False
+
+    def _invalid_memory(self, _uc: int, _kind: int, address: int, _size: int, _value: int, _data: object) -> bool:
+        fault = self._page_fault
+        if fault is not None:
+            fault.address = fault.address & -PAGE_SIZE | address & (PAGE_SIZE - 1)
+        return False
 
     def _spilled_call(self, _uc: int, _data: object) -> None:
         try:
@@ -292,8 +307,13 @@ class UnicornEngine:
         if self._trap is not None:
             thread.fault = Fault(self._trap if self._trap < 20 else cpu.SOFTWARE_INTERRUPT + self._trap)
             return cpu.FAULT
-        if error == uc.UC_ERR_EXCEPTION and self._page_fault is not None:
-            thread.fault = self._page_fault
+        fault = self._page_fault
+        if fault is not None and error in uc.UC_ERR_MEMORY:
+            if fault.access == EXECUTE:
+                fault.address = self.registers.get(RIP)
+            else:
+                self._control(uc.UC_CTL_TLB_FLUSH)
+            thread.fault = fault
             return cpu.FAULT
         if error == uc.UC_ERR_INSN_INVALID:
             thread.fault = Fault(cpu.INVALID_OPCODE)

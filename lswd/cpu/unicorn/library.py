@@ -21,9 +21,11 @@ UC_CPU_X86_HASWELL = 19
 UC_ERR_OK = 0
 UC_ERR_INSN_INVALID = 10
 UC_ERR_EXCEPTION = 21
+UC_ERR_MEMORY = (6, 7, 8, UC_ERR_EXCEPTION)  # read, write and fetch of unmapped memory, and a failed TLB fill
 
 UC_HOOK_INTR = 1
 UC_HOOK_INSN = 2
+UC_HOOK_DATA_UNMAPPED = 1 << 4 | 1 << 5  # reads and writes
 UC_HOOK_TLB_FILL = 1 << 17
 UC_X86_INS_SYSCALL = 699
 
@@ -48,6 +50,9 @@ class TlbEntry(ctypes.Structure):
 
 TLB_FILL = ctypes.CFUNCTYPE(
     ctypes.c_bool, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int, ctypes.POINTER(TlbEntry), ctypes.c_void_p
+)
+MEM_INVALID = ctypes.CFUNCTYPE(
+    ctypes.c_bool, ctypes.c_void_p, ctypes.c_int, ctypes.c_uint64, ctypes.c_int, ctypes.c_int64, ctypes.c_void_p
 )
 INSN_SYSCALL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
 INTR = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p)

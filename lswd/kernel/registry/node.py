@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from lswd.host.names import upcase
 from lswd.kernel.object import KernelObject
+from lswd.kernel.registry.database import ROOT, from_column, to_column
 from lswd.kernel.registry.seed import SEED_TIME
-from lswd.kernel.registry.store import ROOT, from_column, to_column
 from lswd.kernel.registry.values import LINK_VALUE, REG_LINK, Value, decode_text, encode
 from lswd.ntdef.status import STATUS_KEY_DELETED, NtError
 
@@ -202,23 +202,20 @@ class KeyNode(KernelObject):
             self._row = self._store.root
             return
         rows = parent._stored()
-        if self._row is None:
-            row = rows.get(self.fold)
-            if row is not None and (row[4] or not row[3]):  # deleted, and perhaps created anew
-                self._mark_deleted()
-            elif row is not None:
-                self._adopt(row)
-            return
         row = rows.get(self.fold)
-        if row is None or row[0] != self._row:
+        if self._row is not None and (row is None or row[0] != self._row):  # perhaps renamed
             row = next((other for other in rows.values() if other[0] == self._row), None)
-        if row is not None:
-            self._adopt(row)
-        elif self._seed is not None and self.fold not in rows:  # the file was taken away
-            self._drop_row()
-            self.last_write = SEED_TIME
+        if row is None:
+            # A seed without a row, which it may have lost together with the file; or it was deleted.
+            if self._seed is None or parent._seed_of(self.fold) is not self._seed or self.fold in rows:
+                self._mark_deleted()
+            elif self._row is not None:
+                self._drop_row()
+                self.last_write = SEED_TIME
+        elif row[4] or (self._row is None and not row[3] and parent._seed is not None):
+            self._mark_deleted()  # and perhaps created anew
         else:
-            self._mark_deleted()
+            self._adopt(row)
 
     def _adopt(self: Self, row: KeyRow) -> None:
         """``row`` is the key's."""

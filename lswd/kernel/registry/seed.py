@@ -67,8 +67,9 @@ class SeedKey:
             fold = upcase(name)
             child = key.children.get(fold)
             if child is None:
-                child = key._children[fold] = SeedKey(name, volatile=volatile or key.volatile)
+                child = key._children[fold] = SeedKey(name, volatile=key.volatile)
             key = child
+        key.volatile = key.volatile or volatile
         if fill is not None:
             key._fill = fill
         return key

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from lswd.kernel.registry import snapshot
+from lswd.kernel.registry import database, snapshot
 from lswd.ntdef.status import (
     STATUS_ACCESS_DENIED,
     STATUS_DISK_FULL,
@@ -29,25 +29,7 @@ if TYPE_CHECKING:
 
     from lswd.kernel.registry.snapshot import KeyRow, Keys, Stamp, ValueRow, Values
 
-ROOT = 1
-"""Row of ``\\Registry``."""
-
-APPLICATION_ID = 0x6C737764  # "lswd"
-SCHEMA_VERSION = 1
 BUSY_SECONDS = 10.0
-
-# AUTOINCREMENT: the row of a deleted key must not come back as another key in a process that still has it open.
-# Names are TEXT, or UTF-16LE in a BLOB where they hold unpaired surrogates (``to_column``).
-_SCHEMA = (
-    "CREATE TABLE keys (id INTEGER PRIMARY KEY AUTOINCREMENT, parent INTEGER NOT NULL, fold NOT NULL, name NOT NULL,"
-    " seeded INTEGER NOT NULL, deleted INTEGER NOT NULL, link INTEGER NOT NULL, class_name, last_write INTEGER,"
-    " UNIQUE (parent, fold))",
-    "CREATE TABLE key_values (key INTEGER NOT NULL, fold NOT NULL, name NOT NULL, type INTEGER, data BLOB,"
-    " UNIQUE (key, fold))",
-    f"INSERT INTO keys VALUES ({ROOT}, 0, 'REGISTRY', 'REGISTRY', 1, 0, 0, NULL, NULL)",
-    f"PRAGMA user_version = {SCHEMA_VERSION}",
-    f"PRAGMA application_id = {APPLICATION_ID}",
-)
 
 
 class RegistryError(NtError):
@@ -61,18 +43,6 @@ class RegistryError(NtError):
 
     def __str__(self) -> str:
         return self.message
-
-
-def to_column(text: str) -> str | bytes:
-    """A name as it is stored; SQLite's text has no unpaired surrogates."""
-    if text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text):
-        return text
-    return text.encode("utf-16-le", "surrogatepass")
-
-
-def from_column(column: str | bytes) -> str:
-    """What ``to_column`` was given."""
-    return column if isinstance(column, str) else column.decode("utf-16-le", "surrogatepass")
 
 
 class Transaction:
@@ -182,7 +152,7 @@ class Store:
     @property
     def root(self) -> int | None:
         """Row of the root key, if anything is stored."""
-        return ROOT if self._connection is not None or self._snapshot is not None else None
+        return database.ROOT if self._connection is not None or self._snapshot is not None else None
 
     def keys(self, parent: int) -> Sequence[KeyRow]:
         """Rows of a key's subkeys, tombstones included."""
@@ -259,38 +229,14 @@ class Store:
     # -- opening
 
     def _create(self, path: str) -> None:
-        """Make a new database under another name and link it into place: nobody ever sees half of one."""
         import sqlite3
 
-        temporary = f"{path}.{os.getpid()}.new"
         try:
-            os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-            os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
-            connection = sqlite3.connect(_uri(temporary), uri=True, isolation_level=None)
-            try:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("BEGIN")
-                for statement in _SCHEMA:
-                    connection.execute(statement)
-                connection.execute("COMMIT")
-            finally:
-                connection.close()
-            try:
-                os.link(temporary, path)
-            except FileExistsError:
-                pass  # another process was faster
-            except PermissionError:  # a file system without hard links
-                if not os.path.exists(path):
-                    os.rename(temporary, path)
+            database.create(path)
         except OSError as error:
             raise self._fail(STATUS_ACCESS_DENIED, f"cannot create the registry {path}: {error.strerror}") from None
         except sqlite3.Error as error:
             raise self.failure(error) from error
-        finally:
-            try:
-                os.unlink(temporary)
-            except OSError:
-                pass
 
     def _connect(self) -> None:
         import sqlite3
@@ -299,56 +245,41 @@ class Store:
         self._snapshot = None
         path = self._path
         try:
-            if path is not None:
-                self._check_header(path)
-            connection = sqlite3.connect(
-                ":memory:" if path is None else _uri(path),
-                uri=path is not None,
-                timeout=BUSY_SECONDS,
-                isolation_level=None,
-                check_same_thread=False,
-            )
+            if path is None:
+                connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+                database.make_tables(connection)
+            else:
+                if not database.is_database(path):
+                    raise self._fail(STATUS_REGISTRY_CORRUPT, f"{path} is not an SQLite database; {_ADVICE}")
+                connection = self._open(path)
+            self._data_version = connection.execute("PRAGMA data_version").fetchone()[0]
         except OSError as error:
             raise self._fail(STATUS_ACCESS_DENIED, f"cannot open the registry {path}: {error.strerror}") from None
         except sqlite3.Error as error:
             raise self.failure(error) from error
-        try:
-            if path is None:
-                for statement in _SCHEMA:
-                    connection.execute(statement)
-            else:
-                connection.execute("PRAGMA synchronous = NORMAL")
-                self._check_contents(connection, path)
-            self._data_version = connection.execute("PRAGMA data_version").fetchone()[0]
-        except sqlite3.Error as error:
-            connection.close()
-            raise self.failure(error) from error
-        except RegistryError:
-            connection.close()
-            raise
         self._connection = connection
         self.generation += 1
         if path is not None:
-            if not _connected:
-                _watch_forks()
+            _watch_forks()
             _connected.add(self)
             self._save_snapshot(connection, path)
 
-    def _check_header(self, path: str) -> None:
-        with open(path, "rb", buffering=0) as file:
-            if file.read(16) != b"SQLite format 3\0":
-                raise self._fail(STATUS_REGISTRY_CORRUPT, f"{path} is not an SQLite database; {_ADVICE}")
+    def _open(self, path: str) -> Connection:
+        import sqlite3
 
-    def _check_contents(self, connection: Connection, path: str) -> None:
-        problem = ""
-        if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-            problem = "is not a registry of lswd"
-        elif connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
-            problem = "was written by another version of lswd"
-        elif not connection.execute(f"SELECT 1 FROM keys WHERE id = {ROOT}").fetchone():
-            problem = "is damaged"
-        if problem:
-            raise self._fail(STATUS_REGISTRY_CORRUPT, f"{path} {problem}; {_ADVICE}")
+        name = database.uri(path)
+        connection = sqlite3.connect(
+            name, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.execute("PRAGMA synchronous = NORMAL")
+            problem = database.problem(connection)
+            if problem:
+                raise self._fail(STATUS_REGISTRY_CORRUPT, f"{path} {problem}; {_ADVICE}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _save_snapshot(self, connection: Connection, path: str) -> None:
         """Leave the rows for the next launch, unless somebody is writing just now."""
@@ -410,10 +341,3 @@ def _watch_forks() -> None:
 def _disconnect_all() -> None:
     for store in tuple(_connected):
         store.disconnect()
-
-
-def _uri(path: str) -> str:
-    """A file name of any bytes as SQLite's URI; the file must exist."""
-    plain = b"/-_.~ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-    name = "".join(chr(byte) if byte in plain else f"%{byte:02x}" for byte in os.fsencode(os.path.abspath(path)))
-    return f"file:{name}?mode=rw"

@@ -1,0 +1,213 @@
+"""Reading, writing, filling and scrolling parts of a screen buffer: what the low-level console functions do.
+
+Source: Microsoft "ReadConsoleOutput", "WriteConsoleOutput", "FillConsoleOutputCharacter", "ScrollConsoleScreenBuffer".
+"""
+
+from __future__ import annotations
+
+import struct
+
+from lswd.kernel.console.cells import TAIL, Row, from_utf16, to_utf16
+from lswd.kernel.console.protocol import MODE_ATTRIBUTES, MODE_BOTH, MODE_TEXT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lswd.kernel.console.screen import ScreenBuffer
+
+_CELL_BYTES = {MODE_TEXT: 2, MODE_ATTRIBUTES: 2, MODE_BOTH: 4}
+_CHARACTER_ATTRIBUTES = 0xC0FF  # what a program may set; the "half of a wide character" bits are ours
+
+
+def cell_bytes(mode: int) -> int:
+    """Bytes a cell takes in a transfer of ``mode``; 0 when there is no such mode."""
+    return _CELL_BYTES.get(mode, 0)
+
+
+def _pack(row: Row, start: int, end: int, mode: int) -> bytes:
+    units, attributes = to_utf16(row.text[start:end], row.styles[start:end])
+    if mode == MODE_TEXT:
+        return struct.pack(f"<{len(units)}H", *units)
+    if mode == MODE_ATTRIBUTES:
+        return struct.pack(f"<{len(units)}H", *attributes)
+    mixed = [value for pair in zip(units, attributes, strict=True) for value in pair]
+    return struct.pack(f"<{len(mixed)}H", *mixed)
+
+
+def read_run(screen: ScreenBuffer, x: int, y: int, mode: int, count: int) -> bytes:
+    """``count`` cells from (x, y) on, row after row, as far as the buffer goes."""
+    if x >= screen.width or y >= screen.height:
+        return b""
+    parts: list[bytes] = []
+    while count > 0 and y < screen.height:
+        end = min(screen.width, x + count)
+        parts.append(_pack(screen.rows[y], x, end, mode))
+        count -= end - x
+        x, y = 0, y + 1
+    return b"".join(parts)
+
+
+def read_rectangle(
+    screen: ScreenBuffer, x: int, y: int, width: int, height: int
+) -> tuple[tuple[int, int, int, int], bytes] | None:
+    """The part of a rectangle that lies in the buffer (left, top, right, bottom) and its cells; None when none does."""
+    if x >= screen.width or y >= screen.height or not width or not height:
+        return None
+    right, bottom = min(x + width, screen.width), min(y + height, screen.height)
+    cells = b"".join(_pack(screen.rows[row], x, right, MODE_BOTH) for row in range(y, bottom))
+    return (x, y, right - 1, bottom - 1), cells
+
+
+def _change(screen: ScreenBuffer, y: int, x: int, text: str | None, styles: list[int] | None) -> None:
+    """Put cells (with new characters, new styles or both) into a row and show what is different now."""
+    row = screen.rows[y]
+    before_text, before_styles = row.text, row.styles[:]
+    end = x + len(text if text is not None else styles or ())
+    if text is not None:
+        kept = row.styles[x:end]
+        row.put(x, text, 0)
+        row.styles[x:end] = kept
+    if styles is not None:
+        row.styles[x:end] = styles
+    if row.text == before_text and row.styles == before_styles:
+        return
+    differs = [
+        i
+        for i in range(max(0, x - 1), min(screen.width, end + 1))
+        if row.text[i] != before_text[i] or row.styles[i] != before_styles[i]
+    ]
+    screen.refresh(y, differs[0], differs[-1] + 1)
+
+
+def _unpack(data: bytes, mode: int) -> tuple[str | None, list[int] | None]:
+    values = struct.unpack(f"<{len(data) // 2}H", data)
+    if mode == MODE_TEXT:
+        return from_utf16(values), None
+    if mode == MODE_ATTRIBUTES:
+        return None, [v & _CHARACTER_ATTRIBUTES for v in values]
+    return from_utf16(values[0::2]), [v & _CHARACTER_ATTRIBUTES for v in values[1::2]]
+
+
+def write_run(screen: ScreenBuffer, x: int, y: int, mode: int, data: bytes) -> int:
+    """Write cells from (x, y) on, row after row, as far as the buffer goes; returns how many."""
+    size = _CELL_BYTES[mode]
+    written = 0
+    while len(data) >= size and x < screen.width and y < screen.height:
+        count = min(screen.width - x, len(data) // size)
+        text, styles = _unpack(data[: count * size], mode)
+        _change(screen, y, x, text, styles)
+        data = data[count * size :]
+        written += count
+        x, y = 0, y + 1
+    return written
+
+
+def write_rectangle(
+    screen: ScreenBuffer, x: int, y: int, width: int, mode: int, data: bytes
+) -> tuple[int, int, int, int] | None:
+    """Write a rectangle; returns the part of it that lies in the buffer, None when none does."""
+    size = _CELL_BYTES[mode]
+    height = len(data) // (size * width)
+    if x >= screen.width or y >= screen.height or not height:
+        return None
+    right, bottom = min(x + width, screen.width), min(y + height, screen.height)
+    for row in range(y, bottom):
+        at = (row - y) * width * size
+        text, styles = _unpack(data[at : at + (right - x) * size], mode)
+        _change(screen, row, x, text, styles)
+    return x, y, right - 1, bottom - 1
+
+
+def fill(screen: ScreenBuffer, x: int, y: int, mode: int, count: int, character: int, attributes: int) -> int:
+    """Write the same cell ``count`` times from (x, y) on, row after row; returns how many."""
+    if not (0 <= x < screen.width and 0 <= y < screen.height) or count <= 0:
+        return 0
+    cell = from_utf16((character,))
+    attributes &= _CHARACTER_ATTRIBUTES
+    written, first = 0, y
+    display, screen.display = screen.display, None
+    whole_rows = not x
+    try:
+        while count > 0 and y < screen.height:
+            end = min(screen.width, x + count)
+            length = end - x
+            whole_rows = whole_rows and length == screen.width
+            text = cell * length if mode != MODE_ATTRIBUTES else None
+            styles = [attributes] * length if mode != MODE_TEXT else None
+            if display is not None and not whole_rows:
+                screen.display = display
+            _change(screen, y, x, text, styles)
+            screen.display = None
+            count -= length
+            written += length
+            x, y = 0, y + 1
+    finally:
+        screen.display = display
+    # Whole rows are shown together: the rest of a window that becomes blank is one escape sequence.
+    screen.refresh_rows(first, first + written // screen.width - 1 if whole_rows else first - 1)
+    return written
+
+
+def scroll(
+    screen: ScreenBuffer,
+    source: tuple[int, int, int, int],
+    x: int,
+    y: int,
+    clip: tuple[int, int, int, int],
+    character: int,
+    attributes: int,
+) -> None:
+    """Move the cells of a rectangle to (x, y); those it leaves are filled. Nothing outside ``clip`` changes.
+
+    Args:
+        source, clip: left, top, right, bottom, all of them included.
+    """
+    width, height = screen.width, screen.height
+    left, top = max(source[0], 0), max(source[1], 0)
+    right, bottom = min(source[2], width - 1), min(source[3], height - 1)
+    if left > right or top > bottom:
+        return
+    x, y = x + left - source[0], y + top - source[1]
+    clip_left, clip_top = max(clip[0], 0), max(clip[1], 0)
+    clip_right, clip_bottom = min(clip[2], width - 1), min(clip[3], height - 1)
+    if clip_left > clip_right or clip_top > clip_bottom:
+        return
+    cell = from_utf16((character,))
+    attributes &= _CHARACTER_ATTRIBUTES
+    before = {row: screen.rows[row].copy() for row in range(height) if top <= row <= bottom}
+    if (left, top, right, bottom) == (0, 0, width - 1, height - 1) and _covers(clip, width, height):
+        if x == 0 and 0 < -y:
+            _scroll_whole(screen, -y, cell, attributes)
+            return
+    for row in range(max(top, clip_top), min(bottom, clip_bottom) + 1):
+        start, end = max(left, clip_left), min(right, clip_right) + 1
+        if start < end:
+            _change(screen, row, start, cell * (end - start), [attributes] * (end - start))
+    for row, old in before.items():
+        target = y + row - top
+        if not clip_top <= target <= clip_bottom:
+            continue
+        start, end = max(x, clip_left), min(x + right - left, clip_right) + 1
+        if start < end:
+            first, last = left + start - x, left + end - x
+            text = old.text[first:last]
+            if text.startswith(TAIL):
+                text = " " + text[1:]
+            _change(screen, target, start, text, old.styles[first:last])
+
+
+def _covers(clip: tuple[int, int, int, int], width: int, height: int) -> bool:
+    return clip[0] <= 0 and clip[1] <= 0 and clip[2] >= width - 1 and clip[3] >= height - 1
+
+
+def _scroll_whole(screen: ScreenBuffer, count: int, cell: str, attributes: int) -> None:
+    """The whole buffer moves up, as "clear the screen" does it."""
+    count = min(count, screen.height)
+    blanks = [Row(screen.width, attributes) for _ in range(count)]
+    if cell != " ":
+        for row in blanks:
+            row.text = cell * screen.width
+    screen.rows = screen.rows[count:] + blanks
+    screen.refresh_all()
+
+
+__all__ = ["cell_bytes", "fill", "read_rectangle", "read_run", "scroll", "write_rectangle", "write_run"]

@@ -1,0 +1,83 @@
+"""The file devices of an NT system: drives, NUL, named pipes; and the host's standard streams as file objects.
+
+``\\GLOBAL??\\C:`` is a symbolic link to ``\\Device\\HarddiskVolume3``, a :class:`lswd.kernel.volume.Volume`.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from lswd.kernel.file import FileDevice, FileObject, OpenParameters
+from lswd.kernel.file_block import FileControlBlock, block_of
+from lswd.kernel.file_disk import InheritedFile
+from lswd.kernel.file_stream import NullDevice, StreamFile
+from lswd.kernel.namespace import SymbolicLink
+from lswd.kernel.object import MAXIMUM_ALLOWED
+from lswd.kernel.volume import Volume
+from lswd.ntdef import file as nt
+from lswd.ntdef.status import NtError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lswd.kernel.process import Process
+    from lswd.kernel.system import System
+
+
+class NullDeviceObject(FileDevice):
+    """``\\Device\\Null``."""
+
+    def open(self, process: Process, rest: str, parameters: OpenParameters) -> FileObject:
+        parameters.information = nt.FILE_OPENED
+        return NullDevice(parameters.access & ~MAXIMUM_ALLOWED or nt.FILE_ALL_ACCESS, parameters.options)
+
+
+class FileSystems:
+    """The drives of one NT system, and the files that are open on them by host identity. A part of the System."""
+
+    def __init__(self, system: System) -> None:
+        self.drives = system.drives
+        self.blocks: dict[tuple[int, int], FileControlBlock] = {}
+        self.volumes: dict[str, Volume] = {}
+        device = system.namespace.directory("\\Device")
+        dos_devices = system.namespace.directory("\\GLOBAL??")
+        for letter in self.drives.letters():
+            volume = self.volumes[letter] = Volume(self.drives, self.blocks, letter)
+            target = system.volume_name(f"{letter}:")
+            device.insert(target.rpartition("\\")[2], volume)
+            dos_devices.insert(f"{letter}:", SymbolicLink(target))
+        device.insert("Null", NullDeviceObject())
+        dos_devices.insert("NUL", SymbolicLink("\\Device\\Null"))
+
+    def standard_file(self, fd: int, access: int) -> FileObject:
+        """A standard stream of the host (not a terminal, which is the console's) as a file object.
+
+        Args:
+            fd: stays open when the file object is closed.
+            access: the rights its handle will have; they may be generic.
+        """
+        access = FileObject.mapped(access) | nt.FILE_READ_ATTRIBUTES
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode):
+            return StreamFile(fd, access, owned=False)
+        everything = nt.FILE_SHARE_READ | nt.FILE_SHARE_WRITE | nt.FILE_SHARE_DELETE
+        parameters = OpenParameters(access, everything, nt.FILE_OPEN, nt.FILE_SYNCHRONOUS_IO_NONALERT)
+        host = os.readlink(f"/proc/self/fd/{fd}")
+        try:
+            dos = self.drives.to_dos(host)
+        except NtError:  # it lies on no drive: it can be used, but has no name that could be opened
+            dos = f"{self.drives.letters()[0]}:\\"
+        volume = self.volumes[dos[0]]
+        return InheritedFile(
+            volume, block_of(self.blocks, found), host, dos, os.dup(fd), parameters, path_only=False, overlay=False
+        )
+
+
+def install_devices(system: System) -> None:
+    """Give a new system its file devices."""
+    system.part(FileSystems)
+
+
+def standard_file(system: System, fd: int, access: int) -> FileObject:
+    """See ``FileSystems.standard_file``."""
+    return system.part(FileSystems).standard_file(fd, access)

@@ -1,0 +1,278 @@
+"""Files, directories and links on a drive, open.
+
+Reads and writes go straight between the host file and guest memory. The descriptor is opened with the user's own rights
+and no more than was asked for; an open that only looks at attributes uses O_PATH, which opens anything.
+Source: Microsoft "NtReadFile", "NtWriteFile"; [MS-FSA] 2.1.5.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from lswd.kernel.file import FileObject
+from lswd.kernel.file_metadata import Metadata, nt_error
+from lswd.ntdef.file import (
+    FILE_APPEND_DATA,
+    FILE_DEVICE_DISK,
+    FILE_DEVICE_IS_MOUNTED,
+    FILE_USE_FILE_POINTER_POSITION,
+    FILE_WRITE_DATA,
+    FILE_WRITE_TO_END_OF_FILE,
+)
+from lswd.ntdef.status import (
+    STATUS_DISK_FULL,
+    STATUS_END_OF_FILE,
+    STATUS_FILE_LOCK_CONFLICT,
+    STATUS_INVALID_DEVICE_REQUEST,
+    STATUS_INVALID_PARAMETER,
+    STATUS_NOT_A_REPARSE_POINT,
+    NtError,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lswd.kernel.file import OpenParameters
+    from lswd.kernel.file_block import FileControlBlock
+    from lswd.kernel.process import Process
+    from lswd.kernel.thread import Thread
+    from lswd.kernel.volume import Volume
+
+_MAX_VECTOR = 1024  # IOV_MAX
+_MAX_OFFSET = (1 << 63) - 1
+FSCTL_GET_REPARSE_POINT = 0x900A8
+
+
+class DiskObject(FileObject):
+    """What files, directories and links on a drive share.
+
+    Attributes:
+        volume: the drive; block: what all opens of the same file share.
+        host_path, dos_path: where it is, on both sides; renaming changes them.
+        fd: its descriptor (``path_only``: opened with O_PATH).
+        overlay: it comes from the userland and cannot be changed.
+        delete_on_close: delete it when this handle is closed.
+    """
+
+    device_type = FILE_DEVICE_DISK
+    characteristics = FILE_DEVICE_IS_MOUNTED
+
+    def __init__(
+        self,
+        volume: Volume,
+        block: FileControlBlock,
+        host: str,
+        dos: str,
+        fd: int,
+        parameters: OpenParameters,
+        *,
+        path_only: bool,
+        overlay: bool,
+    ) -> None:
+        """Takes over ``fd``."""
+        super().__init__(parameters.access, parameters.options)
+        self.volume = volume
+        self.block = block
+        self.host_path = host
+        self.dos_path = dos
+        self.fd = fd
+        self.share = parameters.share
+        self.granted_write = bool(self.access & FILE_WRITE_DATA)
+        self.path_only = path_only
+        self.overlay = overlay
+        self.delete_on_close = False
+        self.posix_delete = False
+        block.opens.append(self)
+
+    @property
+    def where(self) -> int | str:
+        """What to give to ``os`` functions that change metadata: an O_PATH descriptor will not do."""
+        return f"/proc/self/fd/{self.fd}" if self.path_only else self.fd
+
+    def metadata(self) -> Metadata:
+        """Attributes, times and sizes as they are now."""
+        try:
+            return Metadata(os.fstat(self.fd), "" if self.overlay else self.where)
+        except OSError as error:
+            raise nt_error(error) from None
+
+    def section_fd(self) -> int:
+        if self.path_only:
+            try:
+                return os.open(f"/proc/self/fd/{self.fd}", os.O_RDONLY | os.O_CLOEXEC)
+            except OSError as error:
+                raise nt_error(error) from None
+        return os.dup(self.fd)
+
+    def path(self) -> str:
+        return self.volume.path() + self.file_name()
+
+    def file_name(self) -> str:
+        return self.dos_path[2:] or "\\"
+
+    def open_relative(self, process: Process, name: str, parameters: OpenParameters) -> FileObject:
+        return self.volume.open_path(process, self.dos_path.rstrip("\\") + ("\\" + name if name else ""), parameters)
+
+    async def flush(self, thread: Thread) -> None:
+        if not self.path_only:
+            try:
+                os.fsync(self.fd)
+            except OSError as error:
+                raise nt_error(error) from None
+
+    async def file_system_control(
+        self, thread: Thread, code: int, address: int, length: int, out_address: int, out_length: int
+    ) -> int:
+        if code == FSCTL_GET_REPARSE_POINT:
+            raise NtError(STATUS_NOT_A_REPARSE_POINT)
+        raise NtError(STATUS_INVALID_DEVICE_REQUEST)
+
+    def cleanup(self) -> None:
+        self.block.closed(self)
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+
+class DiskFile(DiskObject):
+    """A regular file. ``position`` is where reads and writes without an offset go on."""
+
+    def __init__(
+        self,
+        volume: Volume,
+        block: FileControlBlock,
+        host: str,
+        dos: str,
+        fd: int,
+        parameters: OpenParameters,
+        *,
+        path_only: bool,
+        overlay: bool,
+    ) -> None:
+        super().__init__(volume, block, host, dos, fd, parameters, path_only=path_only, overlay=overlay)
+        self.position = 0
+        self.append_only = parameters.access & (FILE_WRITE_DATA | FILE_APPEND_DATA) == FILE_APPEND_DATA
+
+    def _offset(self, offset: int | None) -> int:
+        if offset is None or offset == FILE_USE_FILE_POINTER_POSITION:
+            if not self.synchronous:
+                raise NtError(STATUS_INVALID_PARAMETER)
+            return self.position
+        if offset < 0:
+            raise NtError(STATUS_INVALID_PARAMETER)
+        return offset
+
+    async def read(self, thread: Thread, address: int, length: int, offset: int | None, key: int = 0) -> int:
+        at = self._offset(offset)
+        if at + length > _MAX_OFFSET:
+            raise NtError(STATUS_INVALID_PARAMETER)
+        views = thread.process.space.writable(address, length)
+        if self.block.locks and not self.block.locks.allows(self, thread.process, key, at, length, writing=False):
+            raise NtError(STATUS_FILE_LOCK_CONFLICT)
+        done = 0
+        try:
+            while views and done < length:
+                count = os.preadv(self.fd, views[:_MAX_VECTOR], at + done)
+                if not count:
+                    break
+                done += count
+                views = after(views, count)
+        except OSError as error:
+            raise nt_error(error) from None
+        if not done and length:
+            raise NtError(STATUS_END_OF_FILE)
+        if self.synchronous:
+            self.position = at + done
+        return done
+
+    async def write(self, thread: Thread, address: int, length: int, offset: int | None, key: int = 0) -> int:
+        views = thread.process.space.readable(address, length)
+        append = self.append_only or offset == FILE_WRITE_TO_END_OF_FILE
+        try:
+            at = os.fstat(self.fd).st_size if append else self._offset(offset)
+            if at + length > _MAX_OFFSET:
+                raise NtError(STATUS_INVALID_PARAMETER)
+            if self.block.locks and not self.block.locks.allows(self, thread.process, key, at, length, writing=True):
+                raise NtError(STATUS_FILE_LOCK_CONFLICT)
+            done = 0
+            while views and done < length:
+                flags = os.RWF_APPEND if append else 0
+                count = os.pwritev(self.fd, views[:_MAX_VECTOR], at + done, flags)
+                if not count:
+                    raise NtError(STATUS_DISK_FULL)
+                done += count
+                views = after(views, count)
+        except OSError as error:
+            raise nt_error(error) from None
+        if self.synchronous:
+            self.position = at + done
+        return done
+
+    def set_size(self, size: int) -> None:
+        """Set the end of the file."""
+        try:
+            os.ftruncate(self.fd, size)
+        except OSError as error:
+            raise nt_error(error) from None
+
+
+class InheritedFile(DiskFile):
+    """A regular file that is somebody's standard stream: its position is the descriptor's own, shared with others."""
+
+    @property
+    def position(self) -> int:
+        return os.lseek(self.fd, 0, os.SEEK_CUR)
+
+    @position.setter
+    def position(self, value: int) -> None:
+        if value != os.lseek(self.fd, 0, os.SEEK_CUR):
+            os.lseek(self.fd, value, os.SEEK_SET)
+
+
+class DiskDirectory(DiskObject):
+    """A directory. ``listing`` is an enumeration in progress (see kernel.file_listing)."""
+
+    is_directory = True
+
+    def __init__(
+        self,
+        volume: Volume,
+        block: FileControlBlock,
+        host: str,
+        dos: str,
+        fd: int,
+        parameters: OpenParameters,
+        *,
+        path_only: bool,
+        overlay: bool,
+    ) -> None:
+        super().__init__(volume, block, host, dos, fd, parameters, path_only=path_only, overlay=overlay)
+        self.listing: object = None
+
+
+class DiskLink(DiskObject):
+    """A symbolic link opened itself (FILE_OPEN_REPARSE_POINT): it has no data."""
+
+    async def read(self, thread: Thread, address: int, length: int, offset: int | None, key: int = 0) -> int:
+        raise NtError(STATUS_END_OF_FILE)
+
+    def metadata(self) -> Metadata:
+        try:
+            return Metadata(os.fstat(self.fd), self.host_path)
+        except OSError as error:
+            raise nt_error(error) from None
+
+
+def after(views: list[memoryview], count: int) -> list[memoryview]:
+    """``views`` without their first ``count`` bytes."""
+    while views and count >= len(views[0]):
+        count -= len(views[0])
+        views = views[1:]
+    return [views[0][count:], *views[1:]] if count and views else views
+
+
+def kind_of(found: os.stat_result) -> type[DiskObject]:
+    """The class that serves a file of this mode on a drive."""
+    if stat.S_ISDIR(found.st_mode):
+        return DiskDirectory
+    return DiskLink if stat.S_ISLNK(found.st_mode) else DiskFile

@@ -1,0 +1,162 @@
+"""Files without a position: inherited pipes, sockets and character devices, and the null device.
+
+A read or write waits for the descriptor in the event loop, so that Ctrl-C and the program's other threads go on; one
+that can be served at once is, without starting the loop.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import stat
+
+from lswd.kernel.file import FileObject
+from lswd.kernel.file_disk import after
+from lswd.kernel.file_metadata import nt_error
+from lswd.kernel.loop import event_loop
+from lswd.ntdef.file import (
+    FILE_DEVICE_CONSOLE,
+    FILE_DEVICE_NAMED_PIPE,
+    FILE_DEVICE_NULL,
+    FILE_SYNCHRONOUS_IO_NONALERT,
+)
+from lswd.ntdef.status import (
+    STATUS_BUFFER_TOO_SMALL,
+    STATUS_END_OF_FILE,
+    STATUS_INVALID_DEVICE_REQUEST,
+    STATUS_PIPE_BROKEN,
+    NtError,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lswd.kernel.thread import Thread
+
+FSCTL_PIPE_PEEK = 0x11400C
+_CHUNK = 4096  # PIPE_BUF: a pipe that polls as writable takes this much without blocking
+_MAX_READ = 1 << 20
+_PEEK_HEADER = 16
+FILE_PIPE_CONNECTED_STATE = 3
+
+
+class NullDevice(FileObject):
+    """NUL: nothing to read, takes everything."""
+
+    device_type = FILE_DEVICE_NULL
+
+    def path(self) -> str:
+        return "\\Device\\Null"
+
+    async def read(self, thread: Thread, address: int, length: int, offset: int | None, key: int = 0) -> int:
+        raise NtError(STATUS_END_OF_FILE)
+
+    async def write(self, thread: Thread, address: int, length: int, offset: int | None, key: int = 0) -> int:
+        return length
+
+
+class StreamFile(FileObject):
+    """A host descriptor that is read and written in order."""
+
+    def __init__(
+        self, fd: int, access: int, options: int = FILE_SYNCHRONOUS_IO_NONALERT, *, owned: bool = True
+    ) -> None:
+        """``owned``: close ``fd`` with the last handle (a process's own standard descriptors stay open)."""
+        super().__init__(access, options)
+        self.fd = fd
+        self._owned = owned
+        mode = os.fstat(fd).st_mode
+        self.is_pipe = stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+        if self.is_pipe:
+            self.device_type = FILE_DEVICE_NAMED_PIPE
+        elif stat.S_ISCHR(mode):
+            self.device_type = FILE_DEVICE_CONSOLE if os.isatty(fd) else FILE_DEVICE_NULL
+        self._pollable = True
+
+    async def _ready(self, writing: bool) -> None:
+        """Wait until the descriptor can be read (or written) without blocking."""
+        while self._pollable:
+            poll = select.poll()
+            poll.register(self.fd, select.POLLOUT if writing else select.POLLIN)
+            if poll.poll(0):
+                return
+            await event_loop()
+            import trio
+
+            try:
+                if writing:
+                    await trio.lowlevel.wait_writable(self.fd)
+                else:
+                    await trio.lowlevel.wait_readable(self.fd)
+            except OSError as error:
+                if error.errno != errno.EPERM:  # epoll does not take what never blocks
+                    raise nt_error(error) from None
+                self._pollable = False
+
+    async def read(self, thread: Thread, address: int, length: int, offset: int | None, key: int = 0) -> int:
+        space = thread.process.space
+        space.probe_write(address, length)
+        if not length:
+            return 0
+        while True:
+            await self._ready(writing=False)
+            try:
+                data = os.read(self.fd, min(length, _MAX_READ))
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                if error.errno == errno.EIO:  # the terminal is gone
+                    raise NtError(STATUS_END_OF_FILE) from None
+                raise nt_error(error) from None
+            break
+        if not data:
+            raise NtError(STATUS_PIPE_BROKEN if self.is_pipe else STATUS_END_OF_FILE)
+        space.write(address, data)
+        return len(data)
+
+    async def write(self, thread: Thread, address: int, length: int, offset: int | None, key: int = 0) -> int:
+        views = thread.process.space.readable(address, length)
+        while views:
+            await self._ready(writing=True)
+            try:
+                count = os.write(self.fd, views[0][:_CHUNK])
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise nt_error(error) from None
+            views = after(views, count)
+        return length
+
+    async def file_system_control(
+        self, thread: Thread, code: int, address: int, length: int, out_address: int, out_length: int
+    ) -> int:
+        if code != FSCTL_PIPE_PEEK or not self.is_pipe:
+            raise NtError(STATUS_INVALID_DEVICE_REQUEST)
+        if out_length < _PEEK_HEADER:
+            raise NtError(STATUS_BUFFER_TOO_SMALL)
+        available = self.available()
+        header = FILE_PIPE_CONNECTED_STATE.to_bytes(4, "little") + available.to_bytes(4, "little") + bytes(8)
+        thread.process.space.write(out_address, header)
+        return _PEEK_HEADER
+
+    def available(self) -> int:
+        """Bytes that can be read now.
+
+        Raises:
+            NtError: STATUS_PIPE_BROKEN when there are none and never will be.
+        """
+        import fcntl
+        import termios
+
+        count = int.from_bytes(fcntl.ioctl(self.fd, termios.FIONREAD, bytes(4)), "little")
+        if not count:
+            poll = select.poll()
+            poll.register(self.fd, select.POLLIN)
+            if any(events & (select.POLLHUP | select.POLLERR) for _, events in poll.poll(0)):
+                raise NtError(STATUS_PIPE_BROKEN)
+        return count
+
+    def cleanup(self) -> None:
+        if self._owned and self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1

@@ -1,0 +1,78 @@
+"""The registry of a fresh Windows, as plain data: what the userland's DLLs and console programs look up.
+
+One module per part of the tree, loaded when that part is first looked into. Facts about values come from Microsoft's
+documentation and from looking at running systems; what is not here is simply not there, as on a lean installation.
+"""
+
+from __future__ import annotations
+
+from lswd.kernel.registry.seed import SeedKey
+from lswd.kernel.registry.seeds.facts import SeedFacts
+
+__all__ = ["SeedFacts", "seed_tree"]
+
+
+def seed_tree(facts: SeedFacts) -> SeedKey:
+    """``\\REGISTRY`` with its branches, none of them filled yet."""
+
+    def classes(key: SeedKey) -> None:
+        from lswd.kernel.registry.seeds.classes import plant
+
+        plant(key, facts)
+
+    def hardware(key: SeedKey) -> None:
+        from lswd.kernel.registry.seeds.hardware import plant
+
+        plant(key, facts)
+
+    def nls(key: SeedKey) -> None:
+        from lswd.kernel.registry.seeds.nls import plant
+
+        plant(key)
+
+    def software(key: SeedKey) -> None:
+        from lswd.kernel.registry.seeds.software import plant
+
+        plant(key, facts)
+        key.branch(r"Microsoft\Windows NT\CurrentVersion\Time Zones", time_zones)
+        key.branch("Classes", classes)
+        key.branch("Wow6432Node", wow64)
+
+    def system(key: SeedKey) -> None:
+        from lswd.kernel.registry.seeds.system import plant
+
+        plant(key, facts)
+        key.branch(r"ControlSet001\Control\Nls", nls)
+
+    def time_zones(key: SeedKey) -> None:
+        from lswd.kernel.registry.seeds.time_zones import plant
+
+        plant(key, facts)
+
+    def user(key: SeedKey) -> None:
+        from lswd.kernel.registry.seeds.user import plant
+
+        plant(key, facts)
+
+    def wow64(key: SeedKey) -> None:
+        from lswd.kernel.registry.seeds.wow64 import plant
+
+        plant(key, facts)
+
+    root = SeedKey("REGISTRY")
+    root.branch(r"MACHINE\HARDWARE", hardware, volatile=True)
+    root.branch(r"MACHINE\SAM")
+    root.branch(r"MACHINE\SECURITY")
+    root.branch(r"MACHINE\SOFTWARE", software)
+    root.branch(r"MACHINE\SYSTEM", system)
+    users = root.branch("USER")
+    users.branch(".DEFAULT", user)
+    users.branch(facts.user_sid, user)
+    # S-1-5-18 is the system account's name for the same hive as .DEFAULT.
+    users.plant_links(
+        {
+            "S-1-5-18": r"\REGISTRY\USER\.DEFAULT",
+            f"{facts.user_sid}_Classes": rf"\REGISTRY\USER\{facts.user_sid}\Software\Classes",
+        }
+    )
+    return root

@@ -1,0 +1,196 @@
+"""One I/O request: running its operation, now or behind the thread's back, and telling whoever wants to know.
+
+On a synchronous file the caller waits. On an overlapped one an operation that cannot finish at once goes on by itself
+and the call returns STATUS_PENDING. Either way the end of it is an IO_STATUS_BLOCK, an event, an APC, a packet for a
+completion port.
+Source: Microsoft "NtReadFile", "Synchronous and Asynchronous I/O", "I/O Completion Ports".
+"""
+
+from __future__ import annotations
+
+from lswd.kernel.apc import UserApc, queue_user_apc
+from lswd.kernel.file import Overflow, Waiter
+from lswd.kernel.loop import Continue, event_loop
+from lswd.kernel.wait import park
+from lswd.ntdef.file import FILE_DEVICE_DISK
+from lswd.ntdef.status import (
+    STATUS_CANCELLED,
+    STATUS_END_OF_FILE,
+    STATUS_INVALID_PARAMETER,
+    STATUS_PENDING,
+    STATUS_PIPE_BROKEN,
+    STATUS_SUCCESS,
+    NtError,
+)
+from lswd.ntdef.types import IO_STATUS_BLOCK
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any
+
+    from lswd.kernel.event import Event
+    from lswd.kernel.file import FileObject
+    from lswd.kernel.thread import Thread
+
+    Operation = Coroutine[Any, Any, int]
+
+FILE_SKIP_COMPLETION_PORT_ON_SUCCESS = 1
+_ERROR = 0xC0000000
+
+
+class Request:
+    """See the module's docstring.
+
+    Attributes:
+        status_block: guest address of the caller's IO_STATUS_BLOCK.
+        operation: what goes on by itself, if it does; scope: what cancels it in the event loop.
+    """
+
+    __slots__ = ("apc_context", "apc_routine", "event", "file", "operation", "scope", "status_block", "thread")
+
+    def __init__(
+        self,
+        thread: Thread,
+        file: FileObject,
+        status_block: int,
+        *,
+        event: Event | None = None,
+        apc_routine: int = 0,
+        apc_context: int = 0,
+    ) -> None:
+        """
+        Raises:
+            NtError: STATUS_INVALID_PARAMETER for an APC on a file that reports to a completion port.
+        """
+        if apc_routine and file.completion is not None:
+            raise NtError(STATUS_INVALID_PARAMETER)
+        self.thread = thread
+        self.file = file
+        self.status_block = status_block
+        self.event = event
+        self.apc_routine = apc_routine
+        self.apc_context = apc_context
+        self.operation: Operation | None = None
+        self.scope: Any = None
+
+    async def run(self, operation: Operation) -> int:
+        """Run ``operation``; returns what the system call returns."""
+        file = self.file
+        file.begin_request()
+        if self.event is not None:
+            self.event.reset()
+        if file.synchronous:
+            status, information = await self._wait(operation)
+            self._finish(status, information)
+            return status
+        outcome = self._step(operation)
+        if outcome is None:
+            file.pending.append(self)
+            return STATUS_PENDING
+        status, information = outcome
+        self._finish(status, information)
+        if file.device_type == FILE_DEVICE_DISK and status in (STATUS_SUCCESS, STATUS_END_OF_FILE):
+            return STATUS_PENDING  # it is done, but programs expect to be told so by other means
+        return status
+
+    async def _wait(self, operation: Operation) -> tuple[int, int]:
+        """Run it to its end, suspending the thread as needed."""
+        thread = self.thread
+        try:
+            trap = operation.send(None)
+            while isinstance(trap, Waiter):
+                trap.go_on = lambda: thread.unpark(STATUS_SUCCESS)
+                await park(thread)
+                trap = operation.send(None)
+            await event_loop()
+            return STATUS_SUCCESS, await Continue(operation, trap)
+        except StopIteration as done:
+            return STATUS_SUCCESS, done.value
+        except Overflow as error:
+            return error.status, error.count
+        except NtError as error:
+            return error.status, 0
+
+    def _step(self, operation: Operation) -> tuple[int, int] | None:
+        """Run it until it has to wait for something that will make it go on; what came of it when it need not."""
+        try:
+            trap = operation.send(None)
+        except StopIteration as done:
+            return STATUS_SUCCESS, done.value
+        except Overflow as error:
+            return error.status, error.count
+        except NtError as error:
+            return error.status, 0
+        self.operation = operation
+        if isinstance(trap, Waiter):
+            trap.go_on = self._go_on
+            return None
+        scheduler = self.thread.process.scheduler
+        assert scheduler is not None
+        scheduler.start_task(lambda: self._run_in_loop(operation, trap))
+        return None
+
+    def _go_on(self) -> None:
+        """What the operation waited for has happened."""
+        if self.operation is not None:
+            outcome = self._step(self.operation)
+            if outcome is not None:
+                self._end(*outcome)
+
+    async def _run_in_loop(self, operation: Operation, trap: object) -> None:
+        import trio
+
+        with trio.CancelScope() as self.scope:
+            if self.operation is None:
+                return
+            try:
+                outcome = STATUS_SUCCESS, await Continue(operation, trap)
+            except Overflow as error:
+                outcome = error.status, error.count
+            except NtError as error:
+                outcome = error.status, 0
+            self._end(*outcome)
+
+    def _end(self, status: int, information: int) -> None:
+        """The end of a request that went on by itself."""
+        self.operation = None
+        if self in self.file.pending:
+            self.file.pending.remove(self)
+            if not self.thread.process.ended:
+                self._finish(status, information, pending=True)
+
+    def cancel(self) -> None:
+        """End it with STATUS_CANCELLED if it still goes on."""
+        operation, self.operation = self.operation, None
+        if operation is None:
+            return
+        if self.scope is not None:
+            self.scope.cancel()
+        else:
+            operation.close()
+        self._end(STATUS_CANCELLED, 0)
+
+    def _finish(self, status: int, information: int, *, pending: bool = False) -> None:
+        """Tell everybody. A call that fails on the spot is only answered with its status."""
+        file = self.file
+        failed = status >= _ERROR and not pending
+        process = self.thread.process
+        if not failed or status in (STATUS_END_OF_FILE, STATUS_PIPE_BROKEN):
+            block = IO_STATUS_BLOCK(Status=status, Information=information)
+            try:
+                process.space.write(self.status_block, block.pack(process.space.word))
+            except NtError:
+                if not pending:
+                    raise
+        file.end_request()
+        if failed and (file.synchronous or status != STATUS_END_OF_FILE):
+            return
+        if self.event is not None:
+            self.event.set()
+        if self.apc_routine:
+            queue_user_apc(self.thread, UserApc(self.apc_routine, self.apc_context, self.status_block, 0))
+        elif file.completion is not None and self.apc_context:
+            port, key = file.completion
+            if pending or not file.completion_modes & FILE_SKIP_COMPLETION_PORT_ON_SUCCESS:
+                port.post(key, self.apc_context, status, information)

@@ -1,0 +1,196 @@
+"""Opening and naming files: NtCreateFile, NtOpenFile, NtDeleteFile, NtQueryAttributesFile and their kin.
+
+Source: Microsoft "NtCreateFile", "NtOpenFile", "NtQueryAttributesFile", "NtFlushBuffersFile".
+"""
+
+from __future__ import annotations
+
+from lswd.kernel.file import FileDevice, FileObject, OpenParameters
+from lswd.kernel.file_disk import DiskObject
+from lswd.kernel.handle import OBJ_CASE_INSENSITIVE, OBJ_INHERIT
+from lswd.kernel.object import DELETE, MAXIMUM_ALLOWED, SYNCHRONIZE
+from lswd.nt.declare import Call, Handle, In, ObjectAttributes, Out, syscall
+from lswd.nt.file_structures import FILE_BASIC_INFORMATION, basic_information, network_open_information
+from lswd.nt.file_structures import FILE_NETWORK_OPEN_INFORMATION as NETWORK_OPEN
+from lswd.ntdef.file import (
+    FILE_CREATE,
+    FILE_DELETE_ON_CLOSE,
+    FILE_DIRECTORY_FILE,
+    FILE_NON_DIRECTORY_FILE,
+    FILE_OPEN,
+    FILE_OPEN_FOR_BACKUP_INTENT,
+    FILE_OPEN_IF,
+    FILE_OPEN_REPARSE_POINT,
+    FILE_OVERWRITE_IF,
+    FILE_READ_ATTRIBUTES,
+    FILE_SHARE_DELETE,
+    FILE_SHARE_READ,
+    FILE_SHARE_WRITE,
+    FILE_SYNCHRONOUS_IO_ALERT,
+    FILE_SYNCHRONOUS_IO_NONALERT,
+    FILE_VALID_OPTIONS,
+)
+from lswd.ntdef.status import (
+    STATUS_EAS_NOT_SUPPORTED,
+    STATUS_INVALID_PARAMETER,
+    STATUS_OBJECT_NAME_NOT_FOUND,
+    STATUS_OBJECT_PATH_SYNTAX_BAD,
+    STATUS_OBJECT_TYPE_MISMATCH,
+    STATUS_SUCCESS,
+    NtError,
+)
+from lswd.ntdef.types import ACCESS_MASK, HANDLE, IO_STATUS_BLOCK, LARGE_INTEGER, NTSTATUS, PVOID, ULONG
+
+SHARE_ALL = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE
+_SYNCHRONOUS = FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT
+
+
+def check_parameters(parameters: OpenParameters) -> None:
+    """What NtCreateFile refuses before it looks at the name.
+
+    Raises:
+        NtError: STATUS_INVALID_PARAMETER.
+    """
+    options, disposition = parameters.options, parameters.disposition
+    directory = options & FILE_DIRECTORY_FILE
+    if (
+        options & ~FILE_VALID_OPTIONS
+        or disposition > FILE_OVERWRITE_IF
+        or parameters.share & ~SHARE_ALL
+        or (directory and options & FILE_NON_DIRECTORY_FILE)
+        or (directory and disposition not in (FILE_CREATE, FILE_OPEN, FILE_OPEN_IF))
+        or options & _SYNCHRONOUS == _SYNCHRONOUS
+        or (options & FILE_DELETE_ON_CLOSE and not parameters.access & (DELETE | MAXIMUM_ALLOWED))
+    ):
+        raise NtError(STATUS_INVALID_PARAMETER)
+
+
+def open_object_file(call: Call, attributes: ObjectAttributes, parameters: OpenParameters) -> FileObject:
+    """Open the file that OBJECT_ATTRIBUTES name.
+
+    Raises:
+        NtError: what the namespace and the device say.
+    """
+    check_parameters(parameters)
+    name, root = attributes.name, attributes.root
+    if isinstance(root, FileObject):
+        if name.startswith("\\"):
+            raise NtError(STATUS_OBJECT_PATH_SYNTAX_BAD)
+        return root.open_relative(call.process, name, parameters)
+    device, rest = call.process.system.namespace.walk(
+        name, root, case_sensitive=not attributes.attributes & OBJ_CASE_INSENSITIVE
+    )
+    if isinstance(device, FileDevice):
+        return device.open(call.process, rest, parameters)
+    raise NtError(STATUS_OBJECT_NAME_NOT_FOUND if rest else STATUS_OBJECT_TYPE_MISMATCH)
+
+
+def create_handle(
+    call: Call,
+    handle: Out[int],
+    status_block: Out[IO_STATUS_BLOCK],
+    attributes: ObjectAttributes,
+    parameters: OpenParameters,
+) -> int:
+    """Open a file and put its handle and what came of it where the caller wants them."""
+    if parameters.options & _SYNCHRONOUS:
+        parameters.access |= SYNCHRONIZE  # NT asks the caller for it; waiting for its own file harms nobody
+    file = open_object_file(call, attributes, parameters)
+    handle.set(call.process.handles.add(file, file.access, inherit=bool(attributes.attributes & OBJ_INHERIT)))
+    status_block.set(IO_STATUS_BLOCK(Status=STATUS_SUCCESS, Information=parameters.information))
+    return STATUS_SUCCESS
+
+
+@syscall(partial="extended attributes are refused, opening by file identifier is")
+def NtCreateFile(
+    call: Call,
+    FileHandle: Out[HANDLE],
+    DesiredAccess: ACCESS_MASK,
+    ObjectAttributes: ObjectAttributes,
+    IoStatusBlock: Out[IO_STATUS_BLOCK],
+    AllocationSize: In[LARGE_INTEGER] | None,
+    FileAttributes: ULONG,
+    ShareAccess: ULONG,
+    CreateDisposition: ULONG,
+    CreateOptions: ULONG,
+    EaBuffer: PVOID,
+    EaLength: ULONG,
+) -> NTSTATUS:
+    if EaBuffer and EaLength:
+        return STATUS_EAS_NOT_SUPPORTED
+    parameters = OpenParameters(
+        FileObject.mapped(DesiredAccess),
+        ShareAccess,
+        CreateDisposition,
+        CreateOptions,
+        FileAttributes,
+        AllocationSize or 0,
+    )
+    return create_handle(call, FileHandle, IoStatusBlock, ObjectAttributes, parameters)
+
+
+@syscall(partial="opening by file identifier is refused")
+def NtOpenFile(
+    call: Call,
+    FileHandle: Out[HANDLE],
+    DesiredAccess: ACCESS_MASK,
+    ObjectAttributes: ObjectAttributes,
+    IoStatusBlock: Out[IO_STATUS_BLOCK],
+    ShareAccess: ULONG,
+    OpenOptions: ULONG,
+) -> NTSTATUS:
+    parameters = OpenParameters(FileObject.mapped(DesiredAccess), ShareAccess, FILE_OPEN, OpenOptions)
+    return create_handle(call, FileHandle, IoStatusBlock, ObjectAttributes, parameters)
+
+
+def _closing(call: Call, attributes: ObjectAttributes, access: int, options: int) -> FileObject:
+    """Open a file for a moment."""
+    return open_object_file(call, attributes, OpenParameters(access, SHARE_ALL, FILE_OPEN, options))
+
+
+@syscall
+def NtDeleteFile(call: Call, ObjectAttributes: ObjectAttributes) -> NTSTATUS:
+    options = FILE_DELETE_ON_CLOSE | FILE_OPEN_FOR_BACKUP_INTENT | FILE_OPEN_REPARSE_POINT
+    _closing(call, ObjectAttributes, DELETE, options).on_last_handle()
+    return STATUS_SUCCESS
+
+
+def _disk_object(call: Call, attributes: ObjectAttributes) -> FileObject:
+    return _closing(call, attributes, FILE_READ_ATTRIBUTES, FILE_OPEN_FOR_BACKUP_INTENT | FILE_OPEN_REPARSE_POINT)
+
+
+@syscall
+def NtQueryAttributesFile(
+    call: Call, ObjectAttributes: ObjectAttributes, FileInformation: Out[FILE_BASIC_INFORMATION]
+) -> NTSTATUS:
+    file = _disk_object(call, ObjectAttributes)
+    try:
+        if not isinstance(file, DiskObject):
+            return STATUS_INVALID_PARAMETER
+        FileInformation.set(basic_information(file.metadata()))
+    finally:
+        file.on_last_handle()
+    return STATUS_SUCCESS
+
+
+@syscall
+def NtQueryFullAttributesFile(
+    call: Call, ObjectAttributes: ObjectAttributes, FileInformation: Out[NETWORK_OPEN]
+) -> NTSTATUS:
+    file = _disk_object(call, ObjectAttributes)
+    try:
+        if not isinstance(file, DiskObject):
+            return STATUS_INVALID_PARAMETER
+        FileInformation.set(network_open_information(file.metadata()))
+    finally:
+        file.on_last_handle()
+    return STATUS_SUCCESS
+
+
+@syscall
+async def NtFlushBuffersFile(
+    call: Call, FileHandle: Handle[FileObject], IoStatusBlock: Out[IO_STATUS_BLOCK]
+) -> NTSTATUS:
+    await FileHandle.flush(call.thread)
+    IoStatusBlock.set(IO_STATUS_BLOCK())
+    return STATUS_SUCCESS

@@ -1,0 +1,149 @@
+"""Reading and writing: NtReadFile, NtWriteFile, scattered forms, device and file system control, cancelling.
+
+Source: Microsoft "NtReadFile", "NtWriteFile", "NtDeviceIoControlFile", "NtFsControlFile", "CancelIoEx".
+"""
+
+from __future__ import annotations
+
+from lswd.kernel.file import FileObject
+from lswd.kernel.request import Request
+from lswd.nt.declare import Call, Handle, In, Out, syscall
+from lswd.ntdef.file import FILE_APPEND_DATA, FILE_READ_DATA, FILE_WRITE_DATA
+from lswd.ntdef.status import (
+    STATUS_ACCESS_DENIED,
+    STATUS_NOT_FOUND,
+    STATUS_SUCCESS,
+    NtError,
+)
+from lswd.ntdef.types import HANDLE, IO_STATUS_BLOCK, LARGE_INTEGER, NTSTATUS, PVOID, ULONG
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lswd.kernel.event import Event
+
+_EVENT_MODIFY_STATE = 2
+
+
+def request_for(
+    call: Call, file: FileObject, event: int, routine: int, context: int, status_block: Out[IO_STATUS_BLOCK]
+) -> Request:
+    """The request that the usual parameters of an I/O call describe."""
+    target: Event | None = None
+    if event:
+        from lswd.kernel.event import Event
+
+        found = call.process.handles.get(event, Event, _EVENT_MODIFY_STATE)
+        assert isinstance(found, Event)
+        target = found
+    return Request(
+        call.thread, file, status_block.address, event=target, apc_routine=routine, apc_context=context
+    )
+
+
+@syscall(access={"FileHandle": FILE_READ_DATA})
+async def NtReadFile(
+    call: Call,
+    FileHandle: Handle[FileObject],
+    Event: HANDLE,
+    ApcRoutine: PVOID,
+    ApcContext: PVOID,
+    IoStatusBlock: Out[IO_STATUS_BLOCK],
+    Buffer: PVOID,
+    Length: ULONG,
+    ByteOffset: In[LARGE_INTEGER] | None,
+    Key: In[ULONG] | None,
+) -> NTSTATUS:
+    request = request_for(call, FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock)
+    return await request.run(FileHandle.read(call.thread, Buffer, Length, ByteOffset, Key or 0))
+
+
+def _writable_file(call: Call, handle: int) -> FileObject:
+    file = call.process.handles.get(handle, FileObject)
+    assert isinstance(file, FileObject)
+    if not call.process.handles.entry(handle).access & (FILE_WRITE_DATA | FILE_APPEND_DATA):
+        raise NtError(STATUS_ACCESS_DENIED)
+    return file
+
+
+@syscall
+async def NtWriteFile(
+    call: Call,
+    FileHandle: HANDLE,
+    Event: HANDLE,
+    ApcRoutine: PVOID,
+    ApcContext: PVOID,
+    IoStatusBlock: Out[IO_STATUS_BLOCK],
+    Buffer: PVOID,
+    Length: ULONG,
+    ByteOffset: In[LARGE_INTEGER] | None,
+    Key: In[ULONG] | None,
+) -> NTSTATUS:
+    file = _writable_file(call, FileHandle)
+    request = request_for(call, file, Event, ApcRoutine, ApcContext, IoStatusBlock)
+    return await request.run(file.write(call.thread, Buffer, Length, ByteOffset, Key or 0))
+
+
+@syscall
+async def NtDeviceIoControlFile(
+    call: Call,
+    FileHandle: Handle[FileObject],
+    Event: HANDLE,
+    ApcRoutine: PVOID,
+    ApcContext: PVOID,
+    IoStatusBlock: Out[IO_STATUS_BLOCK],
+    IoControlCode: ULONG,
+    InputBuffer: PVOID,
+    InputBufferLength: ULONG,
+    OutputBuffer: PVOID,
+    OutputBufferLength: ULONG,
+) -> NTSTATUS:
+    request = request_for(call, FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock)
+    return await request.run(
+        FileHandle.device_control(
+            call.thread, IoControlCode, InputBuffer, InputBufferLength, OutputBuffer, OutputBufferLength
+        )
+    )
+
+
+@syscall(partial="only the pipe controls and reading a symbolic link")
+async def NtFsControlFile(
+    call: Call,
+    FileHandle: Handle[FileObject],
+    Event: HANDLE,
+    ApcRoutine: PVOID,
+    ApcContext: PVOID,
+    IoStatusBlock: Out[IO_STATUS_BLOCK],
+    FsControlCode: ULONG,
+    InputBuffer: PVOID,
+    InputBufferLength: ULONG,
+    OutputBuffer: PVOID,
+    OutputBufferLength: ULONG,
+) -> NTSTATUS:
+    request = request_for(call, FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock)
+    return await request.run(
+        FileHandle.file_system_control(
+            call.thread, FsControlCode, InputBuffer, InputBufferLength, OutputBuffer, OutputBufferLength
+        )
+    )
+
+
+def _cancel(file: FileObject, status_block: Out[IO_STATUS_BLOCK], chosen: list[Request]) -> int:
+    for request in chosen:
+        request.cancel()
+    status_block.set(IO_STATUS_BLOCK())
+    return len(chosen)
+
+
+@syscall
+def NtCancelIoFile(call: Call, FileHandle: Handle[FileObject], IoStatusBlock: Out[IO_STATUS_BLOCK]) -> NTSTATUS:
+    own = [r for r in FileHandle.pending if r.thread is call.thread]
+    _cancel(FileHandle, IoStatusBlock, own)
+    return STATUS_SUCCESS
+
+
+@syscall
+def NtCancelIoFileEx(
+    call: Call, FileHandle: Handle[FileObject], IoRequestToCancel: PVOID, IoStatusBlock: Out[IO_STATUS_BLOCK]
+) -> NTSTATUS:
+    chosen = [r for r in FileHandle.pending if IoRequestToCancel in (0, r.status_block)]
+    return STATUS_SUCCESS if _cancel(FileHandle, IoStatusBlock, chosen) else STATUS_NOT_FOUND

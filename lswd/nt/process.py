@@ -1,0 +1,106 @@
+"""Processes as objects: NtTerminateProcess, NtOpenProcess, NtSuspendProcess, NtResumeProcess, NtGetNextProcess.
+
+Source: Microsoft "NtTerminateProcess", "NtOpenProcess"; "Terminating a Process".
+"""
+
+from __future__ import annotations
+
+from lswd.kernel.handle import OBJ_INHERIT
+from lswd.kernel.process import Process
+from lswd.kernel.thread import Thread, ThreadExit
+from lswd.nt.declare import Call, Handle, In, ObjectAttributes, Out, syscall
+from lswd.ntdef.status import (
+    STATUS_INVALID_CID,
+    STATUS_INVALID_PARAMETER,
+    STATUS_INVALID_PARAMETER_MIX,
+    STATUS_NO_MORE_ENTRIES,
+    STATUS_SUCCESS,
+)
+from lswd.ntdef.types import ACCESS_MASK, CLIENT_ID, HANDLE, NTSTATUS, ULONG
+
+PROCESS_TERMINATE = 0x0001
+PROCESS_SUSPEND_RESUME = 0x0800
+PROCESS_QUERY_INFORMATION = 0x0400
+
+_MAXIMUM_SUSPEND_COUNT = 127
+
+
+@syscall(access={"ProcessHandle": PROCESS_TERMINATE})
+def NtTerminateProcess(call: Call, ProcessHandle: Handle[Process] | None, ExitStatus: NTSTATUS) -> NTSTATUS:
+    """No handle: all threads but the caller's end, which is how a process begins to exit."""
+    process = ProcessHandle
+    if process is None:
+        own = call.process
+        own.exiting = True
+        for thread in tuple(own.threads):
+            if thread is not call.thread and own.scheduler is not None:
+                own.scheduler.stop_thread(thread, ExitStatus)
+        return STATUS_SUCCESS
+    process.end(ExitStatus)
+    if process is call.process:
+        raise ThreadExit
+    return STATUS_SUCCESS
+
+
+@syscall
+def NtOpenProcess(
+    call: Call,
+    ProcessHandle: Out[HANDLE],
+    DesiredAccess: ACCESS_MASK,
+    ObjectAttributes: ObjectAttributes,
+    ClientId: In[CLIENT_ID] | None,
+) -> NTSTATUS:
+    if ClientId is None:
+        return STATUS_INVALID_PARAMETER_MIX
+    if ObjectAttributes.name:
+        return STATUS_INVALID_PARAMETER_MIX
+    process = call.process.system.processes.get(ClientId.UniqueProcess)
+    if process is None:
+        return STATUS_INVALID_CID
+    if ClientId.UniqueThread and all(t.tid != ClientId.UniqueThread for t in process.threads):
+        return STATUS_INVALID_CID
+    inherit = bool(ObjectAttributes.attributes & OBJ_INHERIT)
+    ProcessHandle.set(call.process.handles.add(process, DesiredAccess, inherit=inherit))
+    return STATUS_SUCCESS
+
+
+@syscall(access={"ProcessHandle": PROCESS_SUSPEND_RESUME})
+def NtSuspendProcess(call: Call, ProcessHandle: Handle[Process]) -> NTSTATUS:
+    for thread in ProcessHandle.threads:
+        thread.suspend_count = min(thread.suspend_count + 1, _MAXIMUM_SUSPEND_COUNT)
+    if ProcessHandle is not call.process:
+        ProcessHandle.engine.interrupt()
+    return STATUS_SUCCESS
+
+
+@syscall(access={"ProcessHandle": PROCESS_SUSPEND_RESUME})
+def NtResumeProcess(call: Call, ProcessHandle: Handle[Process]) -> NTSTATUS:
+    for thread in ProcessHandle.threads:
+        if thread.suspend_count:
+            thread.suspend_count -= 1
+            if not thread.suspend_count and ProcessHandle.scheduler is not None:
+                ProcessHandle.scheduler.resume_thread(thread)
+    return STATUS_SUCCESS
+
+
+@syscall(access={"ProcessHandle": PROCESS_QUERY_INFORMATION})
+def NtGetNextThread(
+    call: Call,
+    ProcessHandle: Handle[Process],
+    ThreadHandle: Handle[Thread] | None,
+    DesiredAccess: ACCESS_MASK,
+    HandleAttributes: ULONG,
+    Flags: ULONG,
+    NewThreadHandle: Out[HANDLE],
+) -> NTSTATUS:
+    """The thread behind ``ThreadHandle`` in the order of creation, or the first."""
+    NewThreadHandle.set(0)
+    if Flags:  # 1, backwards, is for debuggers
+        return STATUS_INVALID_PARAMETER
+    after = ThreadHandle.tid if ThreadHandle is not None else -1
+    for thread in ProcessHandle.threads:
+        if thread.tid > after and not thread.terminated:
+            inherit = bool(HandleAttributes & OBJ_INHERIT)
+            NewThreadHandle.set(call.process.handles.add(thread, DesiredAccess, inherit=inherit))
+            return STATUS_SUCCESS
+    return STATUS_NO_MORE_ENTRIES

@@ -1,0 +1,377 @@
+"""NtQueryInformationProcess and NtSetInformationProcess.
+
+Source: Microsoft "NtQueryInformationProcess", ntddk.h PROCESSINFOCLASS; lengths and statuses measured.
+"""
+
+from __future__ import annotations
+
+import os
+
+from lswd.kernel.process import Process
+from lswd.nt.declare import Call, Handle, Out, syscall
+from lswd.nt.information import QueryTable, SetTable
+from lswd.nt.object import counted_string
+from lswd.nt.section import image_information
+from lswd.ntdef.status import (
+    STATUS_ACCESS_DENIED,
+    STATUS_INVALID_PARAMETER,
+    STATUS_PORT_NOT_SET,
+    STATUS_PRIVILEGE_NOT_HELD,
+    STATUS_PROCESS_IS_TERMINATING,
+    NtError,
+)
+from lswd.ntdef.types import (
+    BOOLEAN,
+    LARGE_INTEGER,
+    LONG,
+    NTSTATUS,
+    PVOID,
+    SIZE_T,
+    UCHAR,
+    ULONG,
+    ULONG_PTR,
+    ULONGLONG,
+    Struct,
+)
+
+ProcessBasicInformation = 0
+ProcessQuotaLimits = 1
+ProcessIoCounters = 2
+ProcessVmCounters = 3
+ProcessTimes = 4
+ProcessBasePriority = 5
+ProcessDebugPort = 7
+ProcessDefaultHardErrorMode = 12
+ProcessPriorityClass = 18
+ProcessWx86Information = 19
+ProcessHandleCount = 20
+ProcessAffinityMask = 21
+ProcessPriorityBoost = 22
+ProcessSessionInformation = 24
+ProcessWow64Information = 26
+ProcessImageFileName = 27
+ProcessBreakOnTermination = 29
+ProcessDebugObjectHandle = 30
+ProcessDebugFlags = 31
+ProcessExecuteFlags = 34
+ProcessCookie = 36
+ProcessImageInformation = 37
+ProcessImageFileNameWin32 = 43
+ProcessTelemetryIdInformation = 64
+
+PROCESS_QUERY_LIMITED_INFORMATION = 0x1000
+PROCESS_QUERY_INFORMATION = 0x0400
+PROCESS_SET_INFORMATION = 0x0200
+
+SESSION = 1  # the interactive session
+
+# Base priority by PROCESS_PRIORITY_CLASS: idle, normal, high, real-time, below normal, above normal.
+_BASE_PRIORITIES = {1: 4, 2: 8, 3: 13, 4: 24, 5: 6, 6: 10}
+
+# ProcessExecuteFlags (winternl.h MEM_EXECUTE_OPTION_*).
+_EXECUTE_PERMANENT = 8
+_EXECUTE_MASK = 0x7F
+
+
+class PROCESS_BASIC_INFORMATION(Struct):
+    ExitStatus: NTSTATUS
+    PebBaseAddress: PVOID
+    AffinityMask: ULONG_PTR
+    BasePriority: LONG
+    UniqueProcessId: ULONG_PTR
+    InheritedFromUniqueProcessId: ULONG_PTR
+
+
+class IO_COUNTERS(Struct):
+    ReadOperationCount: ULONGLONG
+    WriteOperationCount: ULONGLONG
+    OtherOperationCount: ULONGLONG
+    ReadTransferCount: ULONGLONG
+    WriteTransferCount: ULONGLONG
+    OtherTransferCount: ULONGLONG
+
+
+class VM_COUNTERS(Struct):
+    PeakVirtualSize: SIZE_T
+    VirtualSize: SIZE_T
+    PageFaultCount: ULONG
+    PeakWorkingSetSize: SIZE_T
+    WorkingSetSize: SIZE_T
+    QuotaPeakPagedPoolUsage: SIZE_T
+    QuotaPagedPoolUsage: SIZE_T
+    QuotaPeakNonPagedPoolUsage: SIZE_T
+    QuotaNonPagedPoolUsage: SIZE_T
+    PagefileUsage: SIZE_T
+    PeakPagefileUsage: SIZE_T
+
+
+class VM_COUNTERS_EX(Struct):
+    Counters: VM_COUNTERS
+    PrivateUsage: SIZE_T
+
+
+class KERNEL_USER_TIMES(Struct):
+    CreateTime: LARGE_INTEGER
+    ExitTime: LARGE_INTEGER
+    KernelTime: LARGE_INTEGER
+    UserTime: LARGE_INTEGER
+
+
+class QUOTA_LIMITS(Struct):
+    PagedPoolLimit: SIZE_T
+    NonPagedPoolLimit: SIZE_T
+    MinimumWorkingSetSize: SIZE_T
+    MaximumWorkingSetSize: SIZE_T
+    PagefileLimit: SIZE_T
+    TimeLimit: LARGE_INTEGER
+
+
+class PROCESS_PRIORITY_CLASS(Struct):
+    Foreground: BOOLEAN
+    PriorityClass: UCHAR
+
+
+class _AFFINITY(Struct):
+    Mask: ULONG_PTR
+
+
+QUERY = QueryTable(exact=True)
+SET = SetTable()
+
+
+def all_processors() -> int:
+    """The mask of all processors."""
+    return (1 << (os.cpu_count() or 1)) - 1
+
+
+def processor_times() -> tuple[int, int]:
+    """User and kernel time used so far, in 100 ns units."""
+    times = os.times()
+    return int(times.user * 1e7), int(times.system * 1e7)
+
+
+@QUERY.answers(ProcessBasicInformation)
+def _basic(call: Call, process: Process, address: int) -> Struct:
+    return PROCESS_BASIC_INFORMATION(
+        ExitStatus=process.exit_status,
+        PebBaseAddress=process.peb,
+        AffinityMask=process.affinity or all_processors(),
+        BasePriority=_BASE_PRIORITIES.get(process.priority_class, 8),
+        UniqueProcessId=process.pid,
+        InheritedFromUniqueProcessId=0,
+    )
+
+
+@QUERY.answers(ProcessQuotaLimits)
+def _quota_limits(call: Call, process: Process, address: int) -> Struct:
+    """The working set limits every Windows process starts with; nothing else is limited."""
+    none = (1 << 8 * call.word) - 1
+    return QUOTA_LIMITS(
+        PagedPoolLimit=none,
+        NonPagedPoolLimit=none,
+        MinimumWorkingSetSize=50 << 12,
+        MaximumWorkingSetSize=345 << 12,
+        PagefileLimit=none,
+        TimeLimit=-1,
+    )
+
+
+@QUERY.answers(ProcessIoCounters)
+def _io_counters(call: Call, process: Process, address: int) -> Struct:
+    """What the host counts for the process that runs the guest (proc(5), /proc/pid/io)."""
+    try:
+        with open("/proc/self/io", "rb") as file:
+            counts = dict(line.split(b": ") for line in file.read().splitlines())
+    except (OSError, ValueError):
+        counts = {}
+    return IO_COUNTERS(
+        ReadOperationCount=int(counts.get(b"syscr", 0)),
+        WriteOperationCount=int(counts.get(b"syscw", 0)),
+        ReadTransferCount=int(counts.get(b"rchar", 0)),
+        WriteTransferCount=int(counts.get(b"wchar", 0)),
+    )
+
+
+@QUERY.answers(ProcessVmCounters, older=VM_COUNTERS)
+def _vm_counters(call: Call, process: Process, address: int) -> Struct:
+    return VM_COUNTERS_EX(Counters=vm_counters(process), PrivateUsage=process.space.committed)
+
+
+def vm_counters(process: Process) -> VM_COUNTERS:
+    """The guest's memory; what is committed counts as the working set, since the host's figures include ours."""
+    space = process.space
+    size = sum(region.size for region in space.regions())
+    return VM_COUNTERS(
+        PeakVirtualSize=size,
+        VirtualSize=size,
+        PeakWorkingSetSize=space.peak_committed,
+        WorkingSetSize=space.committed,
+        PagefileUsage=space.committed,
+        PeakPagefileUsage=space.peak_committed,
+    )
+
+
+@QUERY.answers(ProcessTimes)
+def _times(call: Call, process: Process, address: int) -> Struct:
+    user, kernel = processor_times()
+    return KERNEL_USER_TIMES(CreateTime=process.created, KernelTime=kernel, UserTime=user)
+
+
+@QUERY.answers(ProcessDebugPort, ProcessWow64Information)
+def _no_pointer(call: Call, process: Process, address: int) -> bytes:
+    """No debugger is attached; no process of ours runs under WoW64."""
+    return bytes(call.word)
+
+
+@QUERY.answers(ProcessDebugObjectHandle, status=STATUS_PORT_NOT_SET)
+def _no_debug_object(call: Call, process: Process, address: int) -> bytes:
+    return bytes(call.word)
+
+
+@QUERY.answers(ProcessDebugFlags)
+def _debug_flags(call: Call, process: Process, address: int) -> bytes:
+    return _ulong(1)  # children are not debugged
+
+
+@QUERY.answers(ProcessBreakOnTermination)
+def _break_on_termination(call: Call, process: Process, address: int) -> bytes:
+    return _ulong(0)
+
+
+@QUERY.answers(ProcessDefaultHardErrorMode)
+def _error_mode(call: Call, process: Process, address: int) -> bytes:
+    return _ulong(process.error_mode)
+
+
+@QUERY.answers(ProcessPriorityClass)
+def _priority_class(call: Call, process: Process, address: int) -> Struct:
+    return PROCESS_PRIORITY_CLASS(Foreground=0, PriorityClass=process.priority_class)
+
+
+@QUERY.answers(ProcessHandleCount, older=4)
+def _handle_count(call: Call, process: Process, address: int) -> bytes:
+    return 2 * _ulong(len(process.handles))  # now, and the most there have been
+
+
+@QUERY.answers(ProcessAffinityMask)
+def _affinity(call: Call, process: Process, address: int) -> bytes:
+    return (process.affinity or all_processors()).to_bytes(call.word, "little")
+
+
+@QUERY.answers(ProcessSessionInformation)
+def _session(call: Call, process: Process, address: int) -> bytes:
+    return _ulong(SESSION)
+
+
+@QUERY.answers(ProcessExecuteFlags)
+def _execute_flags(call: Call, process: Process, address: int) -> bytes:
+    # A 64-bit process never executes data: disabled, no thunk emulation, for good.
+    return _ulong(0x0D if call.word == 8 else process.execute_flags)
+
+
+@QUERY.answers(ProcessCookie)
+def _cookie(call: Call, process: Process, address: int) -> bytes:
+    if process is not call.process:
+        raise NtError(STATUS_INVALID_PARAMETER)
+    if not process.cookie:
+        process.cookie = int.from_bytes(os.urandom(4), "little") | 1
+    return _ulong(process.cookie)
+
+
+@QUERY.answers(ProcessImageInformation)
+def _image_information(call: Call, process: Process, address: int) -> Struct:
+    if process.image is None:
+        raise NtError(STATUS_PROCESS_IS_TERMINATING)
+    result = image_information(process.image.image)
+    result.TransferAddress = process.image_base + process.image.image.entry_rva
+    return result
+
+
+@QUERY.answers(ProcessImageFileName, exact=False)
+def _image_file_name(call: Call, process: Process, address: int) -> bytes:
+    return counted_string(call, process.system.volume_name(_image_name(process)), address)
+
+
+@QUERY.answers(ProcessImageFileNameWin32, exact=False)
+def _image_file_name_win32(call: Call, process: Process, address: int) -> bytes:
+    return counted_string(call, _image_name(process), address)
+
+
+def _image_name(process: Process) -> str:
+    return process.image.dos_name if process.image is not None else ""
+
+
+def _ulong(value: int) -> bytes:
+    return (value & 0xFFFFFFFF).to_bytes(4, "little")
+
+
+@SET.takes(ProcessDefaultHardErrorMode, size=4)
+def _set_error_mode(call: Call, process: Process, data: bytes) -> None:
+    process.error_mode = int.from_bytes(data, "little")
+
+
+@SET.takes(ProcessPriorityClass, size=PROCESS_PRIORITY_CLASS)
+def _set_priority_class(call: Call, process: Process, data: bytes) -> None:
+    wanted = PROCESS_PRIORITY_CLASS.unpack(call.word, data).PriorityClass
+    if wanted not in _BASE_PRIORITIES:
+        raise NtError(STATUS_INVALID_PARAMETER)
+    process.priority_class = wanted
+
+
+@SET.takes(ProcessAffinityMask, size=_AFFINITY)
+def _set_affinity(call: Call, process: Process, data: bytes) -> None:
+    mask = _AFFINITY.unpack(call.word, data).Mask
+    if not mask or mask & ~all_processors():
+        raise NtError(STATUS_INVALID_PARAMETER)
+    process.affinity = mask
+    for thread in process.threads:
+        thread.affinity = mask
+
+
+@SET.takes(ProcessExecuteFlags, size=4)
+def _set_execute_flags(call: Call, process: Process, data: bytes) -> None:
+    flags = int.from_bytes(data, "little")
+    if call.word == 8 or flags & ~_EXECUTE_MASK or flags & 3 in (0, 3):
+        raise NtError(STATUS_INVALID_PARAMETER)
+    if process.execute_flags & _EXECUTE_PERMANENT:
+        raise NtError(STATUS_ACCESS_DENIED)
+    process.execute_flags = flags
+
+
+@SET.takes(ProcessBreakOnTermination, size=4)
+def _set_break_on_termination(call: Call, process: Process, data: bytes) -> None:
+    """Needs SeDebugPrivilege, enabled: programs that ask are told that it is not."""
+    raise NtError(STATUS_PRIVILEGE_NOT_HELD)
+
+
+@SET.takes(ProcessQuotaLimits, size=QUOTA_LIMITS, exact=False)
+def _set_quota_limits(call: Call, process: Process, data: bytes) -> None:
+    """Working set sizes are hints to a memory manager that the host has instead."""
+    limits = QUOTA_LIMITS.unpack(call.word, data)
+    if not limits.MinimumWorkingSetSize <= limits.MaximumWorkingSetSize:
+        raise NtError(STATUS_INVALID_PARAMETER)
+
+
+@syscall(partial="job, I/O priority, telemetry and mitigation classes")
+def NtQueryInformationProcess(
+    call: Call,
+    ProcessHandle: Handle[Process],
+    ProcessInformationClass: ULONG,
+    ProcessInformation: PVOID,
+    ProcessInformationLength: ULONG,
+    ReturnLength: Out[ULONG] | None,
+) -> NTSTATUS:
+    return QUERY.answer(
+        call, ProcessHandle, ProcessInformationClass, ProcessInformation, ProcessInformationLength, ReturnLength
+    )
+
+
+@syscall(access={"ProcessHandle": PROCESS_SET_INFORMATION}, partial="job, I/O priority and mitigation classes")
+def NtSetInformationProcess(
+    call: Call,
+    ProcessHandle: Handle[Process],
+    ProcessInformationClass: ULONG,
+    ProcessInformation: PVOID,
+    ProcessInformationLength: ULONG,
+) -> NTSTATUS:
+    return SET.apply(call, ProcessHandle, ProcessInformationClass, ProcessInformation, ProcessInformationLength)

@@ -1,0 +1,65 @@
+"""Clocks: NtQuerySystemTime, NtQueryPerformanceCounter, the timer resolution.
+
+Source: Microsoft "NtQuerySystemTime", "KeQueryPerformanceCounter", "ExSetTimerResolution", "timeBeginPeriod".
+"""
+
+from __future__ import annotations
+
+import time
+
+from lswd.kernel.wait import system_time
+from lswd.nt.declare import Call, Out, syscall
+from lswd.ntdef.status import STATUS_PRIVILEGE_NOT_HELD, STATUS_SUCCESS, STATUS_TIMER_RESOLUTION_NOT_SET
+from lswd.ntdef.types import BOOLEAN, LARGE_INTEGER, NTSTATUS, PVOID, ULONG
+
+PERFORMANCE_FREQUENCY = 10_000_000
+# In 100 ns units. The host's timers do not get finer when asked to, so the finest is what there always is.
+COARSEST_RESOLUTION = 156_250
+FINEST_RESOLUTION = 5_000
+CURRENT_RESOLUTION = 10_000
+
+
+@syscall
+def NtQuerySystemTime(call: Call, SystemTime: Out[LARGE_INTEGER]) -> NTSTATUS:
+    SystemTime.set(system_time())
+    return STATUS_SUCCESS
+
+
+@syscall
+def NtSetSystemTime(call: Call, SystemTime: PVOID, PreviousTime: PVOID) -> NTSTATUS:
+    """The clock is the host's; no program of ours holds SeSystemtimePrivilege."""
+    return STATUS_PRIVILEGE_NOT_HELD
+
+
+@syscall
+def NtQueryPerformanceCounter(
+    call: Call, PerformanceCounter: Out[LARGE_INTEGER], PerformanceFrequency: Out[LARGE_INTEGER] | None
+) -> NTSTATUS:
+    PerformanceCounter.set(time.monotonic_ns() // 100)
+    if PerformanceFrequency is not None:
+        PerformanceFrequency.set(PERFORMANCE_FREQUENCY)
+    return STATUS_SUCCESS
+
+
+@syscall
+def NtQueryTimerResolution(
+    call: Call, MaximumTime: Out[ULONG], MinimumTime: Out[ULONG], CurrentTime: Out[ULONG]
+) -> NTSTATUS:
+    MaximumTime.set(COARSEST_RESOLUTION)
+    MinimumTime.set(FINEST_RESOLUTION)
+    CurrentTime.set(CURRENT_RESOLUTION)
+    return STATUS_SUCCESS
+
+
+@syscall
+def NtSetTimerResolution(call: Call, DesiredTime: ULONG, SetResolution: BOOLEAN, ActualTime: Out[ULONG]) -> NTSTATUS:
+    """Timers are as fine as the host's whatever is asked, so a request only has to be remembered for its end."""
+    process = call.process
+    ActualTime.set(CURRENT_RESOLUTION)
+    if SetResolution:
+        process.timer_requests += 1
+    elif process.timer_requests:
+        process.timer_requests -= 1
+    else:
+        return STATUS_TIMER_RESOLUTION_NOT_SET
+    return STATUS_SUCCESS
