@@ -1,6 +1,7 @@
 """Who gets access: the evaluation of a security descriptor for a token.
 
-Source: [MS-DTYP] 2.5.3.2 "Access Check Algorithm Pseudocode", 2.5.3.3 "MandatoryIntegrityCheck"; Microsoft "AccessCheck".
+Source: [MS-DTYP] 2.5.3.2 "Access Check Algorithm Pseudocode", 2.5.3.3 "MandatoryIntegrityCheck"; Microsoft
+"AccessCheck".
 """
 
 from __future__ import annotations

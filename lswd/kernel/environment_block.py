@@ -148,6 +148,10 @@ STATIC_UNICODE_STRING = {8: 0x1258, 4: 0xBF8}
 STATIC_UNICODE_BUFFER = {8: 0x1268, 4: 0xC00}
 STATIC_UNICODE_SIZE = 261 * 2
 DEALLOCATION_STACK = {8: 0x1478, 4: 0xE0C}
+TLS_SLOTS = {8: 0x1480, 4: 0xE10}
+TLS_EXPANSION_SLOTS = {8: 0x1780, 4: 0xF94}
+SAME_TEB_FLAGS = {8: 0x17EE, 4: 0xFCA}
+TEB_SKIP_THREAD_ATTACH = 0x0008  # in SameTebFlags
 # The structure, the activation context stack below and the engine's mailbox at 0x1f00; a page for a WoW64 process's
 # 32-bit TEB; and one for the debug output buffers of Wine's ntdll.
 TEB_SIZE = 0x4000

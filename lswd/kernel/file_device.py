@@ -14,6 +14,7 @@ from lswd.kernel.file_disk import InheritedFile
 from lswd.kernel.file_stream import NullDevice, StreamFile
 from lswd.kernel.namespace import SymbolicLink
 from lswd.kernel.object import MAXIMUM_ALLOWED
+from lswd.kernel.pipe_device import NamedPipeDevice
 from lswd.kernel.volume import Volume
 from lswd.ntdef import file as nt
 from lswd.ntdef.status import NtError
@@ -48,6 +49,8 @@ class FileSystems:
             dos_devices.insert(f"{letter}:", SymbolicLink(target))
         device.insert("Null", NullDeviceObject())
         dos_devices.insert("NUL", SymbolicLink("\\Device\\Null"))
+        device.insert("NamedPipe", NamedPipeDevice())
+        dos_devices.insert("PIPE", SymbolicLink("\\Device\\NamedPipe"))
 
     def standard_file(self, fd: int, access: int) -> FileObject:
         """A standard stream of the host (not a terminal, which is the console's) as a file object.

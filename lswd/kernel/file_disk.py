@@ -34,6 +34,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lswd.kernel.file import OpenParameters
     from lswd.kernel.file_block import FileControlBlock
+    from lswd.kernel.file_listing import Listing
     from lswd.kernel.process import Process
     from lswd.kernel.thread import Thread
     from lswd.kernel.volume import Volume
@@ -247,7 +248,7 @@ class DiskDirectory(DiskObject):
         overlay: bool,
     ) -> None:
         super().__init__(volume, block, host, dos, fd, parameters, path_only=path_only, overlay=overlay)
-        self.listing: object = None
+        self.listing: Listing | None = None
 
 
 class DiskLink(DiskObject):

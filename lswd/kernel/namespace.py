@@ -96,8 +96,6 @@ class Namespace:
             Directory(name, self.root)
         self.root.insert("??", SymbolicLink("\\GLOBAL??"))
         self.root.insert("DosDevices", SymbolicLink("\\GLOBAL??"))
-        device = self.directory("\\Device")
-        Directory("NamedPipe", device)
         base = self.directory("\\BaseNamedObjects")
         base.insert("Local", SymbolicLink("\\BaseNamedObjects"))
         base.insert("Global", SymbolicLink("\\BaseNamedObjects"))

@@ -26,7 +26,6 @@ CODE_PAGE = 11
 NORMALIZE = 12
 
 EN_US = 0x409
-NEUTRAL_UNKNOWN = 0x1000  # LOCALE_CUSTOM_UNSPECIFIED: a locale with a name but no number of its own
 _LONGEST_TABLE = 16 << 20
 
 _NORMALIZATION = {1: "normnfc.nls", 2: "normnfd.nls", 5: "normnfkc.nls", 6: "normnfkd.nls", 13: "normidna.nls"}

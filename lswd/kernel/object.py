@@ -9,6 +9,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lswd.kernel.namespace import Directory
+    from lswd.kernel.security_descriptor import SecurityDescriptor
     from lswd.kernel.thread import Thread
     from lswd.kernel.wait import Wait
 
@@ -34,10 +35,12 @@ class KernelObject:
         generic: what GENERIC_READ, _WRITE, _EXECUTE and _ALL mean for the type.
         name: the name in the namespace, or "".
         directory: the namespace directory that holds the name.
+        security: the security descriptor, once one has been set.
     """
 
     type_name = "Object"
     generic: tuple[int, int, int, int] = (READ_CONTROL, READ_CONTROL, READ_CONTROL, STANDARD_RIGHTS_ALL)
+    security: SecurityDescriptor | None = None
 
     def __init__(self) -> None:
         self.name = ""

@@ -82,6 +82,7 @@ class Process(Waitable):
         self.priority_class = 2
         self.cookie = 0
         self.timer_requests = 0
+        self.execution_state = 0x80000000  # ES_CONTINUOUS: nothing asked for
         self.affinity = 0  # a mask of processors; 0: all
         self.initialized = False  # the loader has finished: the program's own code runs
         self.on_close: list[Callable[[], None]] = []

@@ -74,8 +74,13 @@ class Request:
         self.operation: Operation | None = None
         self.scope: Any = None
 
-    async def run(self, operation: Operation) -> int:
-        """Run ``operation``; returns what the system call returns."""
+    async def run(self, operation: Operation, *, deferred: bool = False) -> int:
+        """Run ``operation``; returns what the system call returns.
+
+        Args:
+            deferred: on an overlapped file return STATUS_PENDING even for what is done already, as programs expect of
+                reads and writes on a disk.
+        """
         file = self.file
         file.begin_request()
         if self.event is not None:
@@ -90,8 +95,8 @@ class Request:
             return STATUS_PENDING
         status, information = outcome
         self._finish(status, information)
-        if file.device_type == FILE_DEVICE_DISK and status in (STATUS_SUCCESS, STATUS_END_OF_FILE):
-            return STATUS_PENDING  # it is done, but programs expect to be told so by other means
+        if deferred and file.device_type == FILE_DEVICE_DISK and status in (STATUS_SUCCESS, STATUS_END_OF_FILE):
+            return STATUS_PENDING
         return status
 
     async def _wait(self, operation: Operation) -> tuple[int, int]:

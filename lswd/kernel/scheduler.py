@@ -39,9 +39,9 @@ class Scheduler:
         deadlines: things to do at a time, between turns.
     """
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, deadlines: Deadlines | None = None) -> None:
         self.process = process
-        self.deadlines = Deadlines()
+        self.deadlines = Deadlines() if deadlines is None else deadlines
         self.ticker = Ticker(process, self.contended)
         self._ready: list[Thread] = []
         self._wanted_tasks: list[Callable[[], Awaitable[None]]] = []  # until there is a loop
@@ -154,9 +154,12 @@ class Scheduler:
             elif process.services:
                 return
             else:
-                seconds = self.deadlines.seconds()
-                self._poked.acquire(True, -1 if seconds is None else seconds)
+                self.idle(self.deadlines.seconds())
             process.deliver_signals()
+
+    def idle(self, seconds: float | None) -> None:
+        """Sleep until ``poke``, but no longer than ``seconds``."""
+        self._poked.acquire(True, -1 if seconds is None else seconds)
 
     async def _run_in_loop(self) -> None:
         import trio

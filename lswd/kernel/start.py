@@ -35,7 +35,7 @@ _UNIX_CALL_GATE = (
 _TEB_AREA = 0x7FFD0000  # PEB and TEBs go below this, where NT puts them for small processes
 _DEFAULT_STACK = 1 << 20
 _MAX_STACK = 256 << 20
-_DEFAULT_COMMIT = 0x4000
+_MIN_STACK = 1 << 20  # see new_thread
 
 
 class StartParameters:
@@ -258,14 +258,14 @@ def new_thread(
     assert process.image is not None and process.make_handler is not None
     image = process.image.image
     reserve = stack_reserve or image.stack_reserve or _DEFAULT_STACK
-    commit = stack_commit or image.stack_commit or _DEFAULT_COMMIT
-    reserve = min(max(reserve, commit, 0x10000), _MAX_STACK)
+    reserve = min(max(reserve, stack_commit, _MIN_STACK), _MAX_STACK)
     reserve = (reserve + 0xFFFF) & -0x10000
-    commit = min(max((commit + 0xFFF) & -0x1000, _DEFAULT_COMMIT), reserve - 2 * PAGE_SIZE)
     tid = process.system.new_id()
     stack = space.reserve(0, reserve, PAGE_READWRITE, name=f"stack {tid:#x}")
-    limit = stack.end - commit
-    space.commit(stack, limit, commit, PAGE_READWRITE)
+    # Committed at once down to a guard page, the lowest page kept reserved: the userland's ntdll clears almost 1 MiB of
+    # stack before the first instruction of a thread. Pages cost nothing until they are touched.
+    limit = stack.base + 2 * PAGE_SIZE
+    space.commit(stack, limit, stack.end - limit, PAGE_READWRITE)
     space.commit(stack, limit - PAGE_SIZE, PAGE_SIZE, PAGE_READWRITE | PAGE_GUARD)
     teb = _write_teb(process, tid, stack.end, limit, stack.base)
     thread = Thread(process, tid, teb, stack)

@@ -81,13 +81,21 @@ def encode_wide(text: str) -> bytes:
 class ObjectAttributes:
     """OBJECT_ATTRIBUTES decoded: the root object, the name below it, and OBJ_* flags."""
 
-    __slots__ = ("attributes", "name", "root", "security_descriptor")
+    __slots__ = ("attributes", "name", "quality_of_service", "root", "security_descriptor")
 
-    def __init__(self, root: KernelObject | None, name: str, attributes: int, security_descriptor: int) -> None:
+    def __init__(
+        self,
+        root: KernelObject | None,
+        name: str,
+        attributes: int,
+        security_descriptor: int,
+        quality_of_service: int = 0,
+    ) -> None:
         self.root = root
         self.name = name
         self.attributes = attributes
         self.security_descriptor = security_descriptor
+        self.quality_of_service = quality_of_service
 
     def __repr__(self) -> str:
         root = f"{self.root!r}, " if self.root is not None else ""
@@ -241,7 +249,7 @@ def _object_attributes(optional: bool) -> Decoder:
         a = OBJECT_ATTRIBUTES.unpack(word, call.space.read(value, OBJECT_ATTRIBUTES.size(word)))
         root = call.process.handles.get(a.RootDirectory) if a.RootDirectory else None
         name = call.unicode_string(a.ObjectName) if a.ObjectName else ""
-        return ObjectAttributes(root, name, a.Attributes, a.SecurityDescriptor)
+        return ObjectAttributes(root, name, a.Attributes, a.SecurityDescriptor, a.SecurityQualityOfService)
 
     return decode
 

@@ -54,7 +54,7 @@ async def NtReadFile(
     Key: In[ULONG] | None,
 ) -> NTSTATUS:
     request = request_for(call, FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock)
-    return await request.run(FileHandle.read(call.thread, Buffer, Length, ByteOffset, Key or 0))
+    return await request.run(FileHandle.read(call.thread, Buffer, Length, ByteOffset, Key or 0), deferred=True)
 
 
 def _writable_file(call: Call, handle: int) -> FileObject:
@@ -80,7 +80,7 @@ async def NtWriteFile(
 ) -> NTSTATUS:
     file = _writable_file(call, FileHandle)
     request = request_for(call, file, Event, ApcRoutine, ApcContext, IoStatusBlock)
-    return await request.run(file.write(call.thread, Buffer, Length, ByteOffset, Key or 0))
+    return await request.run(file.write(call.thread, Buffer, Length, ByteOffset, Key or 0), deferred=True)
 
 
 @syscall

@@ -24,7 +24,7 @@ from lswd.ntdef.status import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, TypeAlias
+    from typing import Any, TypeAlias, TypeVar
 
     from lswd.nt.declare import Call, Out
     from lswd.ntdef.types import Struct
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     # (caller, object, the new value)
     Setter: TypeAlias = Callable[[Call, Any, bytes], None]
     Size: TypeAlias = int | type[Struct]
+    BuilderT = TypeVar("BuilderT", bound=Builder)
 
 
 def _size(size: Size, word: int) -> int:
@@ -69,7 +70,7 @@ class QueryTable:
         older: Size = 0,
         prefix: bool = False,
         status: int = STATUS_SUCCESS,
-    ) -> Callable[[Builder], Builder]:
+    ) -> Callable[[BuilderT], BuilderT]:
         """Register a builder.
 
         Args:
@@ -82,7 +83,7 @@ class QueryTable:
         exact = self._exact if exact is None else exact
         too_small = self._too_small if too_small is None else too_small
 
-        def register(build: Builder) -> Builder:
+        def register(build: BuilderT) -> BuilderT:
             for number in classes:
                 self._classes[number] = _Query(build, exact, too_small, older, prefix, status)
             return build

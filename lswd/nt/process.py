@@ -14,6 +14,7 @@ from lswd.ntdef.status import (
     STATUS_INVALID_PARAMETER,
     STATUS_INVALID_PARAMETER_MIX,
     STATUS_NO_MORE_ENTRIES,
+    STATUS_PROCESS_NOT_IN_JOB,
     STATUS_SUCCESS,
 )
 from lswd.ntdef.types import ACCESS_MASK, CLIENT_ID, HANDLE, NTSTATUS, ULONG
@@ -104,3 +105,15 @@ def NtGetNextThread(
             NewThreadHandle.set(call.process.handles.add(thread, DesiredAccess, inherit=inherit))
             return STATUS_SUCCESS
     return STATUS_NO_MORE_ENTRIES
+
+
+@syscall
+def NtIsProcessInJob(call: Call, ProcessHandle: Handle[Process], JobHandle: HANDLE) -> NTSTATUS:
+    """There are no jobs, so no process is in one."""
+    return STATUS_PROCESS_NOT_IN_JOB
+
+
+@syscall
+def NtFlushProcessWriteBuffers(call: Call) -> NTSTATUS:
+    """Guest threads are interrupted, or take turns, with full barriers between: nothing is left to flush."""
+    return STATUS_SUCCESS

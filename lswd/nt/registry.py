@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from lswd.kernel.handle import OBJ_INHERIT, OBJ_OPENLINK
 from lswd.kernel.registry.key import MAX_VALUE_SIZE, Key
-from lswd.nt.declare import Call, Handle, ObjectAttributes, Out, UnicodeString, encode_wide, syscall
+from lswd.nt.declare import Call, Handle, InOut, ObjectAttributes, Out, UnicodeString, encode_wide, syscall
 from lswd.ntdef.status import (
     STATUS_BUFFER_OVERFLOW,
     STATUS_BUFFER_TOO_SMALL,
@@ -449,14 +449,14 @@ def NtQueryMultipleValueKey(
     ValueEntries: PVOID,
     EntryCount: ULONG,
     ValueBuffer: PVOID,
-    BufferLength: Out[ULONG],
+    BufferLength: InOut[ULONG],
     RequiredBufferLength: Out[ULONG] | None,
 ) -> NTSTATUS:
     """``ValueEntries`` is an array of KEY_VALUE_ENTRY; data goes into the buffer, aligned to 4 bytes each."""
     if EntryCount > _MAX_VALUES_AT_ONCE:
         return STATUS_INSUFFICIENT_RESOURCES
     word, space = call.word, call.space
-    room = space.read_u32(BufferLength.address)
+    room = BufferLength.value
     size = KEY_VALUE_ENTRY.size(word)
     used, status = 0, STATUS_SUCCESS
     for i in range(EntryCount):

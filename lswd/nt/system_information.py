@@ -1,4 +1,4 @@
-"""NtQuerySystemInformation, NtQuerySystemInformationEx and NtSetSystemInformation.
+"""NtQuerySystemInformation and NtQuerySystemInformationEx.
 
 Source: Microsoft "NtQuerySystemInformation", "GetLogicalProcessorInformation", ntddk.h and winternl.h; classes,
 lengths and statuses measured.
@@ -18,7 +18,6 @@ from lswd.ntdef.status import (
     STATUS_ACCESS_DENIED,
     STATUS_INVALID_PARAMETER,
     STATUS_NOT_IMPLEMENTED,
-    STATUS_PRIVILEGE_NOT_HELD,
     NtError,
 )
 from lswd.ntdef.types import (
@@ -232,6 +231,18 @@ class SYSTEM_LOGICAL_PROCESSOR_INFORMATION(Struct):
     ProcessorMask: ULONG_PTR
     Relationship: ULONG
     Value: tuple[int, ...] = array(ULONGLONG, 2)  # flags, node number or a CACHE_DESCRIPTOR
+
+
+class RTL_DYNAMIC_TIME_ZONE_INFORMATION(Struct):
+    Bias: LONG
+    StandardName: bytes = raw(64)
+    StandardDate: tuple[int, ...] = array(USHORT, 8)  # SYSTEMTIME
+    StandardBias: LONG
+    DaylightName: bytes = raw(64)
+    DaylightDate: tuple[int, ...] = array(USHORT, 8)
+    DaylightBias: LONG
+    TimeZoneKeyName: bytes = raw(256)
+    DynamicDaylightTimeDisabled: BOOLEAN
 
 
 QUERY = QueryTable()
@@ -466,18 +477,28 @@ def _registry_quota(call: Call, subject: object, address: int) -> Struct:
     )
 
 
+@QUERY.answers(SystemDynamicTimeZoneInformation)
+def _dynamic_time_zone(call: Call, subject: object, address: int) -> RTL_DYNAMIC_TIME_ZONE_INFORMATION:
+    from lswd.kernel.registry.time_zone import host_zone
+
+    zone = host_zone()
+    return RTL_DYNAMIC_TIME_ZONE_INFORMATION(
+        Bias=zone.rule.bias,
+        StandardName=encode_wide(zone.standard_name)[:62],
+        StandardDate=zone.rule.standard_date,
+        StandardBias=zone.rule.standard_bias,
+        DaylightName=encode_wide(zone.daylight_name)[:62],
+        DaylightDate=zone.rule.daylight_date,
+        DaylightBias=zone.rule.daylight_bias,
+        TimeZoneKeyName=encode_wide(zone.key)[:254],
+    )
+
+
 @QUERY.answers(SystemCurrentTimeZoneInformation)
 def _time_zone(call: Call, subject: object, address: int) -> bytes:
-    from lswd.kernel.time_zone import current
-
-    return current(call.process.system).pack(call.word)[:172]  # the part before the key's name
-
-
-@QUERY.answers(SystemDynamicTimeZoneInformation)
-def _dynamic_time_zone(call: Call, subject: object, address: int) -> Struct:
-    from lswd.kernel.time_zone import current
-
-    return current(call.process.system)
+    """RTL_TIME_ZONE_INFORMATION: the same up to the key's name."""
+    whole = _dynamic_time_zone(call, subject, address)
+    return whole.pack(call.word)[: whole.offset(call.word, "TimeZoneKeyName")]
 
 
 @QUERY.answers(SystemRecommendedSharedDataAlignment)
@@ -599,11 +620,3 @@ def NtQuerySystemInformationEx(
     return EXTENDED.answer(
         call, query, SystemInformationClass, SystemInformation, SystemInformationLength, ReturnLength
     )
-
-
-@syscall
-def NtSetSystemInformation(
-    call: Call, SystemInformationClass: ULONG, SystemInformation: PVOID, SystemInformationLength: ULONG
-) -> NTSTATUS:
-    """Nothing about the host is a program's to change."""
-    return STATUS_PRIVILEGE_NOT_HELD

@@ -9,8 +9,8 @@ import time
 
 from lswd.kernel.wait import system_time
 from lswd.nt.declare import Call, Out, syscall
-from lswd.ntdef.status import STATUS_PRIVILEGE_NOT_HELD, STATUS_SUCCESS, STATUS_TIMER_RESOLUTION_NOT_SET
-from lswd.ntdef.types import BOOLEAN, LARGE_INTEGER, NTSTATUS, PVOID, ULONG
+from lswd.ntdef.status import STATUS_SUCCESS, STATUS_TIMER_RESOLUTION_NOT_SET
+from lswd.ntdef.types import BOOLEAN, LARGE_INTEGER, NTSTATUS, ULONG
 
 PERFORMANCE_FREQUENCY = 10_000_000
 # In 100 ns units. The host's timers do not get finer when asked to, so the finest is what there always is.
@@ -23,12 +23,6 @@ CURRENT_RESOLUTION = 10_000
 def NtQuerySystemTime(call: Call, SystemTime: Out[LARGE_INTEGER]) -> NTSTATUS:
     SystemTime.set(system_time())
     return STATUS_SUCCESS
-
-
-@syscall
-def NtSetSystemTime(call: Call, SystemTime: PVOID, PreviousTime: PVOID) -> NTSTATUS:
-    """The clock is the host's; no program of ours holds SeSystemtimePrivilege."""
-    return STATUS_PRIVILEGE_NOT_HELD
 
 
 @syscall

@@ -23,7 +23,10 @@ ROOT = HERE.parent.parent
 OUTPUT = ROOT / "build" / "guest"
 
 PREFIX = "x86_64-w64-mingw32-"
-COMMON_FLAGS = ("-O1", "-Wall", "-Wextra", "-Wno-cast-function-type", "-I", str(FIXTURES))
+# Half of the compiler's time goes into what windows.h includes without WIN32_LEAN_AND_MEAN.
+COMMON_FLAGS = (
+    "-O1", "-Wall", "-Wextra", "-Wno-cast-function-type", "-DWIN32_LEAN_AND_MEAN", "-pipe", "-I", str(FIXTURES),
+)
 LINK_FLAGS = ("-Wl,--no-insert-timestamp",)
 
 

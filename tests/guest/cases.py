@@ -72,7 +72,8 @@ _EXIT = _c("start/exit")
 START = (
     Case("hello", Program("hello", _HELLO)),
     Case("hello-stripped", Program("hello_stripped", _HELLO, ("-s",))),
-    Case("hello-no-relocations", Program("hello_fixed", _HELLO, ("-Wl,--disable-dynamicbase,--disable-reloc-section",))),
+    Case("hello-no-relocations", Program("hello_fixed", _HELLO,
+                                         ("-Wl,--disable-dynamicbase,--disable-reloc-section",))),
     Case("hello-low-base", Program("hello_low", _HELLO, ("-Wl,--image-base,0x400000",))),
     Case("hello-static", Program("hello_static", _HELLO, ("-static", "-O2"))),
     Case("args-none", _ARGS),
@@ -87,7 +88,8 @@ START = (
     Case("args-long", _ARGS, ("x" * 700, "y y" * 300), exit_code=2),
     Case("args-narrow", _c("start/args_narrow"), ("plain", "two words", "", "b\\ack"), env=(("GUEST_NARROW", "v 1"),)),
     Case("environment", _c("start/environment"),
-         env=(("GUEST_PLAIN", "plain"), ("GUEST_SPACES", " a  b "), ("GUEST_EQUALS", "a=b=c"), ("GUEST_UNICODE", "žír"))),
+         env=(("GUEST_PLAIN", "plain"), ("GUEST_SPACES", " a  b "), ("GUEST_EQUALS", "a=b=c"),
+              ("GUEST_UNICODE", "žír"))),
     Case("environment-system", _c("start/system_environment")),
     Case("exit-return-0", _EXIT, ("return", "0")),
     Case("exit-return-42", _EXIT, ("return", "42"), exit_code=42),
@@ -253,6 +255,7 @@ SYSTEM = (
 
 CRT = (
     Case("algorithms", _c("crt/algorithms")),
+    Case("wide-text", _c("crt/wide_text")),
     Case("mathematics", _c("crt/mathematics")),
 )
 

@@ -53,3 +53,12 @@ def status_of(action: Callable[[], object]) -> int:
     except NtError as error:
         return error.status
     return 0
+
+
+def settle(database: Path) -> None:
+    """Return when a change of the file would show in its times."""
+    probe = database.with_name("probe")
+    while True:
+        probe.write_bytes(b"")
+        if not database.exists() or probe.stat().st_ctime_ns > database.stat().st_ctime_ns:
+            return

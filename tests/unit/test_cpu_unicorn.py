@@ -259,6 +259,28 @@ def test_set_context_takes_only_the_parts_its_flags_name(machine: Machine, tmp_p
     assert (thread.get_context()["rbx"], thread.get_context()["rip"]) == (77, rip)
 
 
+@pytest.mark.parametrize("call", ["call [0x7ffe1000]", "syscall"])
+def test_a_handler_may_replace_the_registers_of_its_own_thread(machine: Machine, tmp_path: Path, call: str) -> None:
+    start = assembled(f"mov eax, 1\n{call}\nhlt", tmp_path)
+    thread = machine.thread(start)
+    target = CODE + 0x100
+    machine.space.write(target, assembled("mov ebx, 5\nhlt", tmp_path))
+    seen = []
+
+    def jump(*_call: int) -> int | None:
+        seen.append(thread.get_context()["rip"])
+        thread.set_context(Context.user(rip=target, rsp=STACK_TOP, rbx=1))
+        seen.append(thread.get_context()["rip"])
+        return None
+
+    assert thread.run(jump) == cpu.LEFT
+    after = cpu.HANDOFF_PAGE + SYSCALL_AT + 2 if "7ffe" in call else CODE + len(start) - 1
+    assert seen == [after, target]
+    assert thread.get_context()["rip"] == target
+    thread.run(machine.answer)
+    assert thread.get_context()["rbx"] == 5
+
+
 def test_the_processor_does_not_offer_avx(machine: Machine, tmp_path: Path) -> None:
     thread = machine.thread(assembled("mov eax, 1\ncpuid\nhlt", tmp_path))
     thread.run(machine.answer)

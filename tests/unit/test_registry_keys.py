@@ -314,7 +314,10 @@ def test_a_seeded_volatile_key_can_be_changed_and_deleted(registry: Registry) ->
     assert STATUS_CHILD_MUST_BE_VOLATILE == status_of(lambda: registry.create("x", cpu))
     cpu.delete()
     assert [] == names(hardware)
-    assert (True, []) == (registry.create("CPU", hardware, volatile=True)[1], value_names(registry.open("CPU", hardware)))
+    assert (True, []) == (
+        registry.create("CPU", hardware, volatile=True)[1],
+        value_names(registry.open("CPU", hardware)),
+    )
 
 
 def test_a_seeded_volatile_key_can_be_renamed(registry: Registry) -> None:

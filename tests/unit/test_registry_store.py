@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from lswd.kernel.registry import Registry, RegistryError
+from lswd.kernel.registry import Registry, RegistryError, snapshot
+from lswd.kernel.registry.store import disconnect_all
 from lswd.kernel.registry.values import REG_DWORD, REG_LINK, REG_SZ, encode_text
 from lswd.ntdef.status import (
     STATUS_ACCESS_DENIED,
@@ -22,9 +23,15 @@ from lswd.ntdef.status import (
     STATUS_OBJECT_NAME_NOT_FOUND,
     STATUS_REGISTRY_CORRUPT,
 )
-from tests.unit.registry_trees import APPS, names, small_registry, small_seed, status_of, value_names
+from tests.unit.registry_trees import APPS, names, settle, small_registry, small_seed, status_of, value_names
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_open() -> Iterator[None]:
+    yield
+    disconnect_all()
 
 
 @pytest.fixture
@@ -330,10 +337,18 @@ def test_a_forked_child_opens_the_file_anew(one: Registry) -> None:
 # -- launch time
 
 
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files count as settled at once."""
+    monkeypatch.setattr(snapshot, "YOUNG_NS", 0)
+
+
 LAUNCH = """
     import sys
     from pathlib import Path
+    from lswd.kernel.registry import snapshot
     from tests.unit.registry_trees import APPS, names, small_registry
+    snapshot.YOUNG_NS = 0
     registry = small_registry(Path(sys.argv[1]))
     print(*names(registry.open(APPS)), "sqlite3" in sys.modules)
 """
@@ -346,15 +361,16 @@ def test_seeded_keys_are_read_without_sqlite(database: Path) -> None:
 def test_a_file_that_has_settled_is_read_without_sqlite(one: Registry, database: Path) -> None:
     one.create(APPS + r"\New")
     one.close()
-    os.utime(database, (1_700_000_000, 1_700_000_000))  # not written just now
+    settle(database)
     assert "Editor New Player True\n" == python(LAUNCH, database)
     assert "Editor New Player False\n" == python(LAUNCH, database)
 
 
+@pytest.mark.usefixtures("hasty")
 def test_a_change_makes_the_side_file_stale(one: Registry, two: Registry, database: Path) -> None:
     one.create(APPS + r"\New")
     one.close()
-    os.utime(database, (1_700_000_000, 1_700_000_000))
+    settle(database)
     assert ["Editor", "New", "Player"] == names(two.open(APPS))
     two.close()
     apps = one.open(APPS)  # from the side file
@@ -367,16 +383,16 @@ def test_a_change_makes_the_side_file_stale(one: Registry, two: Registry, databa
 
 def test_a_file_just_written_gets_no_side_file(one: Registry, two: Registry, database: Path) -> None:
     one.create(APPS + r"\New")
-    os.utime(database)
     two.open(APPS)
     assert not Path(f"{database}.cache").exists()
 
 
 @pytest.mark.parametrize("damage", [b"", b"\0" * 300, b"\xff" * 300, None])
+@pytest.mark.usefixtures("hasty")
 def test_a_damaged_side_file_is_ignored(one: Registry, database: Path, damage: bytes | None) -> None:
     one.create(APPS + r"\New")
     one.close()
-    os.utime(database, (1_700_000_000, 1_700_000_000))
+    settle(database)
     small_registry(database).open(APPS)
     side = Path(f"{database}.cache")
     content = side.read_bytes()
@@ -386,12 +402,13 @@ def test_a_damaged_side_file_is_ignored(one: Registry, database: Path, damage: b
     registry.close()
 
 
-def test_a_large_registry_has_no_side_file(one: Registry, two: Registry, database: Path) -> None:
+@pytest.mark.usefixtures("hasty")
+def test_a_large_registry_is_not_copied_to_the_side_file(one: Registry, two: Registry, database: Path) -> None:
     one.create(APPS + r"\New")[0].set_value("large", 3, bytes(300_000))
     one.close()
-    os.utime(database, (1_700_000_000, 1_700_000_000))
+    settle(database)
     assert 300_000 == len(two.open(APPS + r"\New").query_value("large").data)
-    assert not Path(f"{database}.cache").exists()
+    assert 10_000 > Path(f"{database}.cache").stat().st_size
 
 
 # -- trouble
@@ -415,7 +432,9 @@ def broken(database: Path, content: bytes) -> tuple[RegistryError, list[str]]:
 def test_a_file_that_is_no_database_is_reported_and_left_alone(database: Path) -> None:
     error, told = broken(database, b"Dear diary,\n" * 100)
     assert STATUS_REGISTRY_CORRUPT == error.status
-    assert [f"{database} is not an SQLite database; it is left as it is: move it away to start with a fresh registry"] == told
+    assert [
+        f"{database} is not an SQLite database; it is left as it is: move it away to start with a fresh registry"
+    ] == told
     assert told[0] == str(error) == error.message
 
 
@@ -540,6 +559,20 @@ def test_flushing_syncs_the_log(one: Registry, database: Path, monkeypatch: pyte
     synced: list[str] = []
     monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.readlink(f"/proc/self/fd/{fd}")))
     one.create(APPS + r"\New")
+    one.flush()
+    one.open(APPS)
+    one.flush()
+    assert [f"{database}-wal", str(database.parent)] == synced
+
+
+def test_what_a_closed_registry_wrote_is_still_flushed(
+    one: Registry, two: Registry, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one.create(APPS + r"\New")
+    two.create(APPS + r"\Newer")  # keeps the log in use
+    one.close()
+    synced: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.readlink(f"/proc/self/fd/{fd}")))
     one.flush()
     assert [f"{database}-wal", str(database.parent)] == synced
 

@@ -61,7 +61,15 @@ def test_times_beyond_the_day_fall_on_the_day_they_reach() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "5", "EST", "EST5EDT,J60,J300", "EST5EDT,M13.1.0,M1.1.0", "EST5EDT,M3.6.0,M1.1.0", "EST5EDT,M3.1.7,M1.1.0"),
+        *(
+            "",
+            "5",
+            "EST",
+            "EST5EDT,J60,J300",
+            "EST5EDT,M13.1.0,M1.1.0",
+            "EST5EDT,M3.6.0,M1.1.0",
+            "EST5EDT,M3.1.7,M1.1.0",
+        ),
         *("EST5EDT,M3.2", "EST5EDT,M3.2.0", "EST5:x", "EST5EDT4:", "EST1:2:3:4", "<EST", "EST9999", "EST²", "Mm.w.d"),
     ],
 )

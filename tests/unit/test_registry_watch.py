@@ -117,7 +117,6 @@ def test_the_version_grows_with_each_change(registry: Registry, apps: Key) -> No
 def test_changes_by_another_process_come_with_a_poll(registry: Registry, other: Registry, apps: Key) -> None:
     heard: list[int] = []
     apps.watch(heard.append)
-    registry.poll()
     other.open(APPS).set_value("a", REG_SZ, b"")
     assert [] == heard
     registry.poll()
@@ -142,6 +141,14 @@ def test_own_changes_are_not_heard_again_with_a_poll(registry: Registry, other: 
     other.open(APPS + r"\Player").set_value("a", REG_SZ, b"")
     registry.poll()
     assert [CHANGE_LAST_SET] == heard
+
+
+def test_what_happened_before_the_watch_is_not_heard(registry: Registry, other: Registry, apps: Key) -> None:
+    other.open(APPS).set_value("a", REG_SZ, b"")
+    heard: list[int] = []
+    apps.watch(heard.append, subtree=True)
+    registry.poll()
+    assert [] == heard
 
 
 def test_deletion_by_another_process_comes_with_a_poll(registry: Registry, other: Registry) -> None:

@@ -55,14 +55,13 @@ class UnicornThread:
     def get_context(self) -> Context:
         if self._first is not None:
             return Context(self._first.data)
-        self._engine.switch(self)
-        return self._engine.registers.read()
+        return self._engine.context_of(self)
 
     def set_context(self, context: Context) -> None:
         current = self.get_context() if self._first is not None or self._engine.knows(self) else Context.user()
         current.merge(context)
         if self._engine.knows(self):
-            self._engine.registers.write(current)
+            self._engine.load(current)
             self._direct_result = None
         else:
             self._first = current
@@ -97,6 +96,7 @@ class UnicornEngine:
         self.registers = RegisterFile(self._lib, self._uc)
         self._current: UnicornThread | None = None
         self._handler: SystemCallHandler | None = None
+        self._replacement: Context | None = None
         self._running = False
         self._left = False
         self._interrupted = False
@@ -253,6 +253,23 @@ class UnicornEngine:
         self.switch(thread)
         return True
 
+    def context_of(self, thread: UnicornThread) -> Context:
+        """The registers of a thread that has run before."""
+        self.switch(thread)
+        if self._replacement is not None:
+            return Context(self._replacement.data)
+        context = self.registers.read()
+        if self._running:
+            context["rip"] += 2  # inside the hook the Uc has not passed the syscall instruction yet
+        return context
+
+    def load(self, context: Context) -> None:
+        """Replace the current thread's registers; from inside a hook that waits for the end of the run."""
+        if self._running:
+            self._replacement = context
+        else:
+            self.registers.write(context)
+
     def switch(self, thread: UnicornThread) -> None:
         """Make ``thread`` the one whose registers the Uc holds."""
         if self._current is thread:
@@ -292,6 +309,9 @@ class UnicornEngine:
             self._running = True
             error = self._lib.uc_emu_start(self._uc, registers.get(RIP), _NEVER, 0, 0)
             self._running = False
+            if self._replacement is not None:
+                registers.write(self._replacement)
+                self._replacement = None
             if self._error is not None:
                 raised, self._error = self._error, None
                 raise raised

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # How the characters that are no characters look on Windows (code page 437's pictures for them).
 _PICTURES = dict(enumerate(" ☺☻♥♦♣♠•◘○◙♂♀♪♫☼►◄↕‼¶§▬↨↑↓→←∟↔▲▼")) | {0x7F: "⌂"}
-_PICTURES |= {code: "\ufffd" for code in (*range(0x80, 0xA0), *range(0xD800, 0xE000), 0x2028, 0x2029, 0xFFFF)}
+_PICTURES |= dict.fromkeys((*range(0x80, 0xA0), *range(0xD800, 0xE000), 0x2028, 0x2029, 0xFFFF), "\ufffd")
 
 
 class Display:

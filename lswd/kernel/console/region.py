@@ -57,25 +57,27 @@ def read_rectangle(
     return (x, y, right - 1, bottom - 1), cells
 
 
-def _change(screen: ScreenBuffer, y: int, x: int, text: str | None, styles: list[int] | None) -> None:
-    """Put cells (with new characters, new styles or both) into a row and show what is different now."""
+def _set(screen: ScreenBuffer, y: int, x: int, text: str | None, styles: list[int] | None) -> tuple[int, int] | None:
+    """Put cells (new characters, new styles or both) into a row; returns from where to where it differs now."""
     row = screen.rows[y]
-    before_text, before_styles = row.text, row.styles[:]
+    old_text, old_styles = row.text, row.styles[:]
     end = x + len(text if text is not None else styles or ())
     if text is not None:
-        kept = row.styles[x:end]
         row.put(x, text, 0)
-        row.styles[x:end] = kept
+        row.styles[x:end] = old_styles[x:end]
     if styles is not None:
         row.styles[x:end] = styles
-    if row.text == before_text and row.styles == before_styles:
-        return
-    differs = [
-        i
-        for i in range(max(0, x - 1), min(screen.width, end + 1))
-        if row.text[i] != before_text[i] or row.styles[i] != before_styles[i]
-    ]
-    screen.refresh(y, differs[0], differs[-1] + 1)
+    if row.text == old_text and row.styles == old_styles:
+        return None
+    first, last = max(0, x - 1), min(screen.width, end + 1)  # a wide character may have lost its other half
+    differs = [i for i in range(first, last) if row.text[i] != old_text[i] or row.styles[i] != old_styles[i]]
+    return differs[0], differs[-1] + 1
+
+
+def _change(screen: ScreenBuffer, y: int, x: int, text: str | None, styles: list[int] | None) -> None:
+    changed = _set(screen, y, x, text, styles)
+    if changed is not None:
+        screen.refresh(y, *changed)
 
 
 def _unpack(data: bytes, mode: int) -> tuple[str | None, list[int] | None]:
@@ -117,33 +119,30 @@ def write_rectangle(
     return x, y, right - 1, bottom - 1
 
 
-def fill(screen: ScreenBuffer, x: int, y: int, mode: int, count: int, character: int, attributes: int) -> int:
-    """Write the same cell ``count`` times from (x, y) on, row after row; returns how many."""
-    if not (0 <= x < screen.width and 0 <= y < screen.height) or count <= 0:
+def fill(
+    screen: ScreenBuffer, x: int, y: int, mode: int, count: int, character: int, attributes: int, *, wrap: bool = True
+) -> int:
+    """Write the same cell ``count`` times from (x, y) on, row after row (or to the row's end); returns how many."""
+    if not (0 <= x < screen.width and 0 <= y < screen.height):
         return 0
     cell = from_utf16((character,))
-    attributes &= _CHARACTER_ATTRIBUTES
-    written, first = 0, y
-    display, screen.display = screen.display, None
-    whole_rows = not x
-    try:
-        while count > 0 and y < screen.height:
-            end = min(screen.width, x + count)
-            length = end - x
-            whole_rows = whole_rows and length == screen.width
-            text = cell * length if mode != MODE_ATTRIBUTES else None
-            styles = [attributes] * length if mode != MODE_TEXT else None
-            if display is not None and not whole_rows:
-                screen.display = display
+    written = 0
+    changed: list[int] = []
+    while written < count and y < screen.height:
+        end = min(screen.width, x + count - written)
+        length = end - x
+        text = cell * length if mode != MODE_ATTRIBUTES else None
+        styles = [attributes & _CHARACTER_ATTRIBUTES] * length if mode != MODE_TEXT else None
+        if length < screen.width:
             _change(screen, y, x, text, styles)
-            screen.display = None
-            count -= length
-            written += length
-            x, y = 0, y + 1
-    finally:
-        screen.display = display
-    # Whole rows are shown together: the rest of a window that becomes blank is one escape sequence.
-    screen.refresh_rows(first, first + written // screen.width - 1 if whole_rows else first - 1)
+        elif _set(screen, y, 0, text, styles) is not None:
+            changed.append(y)
+        written += length
+        x, y = 0, y + 1
+        if not wrap:
+            break
+    if changed:  # whole rows are shown together: blanking the rest of a window is one escape sequence
+        screen.refresh_rows(changed[0], changed[-1])
     return written
 
 
@@ -174,10 +173,10 @@ def scroll(
     cell = from_utf16((character,))
     attributes &= _CHARACTER_ATTRIBUTES
     before = {row: screen.rows[row].copy() for row in range(height) if top <= row <= bottom}
-    if (left, top, right, bottom) == (0, 0, width - 1, height - 1) and _covers(clip, width, height):
-        if x == 0 and 0 < -y:
-            _scroll_whole(screen, -y, cell, attributes)
-            return
+    whole = (left, top, right, bottom) == (0, 0, width - 1, height - 1) and _covers(clip, width, height)
+    if whole and not x and y < 0:
+        _scroll_whole(screen, -y, cell, attributes)
+        return
     for row in range(max(top, clip_top), min(bottom, clip_bottom) + 1):
         start, end = max(left, clip_left), min(right, clip_right) + 1
         if start < end:

@@ -36,6 +36,7 @@ class ScreenBuffer:
         style: what text is written in; ``mode``: the output mode.
         window_top: the buffer's row that the window begins with.
         display: the terminal while the buffer is the active one, else None.
+        opens: how many file objects are open on this very buffer.
         top, bottom: the rows that scroll, as escape sequences may limit them.
     """
 
@@ -53,6 +54,7 @@ class ScreenBuffer:
         self.window_top = 0
         self.window_width, self.window_height = width, height
         self.display: Display | None = None
+        self.opens = 0
         self.top, self.bottom = 0, height - 1
         self._vt: VirtualTerminal | None = None
         self._surrogate = ""

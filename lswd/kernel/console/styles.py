@@ -2,7 +2,7 @@
 
 A style is an int: the attributes that programs read back in its low 16 bits, above them the index of SGR parameters
 that say more than attributes can (256 colours, italics). Attributes 7, grey on black, are the terminal's own colours.
-Source: Microsoft "Console Screen Buffers" (character attributes), "Console Virtual Terminal Sequences"; ECMA-48 8.3.117.
+Source: Microsoft "Console Screen Buffers" (character attributes), "Console Virtual Terminal Sequences"; ECMA-48 SGR.
 """
 
 from __future__ import annotations

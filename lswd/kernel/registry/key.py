@@ -205,7 +205,7 @@ class Key(KeyNode):
                     return existing, False
                 row = self._store_child(transaction, name, link=link, class_name=class_name, last_write=now)
                 self._store_time(transaction, now)
-            key._generation = self._generation
+            key.generation = self.generation
             key._row = row
             self._by_row[row] = key
         self.last_write = now
@@ -230,18 +230,14 @@ class Key(KeyNode):
         if parent is None or parent.parent is None or self._sorted():
             raise NtError(STATUS_CANNOT_DELETE)
         now = filetime_now()
-        seed = parent._seed_of(self.fold)
         if not self.volatile:
             with self._store.transaction() as transaction:
                 self.check()
                 if self._sorted():
                     raise NtError(STATUS_CANNOT_DELETE)
                 self._remove_row(transaction)
-                if seed is not None and not seed.volatile:
-                    parent._store_child(transaction, self.name, deleted=True)
+                parent._store_tombstone(transaction, self.name)
                 parent._store_time(transaction, now)
-        if seed is not None and seed.volatile:
-            parent._hidden.add(self.fold)
         parent._forget_child(self)
         parent.last_write = now
         self._mark_deleted()
@@ -262,7 +258,6 @@ class Key(KeyNode):
         if parent is None or parent.parent is None or parent.child(fold) is not None:
             raise NtError(STATUS_CANNOT_DELETE)
         now = filetime_now()
-        seed = parent._seed_of(self.fold)
         if not self.volatile:
             with self._store.transaction() as transaction:
                 self.check()
@@ -271,12 +266,9 @@ class Key(KeyNode):
                 self._make_independent(transaction)
                 parent._remove_tombstone(transaction, fold)
                 self._store_name(transaction, name)
-                if seed is not None and not seed.volatile:
-                    parent._store_child(transaction, self.name, deleted=True)
+                parent._store_tombstone(transaction, self.name)
                 self._store_time(transaction, now)
                 parent._store_time(transaction, now)
-        if seed is not None and seed.volatile:
-            parent._hidden.add(self.fold)
         parent._forget_child(self)
         self.name, self.fold = name, fold
         parent._add_child(self)
@@ -329,10 +321,12 @@ class Key(KeyNode):
         For ``Registry.poll`` after another process changed something: what changed below is not known.
         """
         for watch in tuple(self._watches):
-            now = self.contents()
-            if watch.seen != now or watch.subtree:
-                watch.seen = now
-                watch.callback(watch.filter & (CHANGE_NAME | CHANGE_LAST_SET))
+            if watch.generation != self.generation:
+                watch.generation = self.generation
+                now = self.contents()
+                if watch.seen != now or watch.subtree:
+                    watch.seen = now
+                    watch.callback(watch.filter & (CHANGE_NAME | CHANGE_LAST_SET))
 
     def _changed(self, change: int) -> None:
         self.version += 1

@@ -35,6 +35,7 @@ class KeyNode(KernelObject):
         link: a symbolic link key.
         deleted: it is no more.
         version: grows with each change of the key itself.
+        generation: the store's when rows were last looked up.
     """
 
     def __init__(self, store: Store, parent: Self | None, name: str, seed: SeedKey | None) -> None:
@@ -51,7 +52,7 @@ class KeyNode(KernelObject):
         self._store = store
         self._seed = seed
         self._row: int | None = None
-        self._generation: int = -1 if parent is None else parent._generation
+        self.generation: int = -1 if parent is None else parent.generation
         self._by_row: dict[int, Self] = {} if parent is None else parent._by_row
         self._children: dict[str, Self] = {}
         self._hidden: set[str] = set()  # volatile seeded subkeys that were deleted
@@ -76,10 +77,10 @@ class KeyNode(KernelObject):
             RegistryError: the registry's file cannot be used.
         """
         generation = self._store.poll()
-        if self._generation != generation:
+        if self.generation != generation:
             line = []
             key: KeyNode | None = self
-            while key is not None and key._generation != generation:
+            while key is not None and key.generation != generation:
                 line.append(key)
                 key = key.parent
             for key in reversed(line):
@@ -93,7 +94,7 @@ class KeyNode(KernelObject):
         """The subkey with this upper-cased name; a link is not followed."""
         child = self._children.get(fold)
         if child is not None:
-            child._refresh(self._generation)
+            child._refresh(self.generation)
             if not child.deleted and child.fold == fold:
                 return child
         row = None if self.volatile else self._stored().get(fold)
@@ -104,7 +105,7 @@ class KeyNode(KernelObject):
             return None
         known = self._by_row.get(row[0])
         if known is not None:  # renamed by another process
-            known._refresh(self._generation)
+            known._refresh(self.generation)
             return known
         seed = self._seed_of(fold) if row[3] else None
         child = self._add_child(type(self)(self._store, self, from_column(row[2]), seed))
@@ -176,6 +177,9 @@ class KeyNode(KernelObject):
             del self._children[child.fold]
         if self._order is not None and child.fold in self._order:
             self._order.remove(child.fold)
+        seed = self._seed_of(child.fold)
+        if seed is not None and seed.volatile:
+            self._hidden.add(child.fold)
 
     def _mark_deleted(self) -> None:
         self.deleted = True
@@ -187,14 +191,16 @@ class KeyNode(KernelObject):
 
     def _refresh(self, generation: int) -> None:
         """Forget what was loaded and look up the own row again; the parent has done so."""
-        if self._generation == generation or self.deleted:
-            return
-        self._generation = generation
+        if self.generation != generation and not self.deleted:
+            self._rows = self._order = None
+            self._look_up()
+            self.generation = generation  # not if looking up failed
+
+    def _look_up(self) -> None:
         parent = self.parent
         if parent is not None and parent.deleted:
             self._mark_deleted()
             return
-        self._rows = self._order = None
         if self.volatile:
             return
         self._values = None
@@ -279,6 +285,12 @@ class KeyNode(KernelObject):
             self._rows[fold] = (row, *columns, klass, last_write)
         return row
 
+    def _store_tombstone(self, transaction: Transaction, name: str) -> None:
+        """Hide the seeded subkey ``name``, if there is one."""
+        seed = self._seed_of(upcase(name))
+        if seed is not None and not seed.volatile:
+            self._store_child(transaction, name, deleted=True)
+
     def _remove_tombstone(self, transaction: Transaction, fold: str) -> None:
         row = self._stored().get(fold)
         if row is not None and row[4]:
@@ -329,8 +341,9 @@ class KeyNode(KernelObject):
         for child in [self.child(fold) for fold in self._sorted()]:
             if child is not None and not child.volatile:
                 child._make_independent(transaction)
+        values = self._all_values()
         transaction.execute("DELETE FROM key_values WHERE key = ?", row)
-        for fold, value in self._all_values().items():
+        for fold, value in values.items():
             self._store_value(transaction, fold, value)
         transaction.execute("DELETE FROM keys WHERE parent = ? AND deleted", row)
         transaction.execute("UPDATE keys SET seeded = 0, link = ? WHERE id = ?", int(self.link), row)

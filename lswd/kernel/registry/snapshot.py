@@ -32,12 +32,15 @@ VALUE_COLUMNS = "fold, name, type, data"
 _MAGIC = "lswd registry 1"
 _MAX_BYTES = 256 << 10
 _MAX_ROWS = 4096
-_YOUNG_NS = 100_000_000
+YOUNG_NS = 100_000_000
+"""Many ticks of a file system's clock, which is the kernel's timer (1 to 10 ms)."""
 _PRIME = (1 << 61) - 1
 
 
 def stamp(database: str) -> Stamp | None:
-    """Identity, size and times of the database and its log; None when there is no database.
+    """Identity, sizes and times of last change of the database and its log; None when there is no database.
+
+    The time is the inode's own (ctime): every write sets it, and nobody can set it back.
 
     Raises:
         OSError: the file cannot be looked at.
@@ -49,9 +52,9 @@ def stamp(database: str) -> Stamp | None:
     try:
         log = os.stat(database + "-wal")
     except FileNotFoundError:
-        return (file.st_dev, file.st_ino, file.st_size, file.st_mtime_ns, 0, 0)
+        return (file.st_dev, file.st_ino, file.st_size, file.st_ctime_ns, 0, 0)
     # An empty log is what opening and closing the database makes and removes: the same contents as no log.
-    return (file.st_dev, file.st_ino, file.st_size, file.st_mtime_ns, log.st_size, log.st_size and log.st_mtime_ns)
+    return (file.st_dev, file.st_ino, file.st_size, file.st_ctime_ns, log.st_size, log.st_size and log.st_ctime_ns)
 
 
 def load(database: str, current: Stamp) -> tuple[Keys, Values] | None:
@@ -73,7 +76,7 @@ def save(database: str, connection: Connection) -> None:
     The caller holds the write lock.
     """
     current = stamp(database)
-    if current is None or time.time_ns() - max(current[3], current[5]) < _YOUNG_NS:
+    if current is None or time.time_ns() - max(current[3], current[5]) < YOUNG_NS:
         return
     rows, size = connection.execute("SELECT count(*), total(length(data)) FROM key_values").fetchone()
     if rows > _MAX_ROWS or size > _MAX_BYTES:

@@ -61,6 +61,7 @@ class Transaction:
         if kind is None:
             try:
                 self.execute("COMMIT")
+                self._store.committed()
                 return
             except NtError:
                 self._roll_back()
@@ -106,6 +107,11 @@ class Store:
         self._stamp: Stamp | None = None
         self._snapshot: tuple[Keys, Values] | None = None
         self._failed: RegistryError | None = None
+        self._unsynced = False
+
+    def __del__(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
 
     # -- reading
 
@@ -196,7 +202,7 @@ class Store:
         Raises:
             RegistryError: the disk refuses.
         """
-        if self._connection is None or self._path is None:
+        if not self._unsynced or self._path is None:
             return  # nothing was changed from here
         try:
             for name in (self._path + "-wal", os.path.dirname(self._path) or "."):
@@ -211,6 +217,11 @@ class Store:
         except OSError as error:
             message = f"cannot flush the registry {self._path}: {error.strerror}"
             raise self._fail(STATUS_REGISTRY_IO_FAILED, message) from None
+        self._unsynced = False
+
+    def committed(self) -> None:
+        """A transaction was: ``flush`` has something to do."""
+        self._unsynced = True
 
     def disconnect(self) -> None:
         """Close the file; the next use opens it again. A Store without a file keeps its rows."""
@@ -335,9 +346,10 @@ def _watch_forks() -> None:
     global _watching_forks
     if not _watching_forks:
         _watching_forks = True
-        os.register_at_fork(before=_disconnect_all)
+        os.register_at_fork(before=disconnect_all)
 
 
-def _disconnect_all() -> None:
+def disconnect_all() -> None:
+    """Close the files of all Stores; each opens its own again when it is used."""
     for store in tuple(_connected):
         store.disconnect()

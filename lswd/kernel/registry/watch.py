@@ -22,9 +22,10 @@ class Watch:
         filter: the CHANGE_* bits asked for.
         subtree: whether changes of the keys below count.
         seen: ``Key.contents()`` at the last call back.
+        generation: of the rows at the last comparison.
     """
 
-    __slots__ = ("_key", "callback", "filter", "seen", "subtree")
+    __slots__ = ("_key", "callback", "filter", "generation", "seen", "subtree")
 
     def __init__(self, key: Key, callback: Callable[[int], None], changes: int, subtree: bool) -> None:
         self._key = key
@@ -32,6 +33,7 @@ class Watch:
         self.filter = changes
         self.subtree = subtree
         self.seen = key.contents()
+        self.generation = key.generation
 
     def cancel(self) -> None:
         """Call back no more."""

@@ -5,6 +5,8 @@ Source: Microsoft "Registry Trees and Keys" (CurrentControlSet\\Control, Session
 
 from __future__ import annotations
 
+import time
+
 from lswd.kernel.registry.seeds.facts import processor_count
 from lswd.kernel.registry.values import Expand
 
@@ -85,7 +87,7 @@ def _plant_control(key: SeedKey, facts: SeedFacts) -> None:
             "hivelist": {},
             # In memory, because the host's zone counts: the userland writes here at each start.
             "TimeZoneInformation": {
-                "ActiveTimeBias": lambda: facts.zone.rule.bias & 0xFFFFFFFF,
+                "ActiveTimeBias": lambda: -time.localtime().tm_gmtoff // 60 & 0xFFFFFFFF,
                 "Bias": lambda: facts.zone.rule.bias & 0xFFFFFFFF,
                 "DaylightBias": lambda: facts.zone.rule.daylight_bias & 0xFFFFFFFF,
                 "DaylightName": lambda: facts.zone.daylight_name,

@@ -1,0 +1,160 @@
+"""The host's signals as console control events.
+
+    SIGINT (Ctrl-C)          CTRL_C_EVENT; once more within two seconds, while the program is still busy with the
+                             first, ends it
+    SIGQUIT (Ctrl-\\)         CTRL_BREAK_EVENT; once more within two seconds ends the program in any case
+    SIGTERM, SIGHUP          CTRL_CLOSE_EVENT; five seconds later, or at once when it comes again, the program is ended
+    SIGWINCH, SIGCONT        the console looks at its terminal again
+
+An event is delivered as NT does it: a new thread in the program runs ntdll's control routine, which calls the handlers
+of SetConsoleCtrlHandler, the last of which ends the process. Signal handlers only take a note; the scheduler acts on it
+between turns of guest code.
+Source: Microsoft "Console Control Handlers", "CTRL+CLOSE Signal".
+"""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]  # signal itself imports enum, which takes longer than all of this
+import time
+
+from lswd.image.errors import ImageError
+from lswd.kernel.console.protocol import CTRL_BREAK_EVENT, CTRL_C_EVENT, CTRL_CLOSE_EVENT
+from lswd.kernel.start import new_thread
+from lswd.ntdef.status import STATUS_CONTROL_C_EXIT, NtError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lswd.kernel.process import Process
+    from lswd.kernel.thread import Thread
+
+INSISTING_SECONDS = 2.0
+CLOSE_SECONDS = 5.0
+_LOOK_SECONDS = 0.05
+
+
+def start_control_event(process: Process, event: int) -> Thread | None:
+    """Make ``process`` handle a CTRL_* event in a new thread; None when that is impossible, and the process is ended.
+
+    A program whose DLLs are still being loaded can have no handler yet.
+    """
+    routine = _control_routine(process) if process.initialized else 0
+    if routine and process.scheduler is not None:
+        try:
+            thread = new_thread(process, routine, event)
+        except NtError:
+            pass
+        else:
+            process.scheduler.start_thread(thread)
+            return thread
+    process.end(STATUS_CONTROL_C_EXIT)
+    return None
+
+
+def _control_routine(process: Process) -> int:
+    """Address of what runs the handlers: Wine's ntdll has an entry for it, elsewhere it is kernelbase's CtrlRoutine."""
+    exports = process.system.userland.ntdll_exports
+    rva = exports.get("__wine_ctrl_routine")
+    if rva is not None:
+        return process.ntdll_base + rva
+    from lswd.image.exports import find_export
+    from lswd.kernel.section import ImageSection
+
+    for region in process.space.regions():
+        section = region.source
+        if isinstance(section, ImageSection) and region.name.lower().endswith("\\kernelbase.dll"):
+            try:
+                rva = find_export(process.space.raw(region), section.image, "CtrlRoutine")
+            except ImageError:
+                rva = 0
+            return region.base + rva if rva else 0
+    return 0
+
+
+class ControlEvents:
+    """Control events of one process, and how long the user has had patience with it."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._last: dict[int, float] = {}
+        self._interrupt: Thread | None = None
+        self._closing: Thread | None = None
+
+    def interrupt(self) -> None:
+        """Ctrl-C."""
+        busy = self._interrupt is not None and not self._interrupt.terminated
+        if self._again(CTRL_C_EVENT) and busy:
+            self._process.end(STATUS_CONTROL_C_EXIT)
+        else:
+            self._interrupt = start_control_event(self._process, CTRL_C_EVENT)
+
+    def quit(self) -> None:
+        """Ctrl-\\, which stands for Ctrl-Break."""
+        if self._again(CTRL_BREAK_EVENT):
+            self._process.end(STATUS_CONTROL_C_EXIT)
+        else:
+            start_control_event(self._process, CTRL_BREAK_EVENT)
+
+    def close(self) -> None:
+        """The terminal is gone, or somebody wants the program to end: it may tidy up first."""
+        process = self._process
+        if self._closing is not None:
+            process.end(STATUS_CONTROL_C_EXIT)
+            return
+        self._closing = start_control_event(process, CTRL_CLOSE_EVENT)
+        if process.scheduler is not None and not process.ended:
+            process.scheduler.deadlines.add(CLOSE_SECONDS, lambda: process.end(STATUS_CONTROL_C_EXIT))
+            self._look()
+
+    def _look(self) -> None:
+        """A handler that returns has said that the program may be ended now."""
+        process = self._process
+        if process.ended or self._closing is None or process.scheduler is None:
+            return
+        if self._closing.terminated:
+            process.end(STATUS_CONTROL_C_EXIT)
+        else:
+            process.scheduler.deadlines.add(_LOOK_SECONDS, self._look)
+
+    def _again(self, event: int) -> bool:
+        """Is this the second time within a short while?"""
+        now = time.monotonic()
+        last = self._last.get(event)
+        self._last[event] = now
+        return last is not None and now - last < INSISTING_SECONDS
+
+
+def install(process: Process) -> None:
+    """Let the host's signals reach ``process``; ``process.restore_host`` undoes it. Only the main thread may call this.
+
+    Signals that are ignored (nohup, a shell's background jobs) stay ignored.
+    """
+    events = ControlEvents(process)
+    actions: dict[int, Callable[[], None]] = {
+        _signal.SIGINT: events.interrupt,
+        _signal.SIGQUIT: events.quit,
+        _signal.SIGTERM: events.close,
+        _signal.SIGHUP: events.close,
+    }
+    console = process.console
+    if console is not None:
+        actions[_signal.SIGWINCH] = console.resized
+        actions[_signal.SIGCONT] = console.continued
+
+    def note(number: int, _frame: object) -> None:
+        process.signals.append(actions[number])
+        if process.scheduler is not None:
+            process.scheduler.poke()
+
+    previous = {number: _signal.getsignal(number) for number in actions}
+
+    def restore() -> None:
+        for number, handler in previous.items():
+            if handler != _signal.SIG_IGN and handler is not None:
+                _signal.signal(number, handler)
+
+    for number, handler in previous.items():
+        if handler != _signal.SIG_IGN:
+            _signal.signal(number, note)
+    process.on_close.append(restore)
