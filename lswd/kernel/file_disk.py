@@ -14,7 +14,7 @@ from lswd.kernel.file import FileObject
 from lswd.kernel.file_metadata import Metadata, nt_error
 from lswd.ntdef.file import (
     FILE_APPEND_DATA,
-    FILE_DEVICE_DISK,
+    FILE_DEVICE_DISK_FILE_SYSTEM,
     FILE_DEVICE_IS_MOUNTED,
     FILE_USE_FILE_POINTER_POSITION,
     FILE_WRITE_DATA,
@@ -55,7 +55,7 @@ class DiskObject(FileObject):
         delete_on_close: delete it when this handle is closed.
     """
 
-    device_type = FILE_DEVICE_DISK
+    device_type = FILE_DEVICE_DISK_FILE_SYSTEM
     characteristics = FILE_DEVICE_IS_MOUNTED
 
     def __init__(

@@ -9,7 +9,7 @@ import os
 
 from lswd.host.drives import Entry, Resolution
 from lswd.kernel.file_metadata import Metadata
-from lswd.kernel.file_pattern import Pattern, has_wildcards
+from lswd.kernel.file_pattern import Pattern, from_dos, has_wildcards
 from lswd.ntdef.status import STATUS_OBJECT_PATH_NOT_FOUND, NtError
 
 TYPE_CHECKING = False
@@ -39,13 +39,14 @@ class Listing:
         directory, pattern = self._directory, self.pattern
         drives = directory.volume.drives
         self.at = 0
+        dots = self._dots(Pattern("*" if pattern == "*.*" else pattern))
         if pattern and not has_wildcards(pattern):
-            self._entries = [*self._dots(Pattern(pattern)), *self._single(pattern)]
+            self._entries = [*dots, *self._single(pattern)]
             return
-        matches = Pattern(pattern)
+        matches = Pattern(from_dos(pattern))
         listed = drives.list_directory(Resolution(directory.host_path, None, directory.dos_path))
         found = listed if matches.matches_all else [entry for entry in listed if matches.matches(entry.name)]
-        self._entries = [*self._dots(matches), *found]
+        self._entries = [*dots, *found]
 
     def _dots(self, matches: Pattern) -> list[Entry]:
         directory = self._directory

@@ -12,11 +12,32 @@ from __future__ import annotations
 from lswd.host.names import upcase
 
 WILDCARDS = frozenset('*?<>"')
+_TRANSLATED = frozenset('<>"')
 
 
 def has_wildcards(pattern: str) -> bool:
     """Does the pattern need matching, rather than being the name of one file?"""
     return not WILDCARDS.isdisjoint(pattern)
+
+
+def from_dos(pattern: str) -> str:
+    """The expression for a pattern as a user writes it, where ``*.*`` is everything and ``a.*`` finds ``a`` too.
+
+    Windows does this translation in FindFirstFile; Wine's FindFirstFile leaves it to us. A pattern that has been
+    translated already is returned as it is.
+    """
+    if pattern == "*.*":
+        return "*"
+    if not _TRANSLATED.isdisjoint(pattern):
+        return pattern
+    result: list[str] = []
+    for char in pattern:
+        if char == "." and result and result[-1] == "*":
+            result[-1] = "<"
+        elif char in "?*" and result and result[-1] == ".":
+            result[-1] = '"'
+        result.append(">" if char == "?" else char)
+    return "".join(result)
 
 
 class Pattern:
@@ -37,66 +58,34 @@ class Pattern:
         if self.matches_all:
             return True
         parts = self._parts
-        end = len(parts)
         name = upcase(name)
         last_dot = name.rfind(".")
         # All places in the expression that what has been read of the name can have led to.
-        states = _closure({0}, parts)
+        states = {0}
         for at, char in enumerate(name):
             following: set[int] = set()
-            for state in states:
-                if state == end:
+            for state in _without_reading(states, parts, char):
+                if state == len(parts):
                     continue
                 part = parts[state]
-                if part == "*":
+                if part == "*" or (part == "<" and at != last_dot):
                     following.add(state)
-                elif part == "<":
-                    # It takes the last dot only if there is none behind it, which there is not: so it stops there.
-                    if at != last_dot:
-                        following.add(state)
-                    else:
-                        following.add(state + 1)
-                        following.add(state)
-                elif part == ">":
-                    if char != ".":
-                        following.add(state + 1)
-                    else:
-                        following |= _past_question_marks(state, parts, char)
-                elif part == "?" or part == char or (part == '"' and char == "."):
+                elif part == char or part == "?" or (part == ">" and char != ".") or (part == '"' and char == "."):
                     following.add(state + 1)
-            states = _closure(following, parts)
+            states = following
             if not states:
                 return False
-        return any(_matches_nothing(parts[state:]) for state in states)
+        return len(parts) in _without_reading(states, parts, "")
 
 
-def _closure(states: set[int], parts: str) -> set[int]:
-    """``states`` and those that are reached from them without a character."""
+def _without_reading(states: set[int], parts: str, char: str) -> set[int]:
+    """``states`` and what is reached from them before ``char`` ("" at the end of the name) is read."""
+    skipped = {"": '*<>"', ".": "*<>"}.get(char, "*<")
     result = set(states)
     pending = list(states)
     while pending:
         state = pending.pop()
-        if state < len(parts) and parts[state] in "*<" and state + 1 not in result:
+        if state < len(parts) and parts[state] in skipped and state + 1 not in result:
             result.add(state + 1)
             pending.append(state + 1)
     return result
-
-
-def _past_question_marks(state: int, parts: str, char: str) -> set[int]:
-    """Where a dot leads when the expression stands at a ``>``: past all of them, where it must match."""
-    while state < len(parts) and parts[state] == ">":
-        state += 1
-    reached = set()
-    for after in _closure({state}, parts):
-        if after == len(parts):
-            continue
-        part = parts[after]
-        if part in "*<":
-            reached.add(after)
-        elif part in ('"', "?", ".") or part == char:
-            reached.add(after + 1)
-    return reached
-
-
-def _matches_nothing(rest: str) -> bool:
-    return all(part in '*<>"' for part in rest)

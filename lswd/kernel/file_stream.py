@@ -110,7 +110,7 @@ class StreamFile(FileObject):
                 raise nt_error(error) from None
             break
         if not data:
-            raise NtError(STATUS_PIPE_BROKEN if self.is_pipe else STATUS_END_OF_FILE)
+            raise NtError(STATUS_END_OF_FILE)
         space.write(address, data)
         return len(data)
 

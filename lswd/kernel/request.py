@@ -12,7 +12,7 @@ from lswd.kernel.apc import UserApc, queue_user_apc
 from lswd.kernel.file import Overflow, Waiter
 from lswd.kernel.loop import Continue, event_loop
 from lswd.kernel.wait import park
-from lswd.ntdef.file import FILE_DEVICE_DISK
+from lswd.ntdef.file import FILE_DEVICE_DISK_FILE_SYSTEM
 from lswd.ntdef.status import (
     STATUS_CANCELLED,
     STATUS_END_OF_FILE,
@@ -43,7 +43,7 @@ class Request:
     """See the module's docstring.
 
     Attributes:
-        status_block: guest address of the caller's IO_STATUS_BLOCK.
+        status_block: guest address of the caller's IO_STATUS_BLOCK, or 0.
         operation: what goes on by itself, if it does; scope: what cancels it in the event loop.
     """
 
@@ -95,9 +95,8 @@ class Request:
             return STATUS_PENDING
         status, information = outcome
         self._finish(status, information)
-        if deferred and file.device_type == FILE_DEVICE_DISK and status in (STATUS_SUCCESS, STATUS_END_OF_FILE):
-            return STATUS_PENDING
-        return status
+        on_disk = file.device_type == FILE_DEVICE_DISK_FILE_SYSTEM
+        return STATUS_PENDING if deferred and on_disk and status in (STATUS_SUCCESS, STATUS_END_OF_FILE) else status
 
     async def _wait(self, operation: Operation) -> tuple[int, int]:
         """Run it to its end, suspending the thread as needed."""
@@ -181,7 +180,7 @@ class Request:
         file = self.file
         failed = status >= _ERROR and not pending
         process = self.thread.process
-        if not failed or status in (STATUS_END_OF_FILE, STATUS_PIPE_BROKEN):
+        if self.status_block and (not failed or status in (STATUS_END_OF_FILE, STATUS_PIPE_BROKEN)):
             block = IO_STATUS_BLOCK(Status=status, Information=information)
             try:
                 process.space.write(self.status_block, block.pack(process.space.word))

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from lswd.kernel.process import Process
 
 _CHANGES = WRITES | nt.FILE_WRITE_EA | nt.FILE_WRITE_ATTRIBUTES | DELETE
+_OWN_RIGHTS = 0x1FF  # those that mean something to files only
 _REPLACING = (nt.FILE_SUPERSEDE, nt.FILE_OVERWRITE, nt.FILE_OVERWRITE_IF)
 
 
@@ -60,6 +61,9 @@ class Volume(FileDevice):
             NtError: STATUS_OBJECT_NAME_NOT_FOUND, _PATH_NOT_FOUND, _NAME_COLLISION, STATUS_SHARING_VIOLATION, ...
         """
         options, disposition = parameters.options, parameters.disposition
+        if not parameters.access & (_OWN_RIGHTS | MAXIMUM_ALLOWED):
+            # Wine's kernelbase opens a file for SYNCHRONIZE or DELETE alone and then goes for its attributes.
+            parameters.access |= nt.FILE_READ_ATTRIBUTES | nt.FILE_WRITE_ATTRIBUTES
         if options & nt.FILE_OPEN_BY_FILE_ID:
             raise NtError(STATUS_NOT_SUPPORTED)
         follow = not options & nt.FILE_OPEN_REPARSE_POINT
@@ -232,7 +236,7 @@ def _open_host(
 class VolumeFile(FileObject):
     """A volume opened itself (``\\\\.\\C:``): it can be asked about, not read."""
 
-    device_type = nt.FILE_DEVICE_DISK
+    device_type = nt.FILE_DEVICE_DISK_FILE_SYSTEM
     characteristics = nt.FILE_DEVICE_IS_MOUNTED
 
     def __init__(self, volume: Volume, parameters: OpenParameters) -> None:

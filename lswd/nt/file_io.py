@@ -25,7 +25,7 @@ _EVENT_MODIFY_STATE = 2
 
 
 def request_for(
-    call: Call, file: FileObject, event: int, routine: int, context: int, status_block: Out[IO_STATUS_BLOCK]
+    call: Call, file: FileObject, event: int, routine: int, context: int, status_block: Out[IO_STATUS_BLOCK] | None
 ) -> Request:
     """The request that the usual parameters of an I/O call describe."""
     target: Event | None = None
@@ -35,9 +35,8 @@ def request_for(
         found = call.process.handles.get(event, Event, _EVENT_MODIFY_STATE)
         assert isinstance(found, Event)
         target = found
-    return Request(
-        call.thread, file, status_block.address, event=target, apc_routine=routine, apc_context=context
-    )
+    block = status_block.address if status_block is not None else 0
+    return Request(call.thread, file, block, event=target, apc_routine=routine, apc_context=context)
 
 
 @syscall(access={"FileHandle": FILE_READ_DATA})

@@ -1,4 +1,8 @@
-"""Byte-range locks: NtLockFile, NtUnlockFile. Source: Microsoft "NtLockFile", "NtUnlockFile"."""
+"""Byte-range locks: NtLockFile, NtUnlockFile.
+
+NT wants an IO_STATUS_BLOCK; Wine's kernelbase calls without one.
+Source: Microsoft "NtLockFile", "NtUnlockFile".
+"""
 
 from __future__ import annotations
 
@@ -39,7 +43,7 @@ async def NtLockFile(
     Event: HANDLE,
     ApcRoutine: PVOID,
     ApcContext: PVOID,
-    IoStatusBlock: Out[IO_STATUS_BLOCK],
+    IoStatusBlock: Out[IO_STATUS_BLOCK] | None,
     ByteOffset: In[ULARGE_INTEGER],
     Length: In[ULARGE_INTEGER],
     Key: ULONG,
@@ -62,7 +66,7 @@ async def NtLockFile(
 def NtUnlockFile(
     call: Call,
     FileHandle: Handle[FileObject],
-    IoStatusBlock: Out[IO_STATUS_BLOCK],
+    IoStatusBlock: Out[IO_STATUS_BLOCK] | None,
     ByteOffset: In[ULARGE_INTEGER],
     Length: In[ULARGE_INTEGER],
     Key: ULONG,
@@ -71,5 +75,6 @@ def NtUnlockFile(
     if file.block.locks is None:
         return STATUS_RANGE_NOT_LOCKED
     file.block.locks.unlock(file, call.process, Key, ByteOffset, Length)
-    IoStatusBlock.set(IO_STATUS_BLOCK())
+    if IoStatusBlock is not None:
+        IoStatusBlock.set(IO_STATUS_BLOCK())
     return STATUS_SUCCESS

@@ -281,6 +281,13 @@ def test_a_handler_may_replace_the_registers_of_its_own_thread(machine: Machine,
     assert thread.get_context()["rbx"] == 5
 
 
+def test_user_code_sees_the_selectors_windows_uses(machine: Machine, tmp_path: Path) -> None:
+    thread = machine.thread(assembled("mov ebx, cs\nmov ecx, ss\nmov edx, ds\nhlt", tmp_path))
+    thread.run(machine.answer)
+    context = thread.get_context()
+    assert (context["rbx"], context["rcx"], context["rdx"]) == (0x33, 0x2B, 0x2B)
+
+
 def test_the_processor_does_not_offer_avx(machine: Machine, tmp_path: Path) -> None:
     thread = machine.thread(assembled("mov eax, 1\ncpuid\nhlt", tmp_path))
     thread.run(machine.answer)

@@ -14,6 +14,7 @@ from lswd.cpu import engine as cpu
 from lswd.cpu.context import Context
 from lswd.cpu.engine import EngineError, Fault
 from lswd.cpu.unicorn import library as uc
+from lswd.cpu.unicorn import segments
 from lswd.cpu.unicorn.handoff import HANDOFF64, MAILBOX, RESULT, SYSCALL_AT
 from lswd.cpu.unicorn.registers import GS_BASE, RAX, RIP, RegisterFile
 from lswd.memory.protection import EXECUTE, PAGE_EXECUTE_READ, PAGE_SIZE
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _TCG_BUFFER = 64 << 20  # the default asks for 1 GiB of address space and takes 13 ms to set up (measured)
 # "Run until" an address nobody goes to. It has to be mapped: at the end of a run Unicorn looks its translation up.
 _NEVER = cpu.HANDOFF_PAGE + PAGE_SIZE - 0x10
+_GDT_AT = 0xC00  # in the hand-off page
 _HOLE = 1 << 44  # physical memory that is never mapped
 _FRAME = struct.Struct("<6Q")
 _ACCESS = {uc.UC_MEM_READ: 1, uc.UC_MEM_WRITE: 2, uc.UC_MEM_FETCH: 4}
@@ -118,6 +120,9 @@ class UnicornEngine:
         space.commit(page, cpu.HANDOFF_PAGE, PAGE_SIZE, PAGE_EXECUTE_READ)
         at = cpu.HANDOFF_PAGE - page.base
         space.raw(page)[at : at + len(HANDOFF64)] = HANDOFF64
+        table = segments.descriptor_table()
+        space.raw(page)[at + _GDT_AT : at + _GDT_AT + len(table)] = table
+        segments.load(self.registers, cpu.HANDOFF_PAGE + _GDT_AT, len(table))
 
     # ---- the library
 

@@ -76,3 +76,10 @@ class RegisterFile:
         self._single_number[0] = number
         self._one.value = value
         self._lib.uc_reg_write_batch(self._uc, self._single_number, self._single_pointer, 1)
+
+    def set_bytes(self, number: int, value: bytes) -> None:
+        """One register that is not a plain number."""
+        buffer = (ctypes.c_char * len(value)).from_buffer_copy(value)
+        pointer = (ctypes.c_void_p * 1)(ctypes.addressof(buffer))
+        self._single_number[0] = number
+        self._lib.uc_reg_write_batch(self._uc, self._single_number, pointer, 1)
