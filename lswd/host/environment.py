@@ -119,6 +119,7 @@ def _user_variables(user: str) -> dict[str, str]:
         "TMP": temp,
         "USERNAME": user,
         "USERPROFILE": profile,
+        "WINEUSERNAME": user,  # where advapi32's GetUserName looks
     }
 
 

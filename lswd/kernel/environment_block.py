@@ -6,6 +6,7 @@ symbols of ntdll. Fields that nobody reads before ntdll has set them are left ze
 
 from __future__ import annotations
 
+from lswd.kernel.registry.windows_version import DEFAULT
 from lswd.ntdef.types import (
     HANDLE,
     LARGE_INTEGER,
@@ -150,6 +151,7 @@ STATIC_UNICODE_SIZE = 261 * 2
 DEALLOCATION_STACK = {8: 0x1478, 4: 0xE0C}
 TLS_SLOTS = {8: 0x1480, 4: 0xE10}
 TLS_EXPANSION_SLOTS = {8: 0x1780, 4: 0xF94}
+GUARANTEED_STACK_BYTES = {8: 0x1748, 4: 0xF78}
 SAME_TEB_FLAGS = {8: 0x17EE, 4: 0xFCA}
 TEB_SKIP_THREAD_ATTACH = 0x0008  # in SameTebFlags
 # The structure, the activation context stack below and the engine's mailbox at 0x1f00; a page for a WoW64 process's
@@ -187,4 +189,4 @@ class KUSER_SHARED_DATA:
 
 
 # Windows version this kernel reports: (major, minor, build).
-WINDOWS_VERSION = (10, 0, 19045)
+WINDOWS_VERSION = (DEFAULT.major, DEFAULT.minor, DEFAULT.build)

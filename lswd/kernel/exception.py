@@ -11,7 +11,7 @@ import struct
 
 from lswd.cpu import engine as cpu
 from lswd.cpu.context import CONTEXT_ALL, CONTEXT_DEBUG_REGISTERS, Context
-from lswd.memory.protection import PAGE_SIZE, is_guard, without_guard
+from lswd.kernel.stack import grow_stack
 from lswd.ntdef.status import (
     STATUS_ACCESS_VIOLATION,
     STATUS_BREAKPOINT,
@@ -121,30 +121,6 @@ def _record(status: int, thread: Thread, fault: Fault, *, parameters: bool) -> E
 
 def _in_stack(thread: Thread, address: int) -> bool:
     return thread.stack is not None and thread.stack.base <= address < thread.stack.end
-
-
-def grow_stack(thread: Thread, address: int) -> bool:
-    """A guard page was touched: consume it; True when it was the thread's own stack and there is room to go on."""
-    space = thread.process.space
-    region = space.find(address)
-    assert region is not None
-    index = (address - region.base) // PAGE_SIZE
-    region.pages[index] = without_guard(region.pages[index])
-    if region is not thread.stack:
-        return False
-    page = address & -PAGE_SIZE
-    space.write_pointer(thread.teb + 2 * space.word, page)  # NT_TIB.StackLimit
-    if index < 2:
-        return False  # the last page stays free for nobody: STATUS_STACK_OVERFLOW
-    if region.pages[index - 1] == 0:
-        space.commit(region, page - PAGE_SIZE, PAGE_SIZE, 0x104)  # PAGE_READWRITE | PAGE_GUARD
-    return True
-
-
-def rearm_guard(thread: Thread) -> bool:
-    """True when the page below the stack limit is (again) a guard page."""
-    stack = thread.stack
-    return stack is not None and any(is_guard(c) for c in stack.pages)
 
 
 def raise_in_guest(thread: Thread, context: Context, record: EXCEPTION_RECORD) -> None:

@@ -24,9 +24,7 @@ from lswd.ntdef.status import (
     STATUS_DISK_FULL,
     STATUS_END_OF_FILE,
     STATUS_FILE_LOCK_CONFLICT,
-    STATUS_INVALID_DEVICE_REQUEST,
     STATUS_INVALID_PARAMETER,
-    STATUS_NOT_A_REPARSE_POINT,
     NtError,
 )
 
@@ -41,7 +39,6 @@ if TYPE_CHECKING:
 
 _MAX_VECTOR = 1024  # IOV_MAX
 _MAX_OFFSET = (1 << 63) - 1
-FSCTL_GET_REPARSE_POINT = 0x900A8
 
 
 class DiskObject(FileObject):
@@ -124,9 +121,9 @@ class DiskObject(FileObject):
     async def file_system_control(
         self, thread: Thread, code: int, address: int, length: int, out_address: int, out_length: int
     ) -> int:
-        if code == FSCTL_GET_REPARSE_POINT:
-            raise NtError(STATUS_NOT_A_REPARSE_POINT)
-        raise NtError(STATUS_INVALID_DEVICE_REQUEST)
+        from lswd.kernel.file_control import control
+
+        return control(self, thread.process.space, code, address, length, out_address, out_length)
 
     def cleanup(self) -> None:
         self.block.closed(self)

@@ -55,6 +55,7 @@ class Process(Waitable):
         self.pid = system.new_id()
         system.processes[self.pid] = self
         self.space = AddressSpace(word)
+        self.space.on_guard = self._kernel_touched_guard
         self.engine: Engine = engine(self.space)
         self.handles = HandleTable()
         self.threads: list[Thread] = []
@@ -104,6 +105,12 @@ class Process(Waitable):
 
         assert self.current_thread is not None
         return pseudo_token(self.current_thread, value)
+
+    def _kernel_touched_guard(self, address: int) -> bool:
+        """A system call reads or writes a guard page: the caller's stack grows as if the caller had done it."""
+        from lswd.kernel.exception import grow_stack
+
+        return self.current_thread is not None and grow_stack(self.current_thread, address)
 
     def is_signalled(self, thread: Thread) -> bool:
         return self.ended

@@ -175,6 +175,7 @@ class ImageSection(Section):
                 region.pages[first : first + run // PAGE_SIZE] = bytes((encode(run_protect),)) * (run // PAGE_SIZE)
             if region.base != image.image_base:
                 relocate(view, image, region.base - image.image_base)
+                _set_image_base(view, image, region.base)
                 status = STATUS_IMAGE_NOT_AT_BASE
         except ImageError as error:
             space.unmap(region)
@@ -185,6 +186,13 @@ class ImageSection(Section):
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
+
+
+def _set_image_base(view: memoryview, image: Image, base: int) -> None:
+    """NT writes the actual base into a moved image's header; a loader that finds another would relocate once more."""
+    optional = int.from_bytes(view[0x3C:0x40], "little") + 24
+    at, size = (optional + 24, 8) if image.is_64bit else (optional + 28, 4)
+    view[at : at + size] = base.to_bytes(size, "little")
 
 
 def parse_file(fd: int, name: str) -> Image:

@@ -14,8 +14,9 @@ from lswd.kernel.environment_block import KUSER_SHARED_DATA as K
 from lswd.kernel.environment_block import PEB, RTL_USER_PROCESS_PARAMETERS, TEB, WINDOWS_VERSION
 from lswd.kernel.process import Process
 from lswd.kernel.section import ImageSection
+from lswd.kernel.stack import reserve_stack
 from lswd.kernel.thread import Thread
-from lswd.memory.protection import PAGE_GUARD, PAGE_READONLY, PAGE_READWRITE, PAGE_SIZE
+from lswd.memory.protection import PAGE_READONLY, PAGE_READWRITE, PAGE_SIZE
 from lswd.ntdef.types import UNICODE_STRING
 
 TYPE_CHECKING = False
@@ -33,9 +34,6 @@ _UNIX_CALL_GATE = (
     + b"\xc3"
 )  # fmt: skip
 _TEB_AREA = 0x7FFD0000  # PEB and TEBs go below this, where NT puts them for small processes
-_DEFAULT_STACK = 1 << 20
-_MAX_STACK = 256 << 20
-_MIN_STACK = 1 << 20  # see new_thread
 
 
 class StartParameters:
@@ -257,19 +255,12 @@ def new_thread(
     space = process.space
     assert process.image is not None and process.make_handler is not None
     image = process.image.image
-    reserve = stack_reserve or image.stack_reserve or _DEFAULT_STACK
-    reserve = min(max(reserve, stack_commit, _MIN_STACK), _MAX_STACK)
-    reserve = (reserve + 0xFFFF) & -0x10000
     tid = process.system.new_id()
-    stack = space.reserve(0, reserve, PAGE_READWRITE, name=f"stack {tid:#x}")
-    # Committed at once down to a guard page, the lowest page kept reserved: the userland's ntdll clears almost 1 MiB of
-    # stack before the first instruction of a thread. Pages cost nothing until they are touched.
-    limit = stack.base + 2 * PAGE_SIZE
-    space.commit(stack, limit, stack.end - limit, PAGE_READWRITE)
-    space.commit(stack, limit - PAGE_SIZE, PAGE_SIZE, PAGE_READWRITE | PAGE_GUARD)
-    teb = _write_teb(process, tid, stack.end, limit, stack.base)
+    stack = reserve_stack(space, max(stack_reserve or image.stack_reserve, stack_commit), f"stack {tid:#x}")
+    teb = _write_teb(process, tid, stack.end, stack.base + PAGE_SIZE, stack.base)
     thread = Thread(process, tid, teb, stack)
     thread.start_address = start
+    thread.stack_commit = stack_commit or image.stack_commit
     _enter_loader(process, thread, start, parameter)
     thread.handler = process.make_handler(thread)
     process.threads.append(thread)

@@ -78,6 +78,8 @@ class Thread(Waitable):
         self.suspend_count = 0
         self.held = False
         self.start_address = 0
+        self.stack_commit = 0  # bytes of stack to leave committed once the loader is done with the thread
+        self.initialized = False  # LdrInitializeThunk has finished
         self.pending: tuple[Coroutine[Any, Any, int], object] | None = None
         self.park: Park | None = None
         self.task_scope: Any = None

@@ -169,16 +169,13 @@ class Token(KernelObject):
         """Give the token a new modified-id."""
         self.modified_id = self._luids.new()
 
-    def duplicate(self, kind: int, level: int, *, effective_only: bool = False) -> Token:
-        """A copy. ``effective_only``: without disabled groups and privileges."""
+    def duplicate(self, kind: int, level: int) -> Token:
+        """A copy."""
         copy = Token(self._luids)
         copy.user, copy.user_attributes = self.user, self.user_attributes
         copy.groups = dict(self.groups)
         copy.privileges = dict(self.privileges)
         copy.restricted = dict(self.restricted)
-        if effective_only:
-            copy.groups = {sid: a for sid, a in self.groups.items() if a & SE_GROUP_ENABLED}
-            copy.privileges = {luid: a for luid, a in self.privileges.items() if a & SE_PRIVILEGE_ENABLED}
         copy.owner, copy.primary_group = self.owner, self.primary_group
         copy.default_dacl = self.default_dacl
         copy.session, copy.elevation, copy.integrity = self.session, self.elevation, self.integrity

@@ -11,6 +11,7 @@ import stat
 from lswd.kernel.file import FileDevice, FileObject
 from lswd.kernel.file_block import READS, WRITES, FileControlBlock, block_of, check_deletable
 from lswd.kernel.file_disk import kind_of
+from lswd.kernel.file_mapping import mapped_by_data, mapped_by_image
 from lswd.kernel.file_metadata import STORED, Metadata, nt_error, set_attributes
 from lswd.kernel.file_stream import StreamFile
 from lswd.kernel.object import DELETE, MAXIMUM_ALLOWED
@@ -25,6 +26,7 @@ from lswd.ntdef.status import (
     STATUS_OBJECT_NAME_INVALID,
     STATUS_OBJECT_NAME_NOT_FOUND,
     STATUS_SHARING_VIOLATION,
+    STATUS_USER_MAPPED_FILE,
     NtError,
 )
 
@@ -74,7 +76,7 @@ class Volume(FileDevice):
                     raise NtError(STATUS_OBJECT_NAME_NOT_FOUND)
                 opened = self._create(found, parameters)
             else:
-                opened = self._open(found, parameters)
+                opened = self._open(process, found, parameters)
             if opened is not None:
                 return opened
         raise NtError(STATUS_SHARING_VIOLATION)  # it comes and goes faster than we can look
@@ -113,7 +115,7 @@ class Volume(FileDevice):
             parameters.access = nt.FILE_ALL_ACCESS
         return self._finish(found, own, fd, parameters, path_only=False)
 
-    def _open(self, found: Resolution, parameters: OpenParameters) -> FileObject | None:
+    def _open(self, process: Process, found: Resolution, parameters: OpenParameters) -> FileObject | None:
         """Open what is there; None when it has just gone."""
         options, disposition = parameters.options, parameters.disposition
         status = found.stat
@@ -133,6 +135,7 @@ class Volume(FileDevice):
         block = self.blocks.get((status.st_dev, status.st_ino))
         replacing = disposition in _REPLACING
         readonly = self._check_access(found, status, parameters)
+        self._check_mapping(process, status, parameters)
         if block is not None:
             extra = nt.FILE_WRITE_DATA if replacing else 0
             block.check_share(parameters.access & ~MAXIMUM_ALLOWED | extra, parameters.share)
@@ -173,6 +176,19 @@ class Volume(FileDevice):
             if kept & ~parameters.attributes:
                 raise NtError(STATUS_ACCESS_DENIED)
         return readonly or found.overlay
+
+    @staticmethod
+    def _check_mapping(process: Process, status: os.stat_result, parameters: OpenParameters) -> None:
+        """A running image is not written to or deleted, a mapped file is not truncated."""
+        replacing = parameters.disposition in _REPLACING
+        deleting = parameters.options & nt.FILE_DELETE_ON_CLOSE
+        if not (replacing or deleting or parameters.access & WRITES) or not stat.S_ISREG(status.st_mode):
+            return
+        key = (status.st_dev, status.st_ino)
+        if mapped_by_image(process, key):
+            raise NtError(STATUS_CANNOT_DELETE if deleting else STATUS_SHARING_VIOLATION)
+        if replacing and mapped_by_data(process, key):
+            raise NtError(STATUS_USER_MAPPED_FILE)
 
     @staticmethod
     def _replace(fd: int, own: os.stat_result, parameters: OpenParameters) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lswd.cpu.context import CONTEXT_ALL, CONTEXT_AMD64, SIZE, Context
 from lswd.kernel.apc import push_apc
 from lswd.kernel.exception import EXCEPTION_RECORD, raise_in_guest
+from lswd.kernel.stack import settle_stack
 from lswd.nt.declare import Call, In, syscall
 from lswd.ntdef.status import STATUS_INVALID_PARAMETER, STATUS_SUCCESS
 from lswd.ntdef.types import BOOLEAN, NTSTATUS, PVOID
@@ -21,7 +22,9 @@ def NtContinue(call: Call, ContextRecord: PVOID, TestAlert: BOOLEAN) -> NTSTATUS
     if not context.flags & CONTEXT_AMD64:
         return STATUS_INVALID_PARAMETER
     thread = call.thread
-    call.process.initialized = True  # the first NtContinue is LdrInitializeThunk's last act
+    if not thread.initialized:  # a thread's first NtContinue is LdrInitializeThunk's last act
+        thread.initialized = call.process.initialized = True
+        settle_stack(thread, context["rsp"], thread.stack_commit)
     if TestAlert and thread.user_apcs:
         current = thread.get_context()
         current.merge(context)

@@ -12,14 +12,17 @@ from lswd.kernel.completion_port import IO_COMPLETION_MODIFY_STATE, CompletionPo
 from lswd.kernel.file import FileObject
 from lswd.kernel.file_block import check_deletable
 from lswd.kernel.file_disk import DiskFile, DiskObject
+from lswd.kernel.file_mapping import mapped_by_data, mapped_by_image
 from lswd.kernel.file_metadata import nt_error, set_attributes, set_creation_time, unix_ns
 from lswd.kernel.file_move import REPLACE_IF_EXISTS, link, rename
 from lswd.kernel.object import DELETE
+from lswd.kernel.process import Process
 from lswd.kernel.volume import Volume, VolumeFile
 from lswd.nt.declare import Call, Out, decode_wide, syscall
 from lswd.ntdef import file as nt
 from lswd.ntdef.status import (
     STATUS_ACCESS_DENIED,
+    STATUS_CANNOT_DELETE,
     STATUS_INFO_LENGTH_MISMATCH,
     STATUS_INVALID_DEVICE_REQUEST,
     STATUS_INVALID_INFO_CLASS,
@@ -28,6 +31,7 @@ from lswd.ntdef.status import (
     STATUS_OBJECT_NAME_INVALID,
     STATUS_PRIVILEGE_NOT_HELD,
     STATUS_SUCCESS,
+    STATUS_USER_MAPPED_FILE,
     NtError,
 )
 from lswd.ntdef.types import HANDLE, IO_STATUS_BLOCK, NTSTATUS, PVOID, ULONG
@@ -107,8 +111,10 @@ def _set_basic(file: DiskObject, data: bytes) -> None:
         raise nt_error(error) from None
 
 
-def _set_disposition(file: DiskObject, flags: int) -> None:
+def _set_disposition(process: Process, file: DiskObject, flags: int) -> None:
     if flags & FILE_DISPOSITION_DELETE:
+        if mapped_by_image(process, file.block.key):
+            raise NtError(STATUS_CANNOT_DELETE)
         check_deletable(file, ignore_readonly=bool(flags & FILE_DISPOSITION_IGNORE_READONLY_ATTRIBUTE))
     wanted = bool(flags & FILE_DISPOSITION_DELETE)
     if flags & FILE_DISPOSITION_ON_CLOSE:
@@ -144,11 +150,14 @@ def _new_name(call: Call, file: DiskObject, data: bytes) -> tuple[Volume, str]:
     return device, f"{device.letter}:{rest}"
 
 
-def _set_size(file: DiskObject, size: int, *, allocation: bool) -> None:
+def _set_size(process: Process, file: DiskObject, size: int, *, allocation: bool) -> None:
     if not isinstance(file, DiskFile) or size < 0:
         raise NtError(STATUS_INVALID_PARAMETER)
-    if allocation and size >= os.fstat(file.fd).st_size:
+    now = os.fstat(file.fd).st_size
+    if allocation and size >= now:
         return  # Linux allocates when it is written
+    if size < now and mapped_by_data(process, file.block.key):
+        raise NtError(STATUS_USER_MAPPED_FILE)
     file.set_size(size)
 
 
@@ -161,9 +170,9 @@ def _set_on_disk(call: Call, file: DiskObject, kind: int, data: bytes) -> None:
         move = rename if kind in (FileRenameInformation, FileRenameInformationEx) else link
         move(file, *_new_name(call, file, data), flags)
     elif kind == FileDispositionInformation:
-        _set_disposition(file, FILE_DISPOSITION_DELETE if data[0] else 0)
+        _set_disposition(call.process, file, FILE_DISPOSITION_DELETE if data[0] else 0)
     elif kind == FileDispositionInformationEx:
-        _set_disposition(file, int.from_bytes(data[:4], "little"))
+        _set_disposition(call.process, file, int.from_bytes(data[:4], "little"))
     elif kind == FilePositionInformation:
         position = int.from_bytes(data[:8], "little", signed=True)
         if position < 0 or not isinstance(file, DiskFile):
@@ -171,7 +180,7 @@ def _set_on_disk(call: Call, file: DiskObject, kind: int, data: bytes) -> None:
         file.position = position
     elif kind in (FileAllocationInformation, FileEndOfFileInformation):
         size = int.from_bytes(data[:8], "little", signed=True)
-        _set_size(file, size, allocation=kind == FileAllocationInformation)
+        _set_size(call.process, file, size, allocation=kind == FileAllocationInformation)
     elif kind == FileValidDataLengthInformation:
         raise NtError(STATUS_PRIVILEGE_NOT_HELD)
     else:

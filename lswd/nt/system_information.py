@@ -250,7 +250,7 @@ QUERY = QueryTable()
 
 @QUERY.answers(SystemBasicInformation, SystemEmulationBasicInformation, SystemNativeBasicInformation, exact=True)
 def _basic(call: Call, subject: object, address: int) -> Struct:
-    pages = min(memory_status.physical_pages(), 0xFFFFFFFE)
+    pages = min(memory_status.physical_pages() - 1, 0xFFFFFFFE)
     space = call.space
     return SYSTEM_BASIC_INFORMATION(
         TimerResolution=0,

@@ -35,7 +35,6 @@ from lswd.kernel.token import (
     Luids,
     SecurityAnonymous,
     SecurityDelegation,
-    SecurityImpersonation,
     Token,
     TokenElevationTypeFull,
     TokenImpersonation,
@@ -559,49 +558,33 @@ def _read_sids(call: Call, address: int) -> dict[Sid, int]:
 # ---- copying
 
 
-def _quality_of_service(call: Call, address: int) -> tuple[int, bool] | None:
-    """Impersonation level and EffectiveOnly of a SECURITY_QUALITY_OF_SERVICE."""
-    if not address:
-        return None
-    _, level, _, effective = struct.unpack("<IIBB2x", call.space.read(address, 12))
-    return level, bool(effective)
-
-
-@syscall
+@syscall(partial="copies are never effective-only: the userland passes a level where NT has EffectiveOnly")
 def NtDuplicateToken(
     call: Call,
     ExistingTokenHandle: HANDLE,
     DesiredAccess: ACCESS_MASK,
     ObjectAttributes: ObjectAttributes | None,
-    EffectiveOnly: BOOLEAN,
+    ImpersonationLevel: ULONG,
     Type: ULONG,
     NewTokenHandle: Out[HANDLE],
 ) -> NTSTATUS:
-    """No access asked for means that of the handle."""
+    """A quality of service goes before ``ImpersonationLevel``. No access asked for means that of the handle."""
     table = call.process.handles
     token = _token(call, ExistingTokenHandle, TOKEN_DUPLICATE)
-    if Type not in (TokenPrimary, TokenImpersonation):
-        return STATUS_INVALID_PARAMETER
-    level = token.level if token.kind == TokenImpersonation else SecurityImpersonation
-    if ObjectAttributes is not None:
-        quality = _quality_of_service(call, ObjectAttributes.quality_of_service)
-        if quality is not None:
-            level = quality[0]
-        elif Type == TokenImpersonation and token.kind == TokenPrimary:
-            level = SecurityAnonymous
+    kind = TokenPrimary if Type == TokenPrimary else TokenImpersonation
+    level = ImpersonationLevel
+    if ObjectAttributes is not None and ObjectAttributes.quality_of_service:
+        level = call.space.read_u32(ObjectAttributes.quality_of_service + 4)
     if level > SecurityDelegation:
         return STATUS_BAD_IMPERSONATION_LEVEL
-    if token.kind == TokenImpersonation and (
-        (Type == TokenImpersonation and level > token.level)
-        or (Type == TokenPrimary and token.level < SecurityImpersonation)
-    ):
+    if token.kind == TokenImpersonation and kind == TokenImpersonation and level > token.level:
         return STATUS_BAD_IMPERSONATION_LEVEL
-    copy = token.duplicate(Type, level if Type == TokenImpersonation else -1, effective_only=bool(EffectiveOnly))
     if not DesiredAccess:
         try:
             DesiredAccess = table.entry(ExistingTokenHandle).access
         except NtError:
             DesiredAccess = TOKEN_ALL_ACCESS
+    copy = token.duplicate(kind, level if kind == TokenImpersonation else -1)
     inherit = ObjectAttributes is not None and bool(ObjectAttributes.attributes & OBJ_INHERIT)
     NewTokenHandle.set(table.add(copy, DesiredAccess, inherit=inherit))
     return STATUS_SUCCESS

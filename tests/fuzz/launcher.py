@@ -9,6 +9,7 @@ ever; then lswctl must end at SIGTERM, and must have been running or waiting for
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import os
 import resource
 import select
@@ -16,8 +17,10 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 from tests.fuzz.corpus import Damaged
 from tests.fuzz.sandbox import confine
@@ -116,6 +119,8 @@ class Launcher:
     limit: float = 8.0
     fresh: bool = False
     jobs: int = 1
+    main: Callable[[list[str]], int] | None = None
+    """What to run in a fork instead of lswctl."""
     _template: Path | None = None
     _running: dict[int, _Run] = field(default_factory=dict)
 
@@ -154,7 +159,7 @@ class Launcher:
         sys.stderr.flush()
         pid = os.fork()
         if not pid:
-            _child(case, directory, fresh=self.fresh)
+            _child(case, directory, fresh=self.fresh, main=self.main)
         self._running[pid] = _Run(case, directory, pid, os.pidfd_open(pid), time.monotonic())
 
     def wait(self) -> list[tuple[Damaged, Ending]]:
@@ -243,7 +248,7 @@ def preload() -> None:
                     importlib.import_module(module.name)
 
 
-def _child(case: Damaged, directory: Path, *, fresh: bool) -> None:
+def _child(case: Damaged, directory: Path, *, fresh: bool, main: Callable[[list[str]], int] | None) -> None:
     """In the new process: become lswctl. Does not return."""
     code = 70
     try:
@@ -268,7 +273,9 @@ def _child(case: Damaged, directory: Path, *, fresh: bool) -> None:
             root = Path(__file__).resolve().parent.parent.parent
             os.environ["PYTHONPATH"] = str(root)
             os.execv(sys.executable, [sys.executable, "-m", "lswctl", *arguments])
-        code = _lswctl(arguments, stacks)
+        if main is None:
+            from lswctl.__main__ import main
+        code = _in_fork(main, arguments, stacks)
     except BaseException:
         import traceback
 
@@ -277,12 +284,8 @@ def _child(case: Damaged, directory: Path, *, fresh: bool) -> None:
         os._exit(code & 0xFF)
 
 
-def _lswctl(arguments: list[str], stacks: object) -> int:
-    import faulthandler
-
-    from lswctl.__main__ import main
-
-    faulthandler.register(signal.SIGUSR1, stacks, all_threads=False)  # type: ignore[arg-type]
+def _in_fork(main: Callable[[list[str]], int], arguments: list[str], stacks: TextIO) -> int:
+    faulthandler.register(signal.SIGUSR1, stacks, all_threads=False)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for stream, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):

@@ -103,6 +103,7 @@ class UnicornEngine:
         self._left = False
         self._interrupted = False
         self._stale_code: list[tuple[int, int]] = []
+        self._detached: list[tuple[int, int]] = []
         self._page_fault: Fault | None = None
         self._trap: int | None = None
         self._error: BaseException | None = None
@@ -152,8 +153,9 @@ class UnicornEngine:
         self._next_physical += size + PAGE_SIZE
 
     def detach_backing(self, backing: Backing) -> None:
-        size = (backing.size + PAGE_SIZE - 1) & -PAGE_SIZE
-        self._check(self._lib.uc_mem_unmap(self._uc, backing.physical, size))
+        # Unmapping from inside a hook makes Unicorn translate the range as if it were code, which ends the run with a
+        # fault of nobody's making. No address in physical space is used twice, so it can wait.
+        self._detached.append((backing.physical, (backing.size + PAGE_SIZE - 1) & -PAGE_SIZE))
 
     def changed(self, base: int, size: int) -> None:
         self._control(uc.UC_CTL_TLB_FLUSH)
@@ -304,6 +306,8 @@ class UnicornEngine:
     def run(self, thread: UnicornThread, handler: SystemCallHandler) -> int:
         self.switch(thread)
         self._handler = handler
+        while self._detached:
+            self._check(self._lib.uc_mem_unmap(self._uc, *self._detached.pop()))
         self._forget_outcome()
         thread.fault = None
         if thread._direct_result is not None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from lswd.kernel.thread import Thread
 
 INSISTING_SECONDS = 2.0
+_USERLAND = ("\\ntdll.dll", "\\kernelbase.dll", "\\kernel32.dll")
 CLOSE_SECONDS = 5.0
 _LOOK_SECONDS = 0.05
 
@@ -70,6 +71,23 @@ def _control_routine(process: Process) -> int:
                 rva = 0
             return region.base + rva if rva else 0
     return 0
+
+
+def default_exit_status(process: Process, thread: Thread) -> int:
+    """The exit status of a process that ``thread``, which handled a control event, has ended.
+
+    What Windows does when no handler of the program's own has taken care of the event is STATUS_CONTROL_C_EXIT, but
+    kernelbase of Wine 8 exits with 0 then. Whose doing it was can be seen from the stack.
+    """
+    if process.exit_status:
+        return process.exit_status
+    from lswd.kernel.backtrace import backtrace
+
+    for address in backtrace(thread):
+        region = process.space.find(address)
+        if region is not None and region.source is not None and not region.name.lower().endswith(_USERLAND):
+            return process.exit_status
+    return STATUS_CONTROL_C_EXIT
 
 
 class ControlEvents:
@@ -153,6 +171,9 @@ def install(process: Process) -> None:
         for number, handler in previous.items():
             if handler != _signal.SIG_IGN and handler is not None:
                 _signal.signal(number, handler)
+        last = process.current_thread
+        if last is not None and last.start_address and last.start_address == _control_routine(process):
+            process.exit_status = default_exit_status(process, last)
 
     for number, handler in previous.items():
         if handler != _signal.SIG_IGN:

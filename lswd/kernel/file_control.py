@@ -1,0 +1,176 @@
+"""File system controls of files on drives: identity, reparse points, sparse ranges.
+
+Source: [MS-FSCC] 2.3 "FSCTL Structures".
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+
+from lswd.host.names import to_guest_name
+from lswd.kernel.file import Overflow
+from lswd.kernel.file_disk import DiskFile, DiskLink, DiskObject
+from lswd.kernel.file_metadata import nt_error
+from lswd.ntdef.file import FILE_WRITE_DATA, IO_REPARSE_TAG_SYMLINK
+from lswd.ntdef.status import (
+    STATUS_ACCESS_DENIED,
+    STATUS_BUFFER_OVERFLOW,
+    STATUS_BUFFER_TOO_SMALL,
+    STATUS_INVALID_DEVICE_REQUEST,
+    STATUS_INVALID_PARAMETER,
+    STATUS_NOT_A_REPARSE_POINT,
+    STATUS_NOT_SUPPORTED,
+    NtError,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lswd.memory.space import AddressSpace
+
+FSCTL_GET_COMPRESSION = 0x9003C
+FSCTL_GET_OBJECT_ID = 0x9009C
+FSCTL_GET_REPARSE_POINT = 0x900A8
+FSCTL_CREATE_OR_GET_OBJECT_ID = 0x900C0
+FSCTL_SET_SPARSE = 0x900C4
+FSCTL_QUERY_ALLOCATED_RANGES = 0x940CF
+FSCTL_SET_ZERO_DATA = 0x980C8
+_CHANGES_REPARSE_POINT = (0x900A4, 0x900AC)  # FSCTL_SET_, FSCTL_DELETE_REPARSE_POINT
+
+_SYMLINK_FLAG_RELATIVE = 1
+_CHUNK = 1 << 20
+
+
+def control(
+    file: DiskObject, space: AddressSpace, code: int, address: int, length: int, out_address: int, out_length: int
+) -> int:
+    """Carry out an FSCTL; returns how many bytes of output there are.
+
+    Raises:
+        NtError: STATUS_INVALID_DEVICE_REQUEST for one that is unknown, and what each has to say.
+    """
+    if code in (FSCTL_GET_OBJECT_ID, FSCTL_CREATE_OR_GET_OBJECT_ID):
+        found = os.fstat(file.fd)
+        data = struct.pack("<QQ48x", found.st_dev, found.st_ino)  # Wine's loader knows a DLL again by this
+    elif code == FSCTL_GET_REPARSE_POINT:
+        data = _reparse_point(file)
+        if out_length < 8:
+            raise NtError(STATUS_BUFFER_TOO_SMALL)
+        if out_length < len(data):
+            space.write(out_address, data[:out_length])
+            raise Overflow(STATUS_BUFFER_OVERFLOW, out_length)
+    elif code == FSCTL_GET_COMPRESSION:
+        data = bytes(2)
+    elif code == FSCTL_SET_SPARSE:
+        data = b""  # every file is
+    elif code == FSCTL_QUERY_ALLOCATED_RANGES:
+        return _allocated_ranges(file, space, address, length, out_address, out_length)
+    elif code == FSCTL_SET_ZERO_DATA:
+        return _zero(file, space, address, length)
+    elif code in _CHANGES_REPARSE_POINT:
+        raise NtError(STATUS_NOT_SUPPORTED)
+    else:
+        raise NtError(STATUS_INVALID_DEVICE_REQUEST)
+    if out_length < len(data):
+        raise NtError(STATUS_BUFFER_TOO_SMALL)
+    space.write(out_address, data)
+    return len(data)
+
+
+def _reparse_point(file: DiskObject) -> bytes:
+    """REPARSE_DATA_BUFFER of a symbolic link."""
+    if not isinstance(file, DiskLink):
+        raise NtError(STATUS_NOT_A_REPARSE_POINT)
+    try:
+        target = os.readlink(file.host_path)
+    except OSError as error:
+        raise nt_error(error) from None
+    if target.startswith("/"):
+        shown = file.volume.drives.to_dos(target, as_written=True)
+        substitute, flags = "\\??\\" + shown, 0
+    else:
+        names = (part if part in (".", "..") else to_guest_name(part) for part in target.split("/") if part)
+        shown = substitute = "\\".join(names)
+        flags = _SYMLINK_FLAG_RELATIVE
+    first = substitute.encode("utf-16-le", "surrogatepass")
+    second = shown.encode("utf-16-le", "surrogatepass")
+    body = struct.pack("<HHHHI", 0, len(first), len(first), len(second), flags) + first + second
+    return struct.pack("<IHH", IO_REPARSE_TAG_SYMLINK, len(body), 0) + body
+
+
+def _range(space: AddressSpace, address: int, length: int) -> tuple[int, int]:
+    if length < 16:
+        raise NtError(STATUS_INVALID_PARAMETER)
+    first, second = struct.unpack("<qq", space.read(address, 16))
+    if first < 0 or second < 0:
+        raise NtError(STATUS_INVALID_PARAMETER)
+    return first, second
+
+
+def _extents(fd: int, start: int, end: int) -> list[tuple[int, int]]:
+    """Where between ``start`` and ``end`` the file has data."""
+    found = []
+    while start < end:
+        try:
+            start = os.lseek(fd, start, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # only a hole follows
+                break
+            raise
+        if start >= end:
+            break
+        stop = min(os.lseek(fd, start, os.SEEK_HOLE), end)
+        found.append((start, stop))
+        start = stop
+    return found
+
+
+def _private_fd(file: DiskObject) -> int:
+    """A descriptor whose position nobody else uses."""
+    return os.open(f"/proc/self/fd/{file.fd}", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _allocated_ranges(
+    file: DiskObject, space: AddressSpace, address: int, length: int, out_address: int, out_length: int
+) -> int:
+    if not isinstance(file, DiskFile):
+        raise NtError(STATUS_INVALID_PARAMETER)
+    start, count = _range(space, address, length)
+    try:
+        fd = _private_fd(file)
+        try:
+            extents = _extents(fd, start, min(start + count, os.fstat(fd).st_size))
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise nt_error(error) from None
+    data = b"".join(struct.pack("<qq", at, stop - at) for at, stop in extents)
+    fits = out_length & -16
+    space.write(out_address, data[:fits])
+    if len(data) > fits:
+        raise Overflow(STATUS_BUFFER_OVERFLOW, fits) if fits else NtError(STATUS_BUFFER_TOO_SMALL)
+    return len(data)
+
+
+def _zero(file: DiskObject, space: AddressSpace, address: int, length: int) -> int:
+    """Write zeros over what the range has of data."""
+    if not isinstance(file, DiskFile):
+        raise NtError(STATUS_INVALID_PARAMETER)
+    if not file.access & FILE_WRITE_DATA:
+        raise NtError(STATUS_ACCESS_DENIED)
+    start, end = _range(space, address, length)
+    if end < start:
+        raise NtError(STATUS_INVALID_PARAMETER)
+    zeros = bytes(_CHUNK)
+    try:
+        fd = _private_fd(file)
+        try:
+            for at, stop in _extents(fd, start, min(end, os.fstat(fd).st_size)):
+                while at < stop:
+                    at += os.pwrite(file.fd, memoryview(zeros)[: stop - at], at)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise nt_error(error) from None
+    return 0

@@ -1,0 +1,74 @@
+"""A thread's stack: reserved whole, committed from the top, growing by its guard page.
+
+Source: Microsoft "Thread Stack Size", "Creating Guard Pages", "SetThreadStackGuarantee".
+"""
+
+from __future__ import annotations
+
+from lswd.kernel.environment_block import GUARANTEED_STACK_BYTES
+from lswd.memory.protection import PAGE_GUARD, PAGE_READWRITE, PAGE_SIZE, encode, without_guard
+from lswd.memory.region import Region
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lswd.kernel.thread import Thread
+    from lswd.memory.space import AddressSpace
+
+DEFAULT_RESERVE = 1 << 20
+MIN_RESERVE = 1 << 20  # the userland's ntdll clears almost 1 MiB below the first frame of a thread
+MAX_RESERVE = 256 << 20
+MIN_COMMIT = 4 * PAGE_SIZE
+
+
+def reserve_stack(space: AddressSpace, reserve: int, name: str) -> Region:
+    """A stack for a new thread, all of it committed until ``settle_stack``, but for its lowest page.
+
+    Raises:
+        NtError: STATUS_NO_MEMORY.
+    """
+    size = (min(max(reserve or DEFAULT_RESERVE, MIN_RESERVE), MAX_RESERVE) + 0xFFFF) & -0x10000
+    stack = space.reserve(0, size, PAGE_READWRITE, name=name)
+    space.commit(stack, stack.base + PAGE_SIZE, size - PAGE_SIZE, PAGE_READWRITE)
+    return stack
+
+
+def settle_stack(thread: Thread, stack_pointer: int, commit: int) -> None:
+    """The loader is done with the new thread: leave only ``commit`` bytes committed, and a guard page below them.
+
+    Until then the whole stack is there, because Wine's ntdll clears it before a thread's first own frame.
+    """
+    stack = thread.stack
+    if stack is None or not stack.base <= stack_pointer < stack.end:
+        return
+    space = thread.process.space
+    used = stack.end - stack_pointer
+    limit = stack.end - ((max(commit, used, MIN_COMMIT) + PAGE_SIZE - 1) & -PAGE_SIZE)
+    limit = max(limit, stack.base + 3 * PAGE_SIZE)
+    space.decommit(stack, stack.base + PAGE_SIZE, limit - stack.base - PAGE_SIZE)
+    space.commit(stack, limit - PAGE_SIZE, PAGE_SIZE, PAGE_READWRITE | PAGE_GUARD)
+    space.write_pointer(thread.teb + 2 * space.word, limit)  # NT_TIB.StackLimit
+
+
+def grow_stack(thread: Thread, address: int) -> bool:
+    """A guard page was touched: consume it; True when it was the thread's own stack and there is room to go on.
+
+    The page below becomes the new guard, down to the guaranteed space (Microsoft "SetThreadStackGuarantee", two pages
+    at least); touching that gives it to the thread all at once, for handling the STATUS_STACK_OVERFLOW it then gets.
+    """
+    space = thread.process.space
+    region = space.find(address)
+    assert region is not None
+    index = (address - region.base) // PAGE_SIZE
+    region.pages[index] = without_guard(region.pages[index])
+    if region is not thread.stack:
+        return False
+    guaranteed = space.read_u32(thread.teb + GUARANTEED_STACK_BYTES[space.word])
+    lowest = 1 + max(guaranteed // PAGE_SIZE, 2)  # page 0 is never touched
+    limit = index if index >= lowest else 1
+    space.write_pointer(thread.teb + 2 * space.word, region.base + limit * PAGE_SIZE)  # NT_TIB.StackLimit
+    if index < lowest:
+        for page in range(1, lowest):
+            region.pages[page] = without_guard(region.pages[page]) or encode(PAGE_READWRITE)
+        return False
+    space.commit(region, region.base + (index - 1) * PAGE_SIZE, PAGE_SIZE, PAGE_READWRITE | PAGE_GUARD)
+    return True
