@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lswd.kernel.wait import system_time
-from lswd.ntdef.status import STATUS_DLL_NOT_FOUND, STATUS_SUCCESS, STATUS_UNSUCCESSFUL
+from lswd.ntdef.status import STATUS_INVALID_IMAGE_FORMAT, STATUS_SUCCESS, STATUS_UNSUCCESSFUL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 def load_so_dll(call: Call, arguments: int) -> int:
-    """There are no ELF modules here."""
-    return STATUS_DLL_NOT_FOUND
+    """There are no ELF modules here: what is no PE image is nothing (asked after NtCreateSection said "not MZ")."""
+    return STATUS_INVALID_IMAGE_FORMAT
 
 
 def unwind_builtin_dll(call: Call, arguments: int) -> int:

@@ -218,7 +218,7 @@ class Launcher:
         _, status, usage = os.wait4(run.pid, 0)
         os.close(run.pidfd)
         del self._running[run.pid]
-        stacks = (run.directory / "stacks").read_text(errors="replace").split("Current thread")[1:]
+        stacks = (run.directory / "stacks").read_text(errors="replace").split("Stack (most recent call first):")[1:]
         ending = Ending(
             os.waitstatus_to_exitcode(status),
             (run.directory / "stderr").read_bytes()[:OUTPUT_LIMIT].decode(errors="replace"),
@@ -273,8 +273,6 @@ def _child(case: Damaged, directory: Path, *, fresh: bool, main: Callable[[list[
             root = Path(__file__).resolve().parent.parent.parent
             os.environ["PYTHONPATH"] = str(root)
             os.execv(sys.executable, [sys.executable, "-m", "lswctl", *arguments])
-        if main is None:
-            from lswctl.__main__ import main
         code = _in_fork(main, arguments, stacks)
     except BaseException:
         import traceback
@@ -284,7 +282,12 @@ def _child(case: Damaged, directory: Path, *, fresh: bool, main: Callable[[list[
         os._exit(code & 0xFF)
 
 
-def _in_fork(main: Callable[[list[str]], int], arguments: list[str], stacks: TextIO) -> int:
+def _in_fork(main: Callable[[list[str]], int] | None, arguments: list[str], stacks: TextIO) -> int:
+    if main is None:
+        from lswctl.__main__ import main as run
+    else:
+        run = main
+    faulthandler.disable()  # pytest's, which would write to the terminal
     faulthandler.register(signal.SIGUSR1, stacks, all_threads=False)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -292,7 +295,7 @@ def _in_fork(main: Callable[[list[str]], int], arguments: list[str], stacks: Tex
         mode = "r" if not number else "w"
         setattr(sys, stream, open(number, mode, buffering=1, closefd=False, errors="replace"))
     try:
-        code = main(arguments)
+        code = run(arguments)
     except SystemExit as request:
         code = request.code if isinstance(request.code, int) else 1
     sys.stdout.flush()

@@ -17,8 +17,8 @@ from tests.fuzz.sandbox import confine, version
 from tests.unit.pe_builder import CODE, DATA, build_pe
 from tests.unit.pe_tables import ImportTable, build_module, export_body
 
-STACK_IN_ENGINE = 'thread 0x1:\n  File "/lswd/cpu/unicorn/engine.py", line 5 in run\n  File "/a.py", line 1 in main\n'
-STACK_IN_PARSER = 'thread 0x1:\n  File "/lswd/image/pe.py", line 9 in parse\n  File "/lswd/cpu/a.py", line 1 in run\n'
+STACK_IN_ENGINE = '\n  File "/lswd/cpu/unicorn/engine.py", line 5 in run\n  File "/a.py", line 1 in main\n'
+STACK_IN_PARSER = '\n  File "/lswd/image/pe.py", line 9 in parse\n  File "/lswd/cpu/a.py", line 1 in run\n'
 
 
 def specimen() -> Specimen:
