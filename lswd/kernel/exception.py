@@ -11,7 +11,7 @@ import struct
 
 from lswd.cpu import engine as cpu
 from lswd.cpu.context import CONTEXT_ALL, CONTEXT_DEBUG_REGISTERS, Context
-from lswd.kernel.stack import grow_stack
+from lswd.kernel.stack import current_stack, grow_stack
 from lswd.ntdef.status import (
     STATUS_ACCESS_VIOLATION,
     STATUS_BREAKPOINT,
@@ -71,7 +71,8 @@ def dispatch_fault(thread: Thread) -> None:
     if fault.vector == cpu.PAGE_FAULT and thread.process.space.guard_hit(fault.address):
         if grow_stack(thread, fault.address):
             return
-        status = STATUS_STACK_OVERFLOW if _in_stack(thread, fault.address) else STATUS_GUARD_PAGE_VIOLATION
+        on_stack = thread.process.space.find(fault.address) is current_stack(thread)
+        status = STATUS_STACK_OVERFLOW if on_stack else STATUS_GUARD_PAGE_VIOLATION
         raise_in_guest(thread, thread.get_context(), _record(status, thread, fault, parameters=True))
         return
     context = thread.get_context()
@@ -117,10 +118,6 @@ def _record(status: int, thread: Thread, fault: Fault, *, parameters: bool) -> E
         NumberParameters=2 if parameters else 0,
         ExceptionInformation=(kind, fault.address) if parameters else (),
     )
-
-
-def _in_stack(thread: Thread, address: int) -> bool:
-    return thread.stack is not None and thread.stack.base <= address < thread.stack.end
 
 
 def raise_in_guest(thread: Thread, context: Context, record: EXCEPTION_RECORD) -> None:

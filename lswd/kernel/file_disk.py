@@ -148,8 +148,16 @@ class DiskFile(DiskObject):
         overlay: bool,
     ) -> None:
         super().__init__(volume, block, host, dos, fd, parameters, path_only=path_only, overlay=overlay)
-        self.position = 0
+        self._position = 0
         self.append_only = parameters.access & (FILE_WRITE_DATA | FILE_APPEND_DATA) == FILE_APPEND_DATA
+
+    @property
+    def position(self) -> int:
+        return self._position
+
+    @position.setter
+    def position(self, value: int) -> None:
+        self._position = value
 
     def _offset(self, offset: int | None) -> int:
         if offset is None or offset == FILE_USE_FILE_POINTER_POSITION:

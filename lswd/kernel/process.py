@@ -108,7 +108,7 @@ class Process(Waitable):
 
     def _kernel_touched_guard(self, address: int) -> bool:
         """A system call reads or writes a guard page: the caller's stack grows as if the caller had done it."""
-        from lswd.kernel.exception import grow_stack
+        from lswd.kernel.stack import grow_stack
 
         return self.current_thread is not None and grow_stack(self.current_thread, address)
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import mmap
 import os
 
+from lswd.image.errors import ImageError
 from lswd.image.layout import plan
-from lswd.image.pe import Image, ImageError, parse
+from lswd.image.pe import Image, parse
 from lswd.image.relocate import relocate
 from lswd.kernel.object import KernelObject
 from lswd.memory.backing import FileMapping

@@ -5,9 +5,10 @@ Source: Microsoft "Thread Stack Size", "Creating Guard Pages", "SetThreadStackGu
 
 from __future__ import annotations
 
-from lswd.kernel.environment_block import GUARANTEED_STACK_BYTES
+from lswd.kernel.environment_block import DEALLOCATION_STACK, GUARANTEED_STACK_BYTES
 from lswd.memory.protection import PAGE_GUARD, PAGE_READWRITE, PAGE_SIZE, encode, without_guard
 from lswd.memory.region import Region
+from lswd.ntdef.status import NtError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,6 +50,17 @@ def settle_stack(thread: Thread, stack_pointer: int, commit: int) -> None:
     space.write_pointer(thread.teb + 2 * space.word, limit)  # NT_TIB.StackLimit
 
 
+def current_stack(thread: Thread) -> Region | None:
+    """The stack the thread stands on, which for a fiber is another than the thread's own: as its TEB says."""
+    space = thread.process.space
+    try:
+        base = space.read_pointer(thread.teb + DEALLOCATION_STACK[space.word])
+    except NtError:
+        return None
+    region = space.find(base)
+    return region if region is not None and region.base == base else None
+
+
 def grow_stack(thread: Thread, address: int) -> bool:
     """A guard page was touched: consume it; True when it was the thread's own stack and there is room to go on.
 
@@ -60,7 +72,7 @@ def grow_stack(thread: Thread, address: int) -> bool:
     assert region is not None
     index = (address - region.base) // PAGE_SIZE
     region.pages[index] = without_guard(region.pages[index])
-    if region is not thread.stack:
+    if region is not current_stack(thread):
         return False
     guaranteed = space.read_u32(thread.teb + GUARANTEED_STACK_BYTES[space.word])
     lowest = 1 + max(guaranteed // PAGE_SIZE, 2)  # page 0 is never touched

@@ -127,7 +127,7 @@ class Dispatcher:
                 self.tracer.leave(thread, prepared.call, arguments, result)
             if thread.context_changed or thread.terminated or thread.suspend_count or process.ended:
                 return self._leave(thread, result)
-            return result
+            return int(result)
 
         return system_call
 

@@ -1,6 +1,6 @@
 """Opening and naming files: NtCreateFile, NtOpenFile, NtDeleteFile, NtQueryAttributesFile and their kin.
 
-Source: Microsoft "NtCreateFile", "NtOpenFile", "NtQueryAttributesFile", "NtFlushBuffersFile".
+Source: Microsoft "NtCreateFile", "NtOpenFile", "NtQueryAttributesFile".
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from lswd.kernel.file import FileDevice, FileObject, OpenParameters
 from lswd.kernel.file_disk import DiskObject
 from lswd.kernel.handle import OBJ_CASE_INSENSITIVE, OBJ_INHERIT
 from lswd.kernel.object import DELETE, MAXIMUM_ALLOWED, SYNCHRONIZE
-from lswd.nt.declare import Call, Handle, In, ObjectAttributes, Out, syscall
+from lswd.nt.declare import Call, In, ObjectAttributes, Out, syscall
 from lswd.nt.file_structures import FILE_BASIC_INFORMATION, basic_information, network_open_information
 from lswd.nt.file_structures import FILE_NETWORK_OPEN_INFORMATION as NETWORK_OPEN
 from lswd.ntdef.file import (
@@ -184,13 +184,4 @@ def NtQueryFullAttributesFile(
         FileInformation.set(network_open_information(file.metadata()))
     finally:
         file.on_last_handle()
-    return STATUS_SUCCESS
-
-
-@syscall
-async def NtFlushBuffersFile(
-    call: Call, FileHandle: Handle[FileObject], IoStatusBlock: Out[IO_STATUS_BLOCK]
-) -> NTSTATUS:
-    await FileHandle.flush(call.thread)
-    IoStatusBlock.set(IO_STATUS_BLOCK())
     return STATUS_SUCCESS

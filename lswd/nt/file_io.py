@@ -1,16 +1,19 @@
-"""Reading and writing: NtReadFile, NtWriteFile, scattered forms, device and file system control, cancelling.
+"""Reading and writing: NtReadFile, NtWriteFile, their scattered forms, flushing, controls, cancelling.
 
-Source: Microsoft "NtReadFile", "NtWriteFile", "NtDeviceIoControlFile", "NtFsControlFile", "CancelIoEx".
+Source: Microsoft "NtReadFile", "NtWriteFile", "ReadFileScatter", "NtFlushBuffersFileEx", "NtDeviceIoControlFile",
+"NtFsControlFile", "CancelIoEx".
 """
 
 from __future__ import annotations
 
 from lswd.kernel.file import FileObject
 from lswd.kernel.request import Request
+from lswd.memory.protection import PAGE_SIZE
 from lswd.nt.declare import Call, Handle, In, Out, syscall
 from lswd.ntdef.file import FILE_APPEND_DATA, FILE_READ_DATA, FILE_WRITE_DATA
 from lswd.ntdef.status import (
     STATUS_ACCESS_DENIED,
+    STATUS_INVALID_PARAMETER,
     STATUS_NOT_FOUND,
     STATUS_SUCCESS,
     NtError,
@@ -20,6 +23,7 @@ from lswd.ntdef.types import HANDLE, IO_STATUS_BLOCK, LARGE_INTEGER, NTSTATUS, P
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lswd.kernel.event import Event
+    from lswd.kernel.request import Operation
 
 _EVENT_MODIFY_STATE = 2
 
@@ -80,6 +84,90 @@ async def NtWriteFile(
     file = _writable_file(call, FileHandle)
     request = request_for(call, file, Event, ApcRoutine, ApcContext, IoStatusBlock)
     return await request.run(file.write(call.thread, Buffer, Length, ByteOffset, Key or 0), deferred=True)
+
+
+async def _by_pages(call: Call, file: FileObject, segments: int, length: int, offset: int, writing: bool) -> int:
+    """Read or write pages whose addresses are an array of FILE_SEGMENT_ELEMENT (64 bits each) at ``segments``."""
+    done = 0
+    operation = file.write if writing else file.read
+    while done < length:
+        page = call.space.read_u64(segments + done // PAGE_SIZE * 8)
+        try:
+            count = await operation(call.thread, page, min(PAGE_SIZE, length - done), offset + done)
+        except NtError:
+            if done:
+                break
+            raise
+        done += count
+        if count < PAGE_SIZE:
+            break
+    return done
+
+
+def _scattered(
+    call: Call, file: FileObject, segments: int, length: int, offset: int | None, writing: bool
+) -> Operation:
+    if file.synchronous or length % PAGE_SIZE or offset is None or offset < 0:
+        raise NtError(STATUS_INVALID_PARAMETER)
+    return _by_pages(call, file, segments, length, offset, writing)
+
+
+@syscall(access={"FileHandle": FILE_READ_DATA})
+async def NtReadFileScatter(
+    call: Call,
+    FileHandle: Handle[FileObject],
+    Event: HANDLE,
+    ApcRoutine: PVOID,
+    ApcContext: PVOID,
+    IoStatusBlock: Out[IO_STATUS_BLOCK],
+    SegmentArray: PVOID,
+    Length: ULONG,
+    ByteOffset: In[LARGE_INTEGER] | None,
+    Key: In[ULONG] | None,
+) -> NTSTATUS:
+    request = request_for(call, FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock)
+    return await request.run(_scattered(call, FileHandle, SegmentArray, Length, ByteOffset, False), deferred=True)
+
+
+@syscall(access={"FileHandle": FILE_WRITE_DATA})
+async def NtWriteFileGather(
+    call: Call,
+    FileHandle: Handle[FileObject],
+    Event: HANDLE,
+    ApcRoutine: PVOID,
+    ApcContext: PVOID,
+    IoStatusBlock: Out[IO_STATUS_BLOCK],
+    SegmentArray: PVOID,
+    Length: ULONG,
+    ByteOffset: In[LARGE_INTEGER] | None,
+    Key: In[ULONG] | None,
+) -> NTSTATUS:
+    request = request_for(call, FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock)
+    return await request.run(_scattered(call, FileHandle, SegmentArray, Length, ByteOffset, True), deferred=True)
+
+
+async def _flush(call: Call, file: FileObject) -> int:
+    await file.flush(call.thread)
+    return 0
+
+
+@syscall
+async def NtFlushBuffersFile(
+    call: Call, FileHandle: Handle[FileObject], IoStatusBlock: Out[IO_STATUS_BLOCK]
+) -> NTSTATUS:
+    return await request_for(call, FileHandle, 0, 0, 0, IoStatusBlock).run(_flush(call, FileHandle), wait=True)
+
+
+@syscall
+async def NtFlushBuffersFileEx(
+    call: Call,
+    FileHandle: Handle[FileObject],
+    Flags: ULONG,
+    Parameters: PVOID,
+    ParametersSize: ULONG,
+    IoStatusBlock: Out[IO_STATUS_BLOCK],
+) -> NTSTATUS:
+    return await request_for(call, FileHandle, 0, 0, 0, IoStatusBlock).run(_flush(call, FileHandle), wait=True)
 
 
 @syscall

@@ -8,16 +8,19 @@ from __future__ import annotations
 import os
 
 from lswd.kernel.process import Process
+from lswd.memory.protection import PAGE_READWRITE
 from lswd.nt.declare import Call, Handle, Out, syscall
 from lswd.nt.information import QueryTable, SetTable
 from lswd.nt.object import counted_string
 from lswd.nt.section import image_information
 from lswd.ntdef.status import (
     STATUS_ACCESS_DENIED,
+    STATUS_INFO_LENGTH_MISMATCH,
     STATUS_INVALID_PARAMETER,
     STATUS_PORT_NOT_SET,
     STATUS_PRIVILEGE_NOT_HELD,
     STATUS_PROCESS_IS_TERMINATING,
+    STATUS_SUCCESS,
     NtError,
 )
 from lswd.ntdef.types import (
@@ -32,6 +35,7 @@ from lswd.ntdef.types import (
     ULONG_PTR,
     ULONGLONG,
     Struct,
+    array,
 )
 
 ProcessBasicInformation = 0
@@ -56,6 +60,7 @@ ProcessDebugFlags = 31
 ProcessExecuteFlags = 34
 ProcessCookie = 36
 ProcessImageInformation = 37
+ProcessThreadStackAllocation = 41
 ProcessImageFileNameWin32 = 43
 ProcessTelemetryIdInformation = 64
 
@@ -65,8 +70,8 @@ PROCESS_SET_INFORMATION = 0x0200
 
 SESSION = 1  # the interactive session
 
-# Base priority by PROCESS_PRIORITY_CLASS: idle, normal, high, real-time, below normal, above normal.
-_BASE_PRIORITIES = {1: 4, 2: 8, 3: 13, 4: 24, 5: 6, 6: 10}
+# PROCESS_PRIORITY_CLASS: idle, normal, high, real-time, below normal, above normal.
+_PRIORITY_CLASSES = range(1, 7)
 
 # ProcessExecuteFlags (winternl.h MEM_EXECUTE_OPTION_*).
 _EXECUTE_PERMANENT = 8
@@ -131,6 +136,18 @@ class PROCESS_PRIORITY_CLASS(Struct):
     PriorityClass: UCHAR
 
 
+class PROCESS_STACK_ALLOCATION_INFORMATION(Struct):
+    ReserveSize: SIZE_T
+    ZeroBits: SIZE_T
+    StackBase: PVOID
+
+
+class PROCESS_STACK_ALLOCATION_INFORMATION_EX(Struct):
+    PreferredNode: ULONG
+    Reserved: tuple[int, ...] = array(ULONG, 3)
+    AllocInfo: PROCESS_STACK_ALLOCATION_INFORMATION
+
+
 class _AFFINITY(Struct):
     Mask: ULONG_PTR
 
@@ -156,7 +173,7 @@ def _basic(call: Call, process: Process, address: int) -> Struct:
         ExitStatus=process.exit_status,
         PebBaseAddress=process.peb,
         AffinityMask=process.affinity or all_processors(),
-        BasePriority=_BASE_PRIORITIES.get(process.priority_class, 8),
+        BasePriority=process.priority_class,  # the class, not a level: what Wine's GetPriorityClass reads
         UniqueProcessId=process.pid,
         InheritedFromUniqueProcessId=0,
     )
@@ -313,7 +330,7 @@ def _set_error_mode(call: Call, process: Process, data: bytes) -> None:
 @SET.takes(ProcessPriorityClass, size=PROCESS_PRIORITY_CLASS)
 def _set_priority_class(call: Call, process: Process, data: bytes) -> None:
     wanted = PROCESS_PRIORITY_CLASS.unpack(call.word, data).PriorityClass
-    if wanted not in _BASE_PRIORITIES:
+    if wanted not in _PRIORITY_CLASSES:
         raise NtError(STATUS_INVALID_PARAMETER)
     process.priority_class = wanted
 
@@ -352,6 +369,23 @@ def _set_quota_limits(call: Call, process: Process, data: bytes) -> None:
         raise NtError(STATUS_INVALID_PARAMETER)
 
 
+def _allocate_stack(call: Call, process: Process, buffer: int, length: int) -> int:
+    """Reserve a stack, for a fiber; ntdll commits what it wants of it. The one class that answers into its buffer."""
+    word = call.word
+    if length == PROCESS_STACK_ALLOCATION_INFORMATION_EX.size(word):
+        buffer += PROCESS_STACK_ALLOCATION_INFORMATION_EX.offset(word, "AllocInfo")
+    elif length != PROCESS_STACK_ALLOCATION_INFORMATION.size(word):
+        return STATUS_INFO_LENGTH_MISMATCH
+    size = PROCESS_STACK_ALLOCATION_INFORMATION.size(word)
+    wanted = PROCESS_STACK_ALLOCATION_INFORMATION.unpack(word, call.space.read(buffer, size))
+    call.space.probe_write(buffer, size)
+    if not wanted.ReserveSize:
+        return STATUS_INVALID_PARAMETER
+    wanted.StackBase = process.space.reserve(0, wanted.ReserveSize, PAGE_READWRITE, name="stack").base
+    call.space.write(buffer, wanted.pack(word))
+    return STATUS_SUCCESS
+
+
 @syscall(partial="job, I/O priority, telemetry and mitigation classes")
 def NtQueryInformationProcess(
     call: Call,
@@ -374,4 +408,6 @@ def NtSetInformationProcess(
     ProcessInformation: PVOID,
     ProcessInformationLength: ULONG,
 ) -> NTSTATUS:
+    if ProcessInformationClass == ProcessThreadStackAllocation:
+        return _allocate_stack(call, ProcessHandle, ProcessInformation, ProcessInformationLength)
     return SET.apply(call, ProcessHandle, ProcessInformationClass, ProcessInformation, ProcessInformationLength)

@@ -63,6 +63,7 @@ KeyValuePartialInformationAlign64 = 4
 
 KeyWriteTimeInformation = 0
 
+_ENUMERABLE = (KeyBasicInformation, KeyNodeInformation, KeyFullInformation, KeyCachedInformation)
 _NONE = 0xFFFFFFFF  # the offset of a class there is not
 _MAX_VALUES_AT_ONCE = 0x10000
 
@@ -362,6 +363,8 @@ def NtEnumerateKey(
     Length: ULONG,
     ResultLength: Out[ULONG],
 ) -> NTSTATUS:
+    if KeyInformationClass not in _ENUMERABLE:
+        return STATUS_INVALID_PARAMETER
     child = KeyHandle.subkey_at(Index)
     if child is None:
         return STATUS_NO_MORE_ENTRIES
@@ -421,6 +424,8 @@ def NtQueryValueKey(
     Length: ULONG,
     ResultLength: Out[ULONG],
 ) -> NTSTATUS:
+    if KeyValueInformationClass > KeyValuePartialInformationAlign64:
+        return STATUS_INVALID_PARAMETER
     fixed, data = _value_information(KeyHandle.query_value(ValueName), KeyValueInformationClass)
     return _give(call, fixed, data, KeyValueInformation, Length, ResultLength)
 
@@ -435,6 +440,8 @@ def NtEnumerateValueKey(
     Length: ULONG,
     ResultLength: Out[ULONG],
 ) -> NTSTATUS:
+    if KeyValueInformationClass > KeyValuePartialInformationAlign64:
+        return STATUS_INVALID_PARAMETER
     value = KeyHandle.value_at(Index)
     if value is None:
         return STATUS_NO_MORE_ENTRIES

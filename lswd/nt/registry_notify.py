@@ -45,10 +45,12 @@ async def _notify(
     def done(status: int) -> None:
         if process.ended:
             return
-        try:
-            status_block.set(IO_STATUS_BLOCK(Status=status))
-        except NtError:
-            pass  # the program has freed it meanwhile
+        if routine or not asynchronous:
+            # Otherwise nobody reads it: advapi32's lies on a stack that has moved on by now.
+            try:
+                status_block.set(IO_STATUS_BLOCK(Status=status))
+            except NtError:
+                pass  # the program has freed it meanwhile
         finished.set()
         if event is not None:
             event.set()

@@ -59,7 +59,6 @@ ThreadIdealProcessorEx = 33
 ThreadSuspendCount = 35
 ThreadNameInformation = 38
 
-_BASE_PRIORITY = 8  # of a process of the normal class
 _HIGHEST_PRIORITY = 31
 # What SetThreadPriority may ask for: two steps around the process's own, idle and time critical.
 _INCREMENTS = (-15, -2, -1, 0, 1, 2, 15, 16, -16)
@@ -102,12 +101,13 @@ def _ulong(value: int) -> bytes:
 
 @QUERY.answers(ThreadBasicInformation)
 def _basic(call: Call, thread: Thread, address: int) -> Struct:
+    """Wine's GetThreadPriority takes Priority for what Windows' takes from BasePriority: both get the increment."""
     return THREAD_BASIC_INFORMATION(
         ExitStatus=thread.exit_status if thread.terminated else STATUS_PENDING,
         TebBaseAddress=0 if thread.terminated else thread.teb,
         ClientId=CLIENT_ID(UniqueProcess=thread.process.pid, UniqueThread=thread.tid),
         AffinityMask=_affinity(thread),
-        Priority=thread.priority or max(1, min(15, _BASE_PRIORITY + thread.base_priority_increment)),
+        Priority=thread.base_priority_increment,
         BasePriority=thread.base_priority_increment,
     )
 

@@ -21,7 +21,7 @@ from lswd.kernel.file_pattern import Pattern, from_dos, has_wildcards
         ("**", "a", ""),
         ("*a*a*a*a*a*a*b", "aaaaaaaab", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaac"),
         ("<.txt", "a.txt a.b.txt .txt", "a.txt.b txt"),
-        ("<", "a a.b a.b.c", ""),
+        ("<", "a ab", "a.b a.b.c"),
         ("<.", "a. a.b.", "a.b"),
         ("a>>", "a ab abc", "abcd"),
         (">>.c", ".c a.c ab.c", "abc.c"),

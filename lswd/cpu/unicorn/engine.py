@@ -18,6 +18,7 @@ from lswd.cpu.unicorn import segments
 from lswd.cpu.unicorn.handoff import HANDOFF64, MAILBOX, RESULT, SYSCALL_AT
 from lswd.cpu.unicorn.registers import GS_BASE, RAX, RIP, RegisterFile
 from lswd.memory.protection import EXECUTE, PAGE_EXECUTE_READ, PAGE_SIZE
+from lswd.ntdef.status import NtError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ _ACCESS = {uc.UC_MEM_READ: 1, uc.UC_MEM_WRITE: 2, uc.UC_MEM_FETCH: 4}
 class UnicornThread:
     """A guest thread: its saved processor state and its mailbox."""
 
-    __slots__ = ("_direct_result", "_engine", "_first", "_left_direct", "_saved", "fault", "teb")
+    __slots__ = ("_engine", "_first", "_rax", "_result_in_rax", "_saved", "fault", "teb")
 
     def __init__(self, engine: UnicornEngine, teb: int) -> None:
         self._engine = engine
@@ -45,12 +46,12 @@ class UnicornThread:
         self.fault: Fault | None = None
         self._saved: ctypes.c_void_p | None = None
         self._first: Context | None = None  # registers to start with, until the first run
-        self._left_direct = False
-        self._direct_result: int | None = None
+        self._result_in_rax = False  # where the system call's result goes: else to the mailbox, for the stub to load
+        self._rax: int | None = None  # what to put there before the next run
 
     def set_result(self, value: int) -> None:
-        if self._left_direct:
-            self._direct_result = value
+        if self._result_in_rax:
+            self._rax = value
         else:
             self._engine.space.write_u64(self.teb + RESULT, value)
 
@@ -64,7 +65,8 @@ class UnicornThread:
         current.merge(context)
         if self._engine.knows(self):
             self._engine.load(current)
-            self._direct_result = None
+            self._result_in_rax = True
+            self._rax = None
         else:
             self._first = current
 
@@ -214,10 +216,10 @@ class UnicornEngine:
                 raise EngineError("the guest unmapped its own TEB")
             at = found[0] + ((thread.teb + MAILBOX) & 0xFFF)
             view = self.space.private.view
+            thread._result_in_rax = False
             result = self._handler(*_FRAME.unpack_from(view, at))
             if result is None:
                 self._left = True
-                thread._left_direct = False
                 self._lib.uc_emu_stop(self._uc)
             else:
                 view[at + 0x30 : at + 0x38] = (result & 0xFFFFFFFFFFFFFFFF).to_bytes(8, "little")
@@ -231,10 +233,10 @@ class UnicornEngine:
             thread = self._current
             assert thread is not None and self._handler is not None
             r = self.registers.read()
+            thread._result_in_rax = True
             result = self._handler(r["rax"] & 0xFFFFFFFF, r["r10"], r["rdx"], r["r8"], r["r9"], r["rsp"])
             if result is None:
                 self._left = True
-                thread._left_direct = True
                 self._lib.uc_emu_stop(self._uc)
             else:
                 self.registers.set(RAX, result)
@@ -261,13 +263,23 @@ class UnicornEngine:
         return True
 
     def context_of(self, thread: UnicornThread) -> Context:
-        """The registers of a thread that has run before."""
+        """The registers of a thread that has run before; one that is in the hand-off stub has returned from there."""
         self.switch(thread)
         if self._replacement is not None:
             return Context(self._replacement.data)
         context = self.registers.read()
         if self._running:
             context["rip"] += 2  # inside the hook the Uc has not passed the syscall instruction yet
+        if context["rip"] == cpu.HANDOFF_PAGE + SYSCALL_AT + 2:
+            try:
+                result, caller = self.space.read_u64(thread.teb + RESULT), self.space.read_u64(context["rsp"])
+            except NtError:
+                return context  # it will find out itself
+            context["rax"] = result
+            context["rip"] = caller
+            context["rsp"] += 8
+        elif thread._rax is not None:
+            context["rax"] = thread._rax
         return context
 
     def load(self, context: Context) -> None:
@@ -310,9 +322,9 @@ class UnicornEngine:
             self._check(self._lib.uc_mem_unmap(self._uc, *self._detached.pop()))
         self._forget_outcome()
         thread.fault = None
-        if thread._direct_result is not None:
-            self.registers.set(RAX, thread._direct_result)
-            thread._direct_result = None
+        if thread._rax is not None:
+            self.registers.set(RAX, thread._rax)
+            thread._rax = None
         registers = self.registers
         while True:
             self._running = True

@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lswd.kernel.process import Process
+    from lswd.kernel.system import System
     from lswd.kernel.thread import Thread
 
 INSISTING_SECONDS = 2.0
+_STUB_SIZE = 0x20  # of a system call's function in ntdll
 _USERLAND = ("\\ntdll.dll", "\\kernelbase.dll", "\\kernel32.dll")
 CLOSE_SECONDS = 5.0
 _LOOK_SECONDS = 0.05
@@ -48,6 +50,7 @@ def start_control_event(process: Process, event: int) -> Thread | None:
             pass
         else:
             process.scheduler.start_thread(thread)
+            process.system.part(ControlThreads).add(thread)
             return thread
     process.end(STATUS_CONTROL_C_EXIT)
     return None
@@ -73,21 +76,37 @@ def _control_routine(process: Process) -> int:
     return 0
 
 
-def default_exit_status(process: Process, thread: Thread) -> int:
-    """The exit status of a process that ``thread``, which handled a control event, has ended.
+class ControlThreads:
+    """The threads that handle control events, of all processes. A part of the System."""
 
-    What Windows does when no handler of the program's own has taken care of the event is STATUS_CONTROL_C_EXIT, but
-    kernelbase of Wine 8 exits with 0 then. Whose doing it was can be seen from the stack.
-    """
-    if process.exit_status:
-        return process.exit_status
-    from lswd.kernel.backtrace import backtrace
+    def __init__(self, _system: System) -> None:
+        self._threads: list[Thread] = []
 
-    for address in backtrace(thread):
-        region = process.space.find(address)
-        if region is not None and region.source is not None and not region.name.lower().endswith(_USERLAND):
-            return process.exit_status
-    return STATUS_CONTROL_C_EXIT
+    def add(self, thread: Thread) -> None:
+        """A new one; those that have returned are forgotten."""
+        self._threads = [t for t in self._threads if not t.terminated]
+        self._threads.append(thread)
+
+    def gave_up(self, process: Process) -> bool:
+        """Has kernelbase ended ``process``, because no handler of the program's own took care of an event?
+
+        The stack tells: NtTerminateProcess was called, and everybody on the way is of the userland.
+        """
+        from lswd.kernel.backtrace import backtrace
+
+        terminate = process.system.userland.ntdll_exports.get("NtTerminateProcess", 0) + process.ntdll_base
+        for thread in self._threads:
+            if thread.process is not process:
+                continue
+            called_from = backtrace(thread)
+            if any(0 <= address - terminate < _STUB_SIZE for address in called_from[:3]):
+                return all(_is_userland(process, address) for address in called_from)
+        return False
+
+
+def _is_userland(process: Process, address: int) -> bool:
+    region = process.space.find(address)
+    return region is None or region.source is None or region.name.lower().endswith(_USERLAND)
 
 
 class ControlEvents:
@@ -171,9 +190,9 @@ def install(process: Process) -> None:
         for number, handler in previous.items():
             if handler != _signal.SIG_IGN and handler is not None:
                 _signal.signal(number, handler)
-        last = process.current_thread
-        if last is not None and last.start_address and last.start_address == _control_routine(process):
-            process.exit_status = default_exit_status(process, last)
+        # Windows ends a program that leaves it to the system with this status; kernelbase of Wine 8 makes it 0.
+        if process.ended and not process.exit_status and process.system.part(ControlThreads).gave_up(process):
+            process.exit_status = STATUS_CONTROL_C_EXIT
 
     for number, handler in previous.items():
         if handler != _signal.SIG_IGN:
