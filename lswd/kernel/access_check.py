@@ -80,7 +80,7 @@ def access_check(descriptor: SecurityDescriptor, token: Token, desired: int, gen
     if wanted & ~granted:
         return Decision(STATUS_ACCESS_DENIED, 0, [])
     result = granted if maximum else granted & wanted
-    return Decision(STATUS_SUCCESS if result or not desired else STATUS_ACCESS_DENIED, result, privileges)
+    return Decision(STATUS_SUCCESS if result else STATUS_ACCESS_DENIED, result, privileges)  # no access is no success
 
 
 def _discretionary(descriptor: SecurityDescriptor, generic: Generic, is_member: Callable[..., bool]) -> int:

@@ -25,12 +25,14 @@ from lswd.ntdef.status import (
     STATUS_STACK_BUFFER_OVERRUN,
     STATUS_STACK_OVERFLOW,
     NtError,
+    status_name,
 )
 from lswd.ntdef.types import PVOID, ULONG, ULONG_PTR, Struct, array
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lswd.cpu.engine import Fault
+    from lswd.kernel.process import Process
     from lswd.kernel.thread import Thread
 
 EXCEPTION_NONCONTINUABLE = 1
@@ -62,6 +64,25 @@ class EXCEPTION_RECORD(Struct):
     ExceptionAddress: PVOID
     NumberParameters: ULONG
     ExceptionInformation: tuple[int, ...] = array(ULONG_PTR, 15)
+
+
+class LastException:
+    """The most recent exception: what a program that then ends with its code died of."""
+
+    __slots__ = ("missing_calls", "record")
+
+    def __init__(self, record: EXCEPTION_RECORD, missing_calls: dict[str, int]) -> None:
+        self.record = record
+        self.missing_calls = dict(missing_calls)  # until then: what crash reporters of the userland call is no cause
+
+    def describe(self, process: Process) -> str:
+        """One line for a person."""
+        record = self.record
+        text = f"unhandled exception {record.ExceptionCode:#010x} at {process.describe(record.ExceptionAddress)}"
+        if record.ExceptionCode == STATUS_ACCESS_VIOLATION and record.NumberParameters >= 2:
+            kind = {0: "reading", 1: "writing", 8: "executing"}.get(record.ExceptionInformation[0], "accessing")
+            text += f", {kind} {record.ExceptionInformation[1]:#x}"
+        return f"{text} ({status_name(record.ExceptionCode)})"
 
 
 def dispatch_fault(thread: Thread) -> None:
@@ -124,6 +145,7 @@ def raise_in_guest(thread: Thread, context: Context, record: EXCEPTION_RECORD) -
     """Enter KiUserExceptionDispatcher with ``record`` and ``context``; ends the process when the stack is unusable."""
     process = thread.process
     space = process.space
+    process.last_exception = LastException(record, process.missing_calls)
     context.flags = CONTEXT_ALL & ~CONTEXT_DEBUG_REGISTERS | 0x100000
     stack = (context["rsp"] - _FRAME_SIZE) & -16
     frame = bytearray(_FRAME_SIZE)

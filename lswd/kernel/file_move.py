@@ -121,7 +121,11 @@ def link(file: DiskObject, volume: Volume, dos_path: str, flags: int) -> None:
         raise NtError(STATUS_NOT_SUPPORTED)
     target = _Target(volume, dos_path)
     try:
-        if target.found.exists:
+        there = target.found.stat
+        if there is not None:
+            own = os.fstat(file.fd)
+            if flags & REPLACE_IF_EXISTS and (there.st_dev, there.st_ino) == (own.st_dev, own.st_ino):
+                return
             target.replace(file.volume.blocks, flags)
             if target.host == target.found.host:
                 os.unlink(target.host)

@@ -10,21 +10,26 @@ import errno
 import os
 import select
 import stat
+import struct
 
 from lswd.kernel.file import FileObject
 from lswd.kernel.file_disk import after
 from lswd.kernel.file_metadata import nt_error
 from lswd.kernel.loop import event_loop
 from lswd.ntdef.file import (
+    FILE_ATTRIBUTE_NORMAL,
     FILE_DEVICE_CONSOLE,
     FILE_DEVICE_NAMED_PIPE,
     FILE_DEVICE_NULL,
+    FILE_READ_DATA,
     FILE_SYNCHRONOUS_IO_NONALERT,
 )
 from lswd.ntdef.status import (
     STATUS_BUFFER_TOO_SMALL,
     STATUS_END_OF_FILE,
     STATUS_INVALID_DEVICE_REQUEST,
+    STATUS_INVALID_INFO_CLASS,
+    STATUS_INVALID_PARAMETER,
     STATUS_PIPE_BROKEN,
     NtError,
 )
@@ -37,6 +42,12 @@ FSCTL_PIPE_PEEK = 0x11400C
 _CHUNK = 4096  # PIPE_BUF: a pipe that polls as writable takes this much without blocking
 _MAX_READ = 1 << 20
 _PEEK_HEADER = 16
+_QUOTA = 65536
+FileBasicInformation = 4
+FileStandardInformation = 5
+FilePositionInformation = 14
+FilePipeInformation = 23
+FilePipeLocalInformation = 24
 FILE_PIPE_CONNECTED_STATE = 3
 
 
@@ -49,10 +60,19 @@ class NullDevice(FileObject):
         return "\\Device\\Null"
 
     async def read(self, thread: Thread, address: int, length: int, offset: int | None, key: int = 0) -> int:
+        thread.process.space.probe_write(address, length)
         raise NtError(STATUS_END_OF_FILE)
 
     async def write(self, thread: Thread, address: int, length: int, offset: int | None, key: int = 0) -> int:
+        thread.process.space.readable(address, length)
         return length
+
+    def query(self, information_class: int) -> bytes:
+        if information_class == FileStandardInformation:
+            return struct.pack("<qqIBB2x", 0, 0, 1, 0, 0)
+        if information_class == FilePositionInformation:
+            return bytes(8)
+        raise NtError(STATUS_INVALID_INFO_CLASS)
 
 
 class StreamFile(FileObject):
@@ -138,6 +158,36 @@ class StreamFile(FileObject):
         header = FILE_PIPE_CONNECTED_STATE.to_bytes(4, "little") + available.to_bytes(4, "little") + bytes(8)
         thread.process.space.write(out_address, header)
         return _PEEK_HEADER
+
+    def query(self, information_class: int) -> bytes:
+        """What NT's pipe file system says of a pipe without limits; other streams have no information."""
+        if not self.is_pipe:
+            raise NtError(STATUS_INVALID_INFO_CLASS)
+        if information_class == FileBasicInformation:
+            return struct.pack("<qqqqI4x", 0, 0, 0, 0, FILE_ATTRIBUTE_NORMAL)
+        if information_class == FileStandardInformation:
+            return struct.pack("<qqIBB2x", 0, self._readable(), 1, 0, 0)
+        if information_class == FilePositionInformation:
+            return bytes(8)
+        if information_class == FilePipeInformation:
+            return bytes(8)
+        if information_class == FilePipeLocalInformation:
+            reads = self.access & FILE_READ_DATA
+            state = FILE_PIPE_CONNECTED_STATE
+            return struct.pack("<10I", 0, 0, 1, 1, _QUOTA, self._readable() if reads else 0, _QUOTA, _QUOTA, state, 0)
+        raise NtError(STATUS_INVALID_INFO_CLASS)
+
+    def set(self, information_class: int, data: bytes) -> None:
+        if information_class != FilePipeInformation or not self.is_pipe:
+            raise NtError(STATUS_INVALID_INFO_CLASS)
+        if any(data[:8]):  # only bytes, and only waiting
+            raise NtError(STATUS_INVALID_PARAMETER)
+
+    def _readable(self) -> int:
+        try:
+            return self.available() if self.access & FILE_READ_DATA else 0
+        except NtError:
+            return 0
 
     def available(self) -> int:
         """Bytes that can be read now.

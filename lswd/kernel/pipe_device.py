@@ -41,7 +41,9 @@ FSCTL_PIPE_TRANSCEIVE = 0x11C017
 FSCTL_PIPE_WAIT = 0x110018
 FSCTL_PIPE_GET_CONNECTION_ATTRIBUTE = 0x110030
 
+FileBasicInformation = 4
 FileStandardInformation = 5
+FilePositionInformation = 14
 FilePipeInformation = 23
 FilePipeLocalInformation = 24
 
@@ -237,6 +239,10 @@ class NamedPipeEnd(PipeEnd):
                 "<10I", pipe.message, pipe.direction, limit, len(pipe.instances), inbound, self.queued, outbound,
                 max(0, peer.quota - peer.queued) if peer is not None else 0, self.instance.state, self.server,
             )  # fmt: skip
+        if information_class == FileBasicInformation:
+            return struct.pack("<qqqqI4x", 0, 0, 0, 0, nt.FILE_ATTRIBUTE_NORMAL)
+        if information_class == FilePositionInformation:
+            return bytes(8)
         if information_class == FileStandardInformation:
             return struct.pack("<qqIBB2x", sum(pipe.quotas), self.queued, 1, 1, 0)
         raise NtError(STATUS_INVALID_INFO_CLASS)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from lswd.cpu.engine import Engine, EngineFactory, SystemCallHandler
+    from lswd.kernel.exception import LastException
     from lswd.kernel.object import KernelObject
     from lswd.kernel.scheduler import Scheduler
     from lswd.kernel.section import ImageSection
@@ -82,12 +83,13 @@ class Process(Waitable):
         self.execute_flags = 0
         self.priority_class = 2
         self.cookie = 0
-        self.timer_requests = 0
+        self.timer_requested = False
         self.execution_state = 0x80000000  # ES_CONTINUOUS: nothing asked for
         self.affinity = 0  # a mask of processors; 0: all
         self.initialized = False  # the loader has finished: the program's own code runs
         self.on_close: list[Callable[[], None]] = []
         self.signals: list[Callable[[], None]] = []
+        self.last_exception: LastException | None = None
         self.missing_calls: dict[str, int] = {}
         self._ended_event: Any = None
         self._clock: memoryview | None = None

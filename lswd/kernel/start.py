@@ -188,6 +188,7 @@ def write_peb(process: Process, parameters: int) -> None:
     peb = PEB(
         ImageBaseAddress=process.image_base,
         ProcessParameters=parameters,
+        ApiSetMap=_map_api_sets(process),
         NumberOfProcessors=os.cpu_count() or 1,
         CriticalSectionTimeout=-2592000 * 10_000_000,
         HeapSegmentReserve=image.heap_reserve or 0x100000,
@@ -207,6 +208,17 @@ def write_peb(process: Process, parameters: int) -> None:
     space.raw(region)[: len(data)] = data
     session_id = {8: 0x2C0, 4: 0x1D4}[space.word]  # PEB.SessionId
     struct.pack_into("<I", space.raw(region), session_id, 1)
+
+
+def _map_api_sets(process: Process) -> int:
+    """The API set schema, where the loader looks up which DLL stands behind ``api-ms-win-*``."""
+    schema = process.system.userland.apiset_schema
+    if not schema:
+        return 0
+    region = process.space.reserve(0, len(schema), PAGE_READONLY, name="ApiSetMap")
+    process.space.commit(region, region.base, region.size, PAGE_READONLY)
+    process.space.raw(region)[: len(schema)] = schema
+    return region.base
 
 
 def _write_teb(process: Process, tid: int, stack_base: int, stack_limit: int, stack_bottom: int) -> int:

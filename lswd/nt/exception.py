@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lswd.cpu.context import CONTEXT_ALL, CONTEXT_AMD64, SIZE, Context
 from lswd.kernel.apc import push_apc
-from lswd.kernel.exception import EXCEPTION_RECORD, raise_in_guest
+from lswd.kernel.exception import EXCEPTION_RECORD, LastException, raise_in_guest
 from lswd.kernel.stack import settle_stack
 from lswd.nt.declare import Call, In, syscall
 from lswd.ntdef.status import STATUS_INVALID_PARAMETER, STATUS_SUCCESS
@@ -41,12 +41,8 @@ def NtRaiseException(
     context = read_context(call, ContextRecord)
     record = ExceptionRecord
     if not FirstChance:
-        code, address = record.ExceptionCode, record.ExceptionAddress
-        what = f"unhandled exception {code:#010x} at {call.process.describe(address)}"
-        if code == 0xC0000005 and record.NumberParameters >= 2:
-            kind = {0: "reading", 1: "writing", 8: "executing"}.get(record.ExceptionInformation[0], "accessing")
-            what += f", {kind} {record.ExceptionInformation[1]:#x}"
-        call.process.fail(code, what)
+        last = LastException(record, call.process.missing_calls)
+        call.process.end(record.ExceptionCode, last.describe(call.process))
         return STATUS_SUCCESS
     full = call.thread.get_context()
     context.flags = context.flags or CONTEXT_ALL

@@ -93,6 +93,7 @@ def create_handle(
     parameters: OpenParameters,
 ) -> int:
     """Open a file and put its handle and what came of it where the caller wants them."""
+    handle.set(0)  # NT leaves it as it was when it fails; Wine's own calls do not
     if parameters.options & _SYNCHRONOUS:
         parameters.access |= SYNCHRONIZE  # NT asks the caller for it; waiting for its own file harms nobody
     file = open_object_file(call, attributes, parameters)

@@ -24,7 +24,6 @@ from lswd.ntdef.status import (
     STATUS_ACCESS_DENIED,
     STATUS_CANNOT_DELETE,
     STATUS_INFO_LENGTH_MISMATCH,
-    STATUS_INVALID_DEVICE_REQUEST,
     STATUS_INVALID_INFO_CLASS,
     STATUS_INVALID_PARAMETER,
     STATUS_NOT_SAME_DEVICE,
@@ -175,9 +174,10 @@ def _set_on_disk(call: Call, file: DiskObject, kind: int, data: bytes) -> None:
         _set_disposition(call.process, file, int.from_bytes(data[:4], "little"))
     elif kind == FilePositionInformation:
         position = int.from_bytes(data[:8], "little", signed=True)
-        if position < 0 or not isinstance(file, DiskFile):
+        if position < 0:
             raise NtError(STATUS_INVALID_PARAMETER)
-        file.position = position
+        if isinstance(file, DiskFile):
+            file.position = position
     elif kind in (FileAllocationInformation, FileEndOfFileInformation):
         size = int.from_bytes(data[:8], "little", signed=True)
         _set_size(call.process, file, size, allocation=kind == FileAllocationInformation)
@@ -235,8 +235,6 @@ def NtSetInformationFile(
     elif kind == FilePipeInformation:
         file.set(kind, data)
     else:
-        return STATUS_INVALID_DEVICE_REQUEST if kind in (FileRenameInformation, FileLinkInformation) else (
-            STATUS_INVALID_PARAMETER
-        )  # fmt: skip
+        return STATUS_INVALID_PARAMETER
     IoStatusBlock.set(IO_STATUS_BLOCK())
     return STATUS_SUCCESS

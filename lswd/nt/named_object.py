@@ -49,6 +49,7 @@ def create_object(
         NtError: STATUS_OBJECT_NAME_COLLISION, STATUS_OBJECT_TYPE_MISMATCH, STATUS_OBJECT_NAME_INVALID,
             STATUS_PRIVILEGE_NOT_HELD (OBJ_PERMANENT), and what ``Namespace.walk`` and ``factory`` raise.
     """
+    handle.set(0)  # NT leaves it as it was when it fails; Wine's kernelbase returns it regardless
     flags = attributes.attributes if attributes is not None else 0
     inherit = bool(flags & OBJ_INHERIT)
     handles = call.process.handles
@@ -95,6 +96,7 @@ def open_object(
         NtError: STATUS_INVALID_PARAMETER (no attributes), STATUS_OBJECT_NAME_NOT_FOUND, STATUS_OBJECT_TYPE_MISMATCH,
             and what ``Namespace.walk`` raises.
     """
+    handle.set(0)  # NT leaves it as it was when it fails; Wine's kernelbase returns it regardless
     if attributes is None:
         raise NtError(STATUS_INVALID_PARAMETER)
     flags = attributes.attributes

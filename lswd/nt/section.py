@@ -18,6 +18,7 @@ from lswd.kernel.section import (
     SEC_IMAGE,
     SEC_RESERVE,
     SECTION_ALL_ACCESS,
+    SECTION_MAP_EXECUTE,
     SECTION_MAP_READ,
     SECTION_MAP_WRITE,
     SECTION_QUERY,
@@ -69,6 +70,16 @@ SectionBasicInformation = 0
 SectionImageInformation = 1
 
 _WRITABLE = (0x04, 0x40)
+_VIEW_ACCESS = {  # a view's PAGE_* to the rights its section must have been opened with
+    0x01: SECTION_MAP_READ,
+    0x02: SECTION_MAP_READ,
+    0x04: SECTION_MAP_WRITE,
+    0x08: SECTION_MAP_READ,
+    0x10: SECTION_MAP_EXECUTE,
+    0x20: SECTION_MAP_READ | SECTION_MAP_EXECUTE,
+    0x40: SECTION_MAP_WRITE | SECTION_MAP_EXECUTE,
+    0x80: SECTION_MAP_READ | SECTION_MAP_EXECUTE,
+}
 
 
 class SECTION_BASIC_INFORMATION(Struct):
@@ -207,11 +218,20 @@ def _map(
     return status
 
 
+def _section(call: Call, handle: int, protect: int) -> Section:
+    """The section, if its handle was opened for views of this protection."""
+    access = _VIEW_ACCESS.get(protect & 0xFF)
+    if access is None:
+        raise NtError(STATUS_INVALID_PAGE_PROTECTION)
+    section = call.process.handles.get(handle, Section, access)
+    assert isinstance(section, Section)
+    return section
 
-@syscall(access={"SectionHandle": 0})
+
+@syscall
 def NtMapViewOfSection(
     call: Call,
-    SectionHandle: Handle[Section],
+    SectionHandle: HANDLE,
     ProcessHandle: Handle[Process],
     BaseAddress: InOut[PVOID],
     ZeroBits: ULONG_PTR,
@@ -226,15 +246,14 @@ def NtMapViewOfSection(
     if ZeroBits:
         high = (1 << ZeroBits.bit_length()) - 1 if ZeroBits >= 32 else (1 << max(32 - ZeroBits, 16)) - 1
     offset = SectionOffset.value if SectionOffset is not None else 0
-    return _map(
-        call, SectionHandle, ProcessHandle, BaseAddress, offset, ViewSize, AllocationType, Win32Protect, high
-    )
+    section = _section(call, SectionHandle, Win32Protect)
+    return _map(call, section, ProcessHandle, BaseAddress, offset, ViewSize, AllocationType, Win32Protect, high)
 
 
 @syscall(partial="extended parameters are refused")
 def NtMapViewOfSectionEx(
     call: Call,
-    SectionHandle: Handle[Section],
+    SectionHandle: HANDLE,
     ProcessHandle: Handle[Process],
     BaseAddress: InOut[PVOID],
     SectionOffset: InOut[LARGE_INTEGER] | None,
@@ -247,7 +266,8 @@ def NtMapViewOfSectionEx(
     if ExtendedParameterCount:
         return STATUS_INVALID_PARAMETER_9
     offset = SectionOffset.value if SectionOffset is not None else 0
-    return _map(call, SectionHandle, ProcessHandle, BaseAddress, offset, ViewSize, AllocationType, Win32Protect, 0)
+    section = _section(call, SectionHandle, Win32Protect)
+    return _map(call, section, ProcessHandle, BaseAddress, offset, ViewSize, AllocationType, Win32Protect, 0)
 
 
 def _unmap(process: Process, address: int) -> int:

@@ -121,8 +121,9 @@ def _check(
     if privileges_length is not None:
         rows = b"".join(struct.pack("<QI", luid, SE_PRIVILEGE_USED_FOR_ACCESS) for luid in decision.privileges)
         needed = max(8 + len(rows), _PRIVILEGE_SET)
-        if privileges_length.value < needed:
-            privileges_length.set(needed)
+        room = privileges_length.value
+        privileges_length.set(needed)
+        if room < needed:
             return STATUS_BUFFER_TOO_SMALL
         call.space.write(privileges_at, struct.pack("<II", len(decision.privileges), 0) + rows)
     granted.set(decision.granted)

@@ -75,6 +75,11 @@ SystemKernelDebuggerInformationEx = 149
 SystemCpuSetInformation = 175
 SystemSupportedProcessorArchitectures = 181
 
+# LOGICAL_PROCESSOR_RELATIONSHIP beyond those in kernel.topology
+_NODE = 1
+_GROUP = 4
+_ALL = 0xFFFF
+
 _CLOCK_INTERVAL = 156_250  # 15.625 ms
 
 
@@ -508,16 +513,16 @@ def _shared_data_alignment(call: Call, subject: object, address: int) -> bytes:
 
 @QUERY.answers(SystemLogicalProcessorInformation)
 def _logical_processors(call: Call, subject: object, address: int) -> bytes:
-    from lswd.kernel.topology import Topology
+    from lswd.kernel.topology import CORE, Topology
 
     topology = Topology()
     rows: list[tuple[int, int, tuple[int, int]]] = []
-    rows += [(mask, 0, (int(mask & (mask - 1) != 0), 0)) for mask in topology.cores]
-    rows += [(mask, 3, (0, 0)) for mask in topology.packages]
-    for c in topology.caches:
-        descriptor = c.level | min(c.associativity, 255) << 8 | c.line << 16 | c.size << 32
-        rows.append((c.mask, 2, (descriptor, c.kind)))
-    rows.append((topology.all, 1, (0, 0)))
+    for kind, mask, c in topology.parts:
+        value = (int(kind == CORE and mask & (mask - 1) != 0), 0)
+        if c is not None:
+            value = (c.level | min(c.associativity, 255) << 8 | c.line << 16 | c.size << 32, c.kind)
+        rows.append((mask, kind, value))
+    rows.append((topology.all, _NODE, (0, 0)))
     return b"".join(
         SYSTEM_LOGICAL_PROCESSOR_INFORMATION(ProcessorMask=mask, Relationship=relationship, Value=value).pack(call.word)
         for mask, relationship, value in rows
@@ -551,12 +556,12 @@ EXTENDED = QueryTable()
 @EXTENDED.answers(SystemLogicalProcessorInformationEx)
 def _logical_processors_extended(call: Call, query: bytes, address: int) -> bytes:
     """SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX entries of the relationship asked for (0xffff: all)."""
-    from lswd.kernel.topology import Topology
+    from lswd.kernel.topology import CORE, Topology
 
     if len(query) < 4:
         raise NtError(STATUS_INVALID_PARAMETER)
     wanted = int.from_bytes(query[:4], "little")
-    if wanted not in (0, 1, 2, 3, 4, 0xFFFF):
+    if wanted > _GROUP and wanted != _ALL:
         raise NtError(STATUS_INVALID_PARAMETER)
     topology = Topology()
     word = call.word
@@ -569,18 +574,18 @@ def _logical_processors_extended(call: Call, query: bytes, address: int) -> byte
         return (relationship.to_bytes(4, "little") + size.to_bytes(4, "little") + body).ljust(size, b"\0")
 
     entries: list[tuple[int, bytes]] = []
-    for mask in topology.cores:
-        entries.append((0, bytes((int(mask & (mask - 1) != 0), 0)) + bytes(20) + b"\x01\0" + affinity(mask)))
-    for mask in topology.packages:
-        entries.append((3, bytes(22) + b"\x01\0" + affinity(mask)))
-    for c in topology.caches:
+    for kind, mask, c in topology.parts:
+        if c is None:  # PROCESSOR_RELATIONSHIP
+            flags = int(kind == CORE and mask & (mask - 1) != 0)
+            entries.append((kind, bytes((flags,)) + bytes(21) + b"\x01\0" + affinity(mask)))
+            continue
         head = bytes((c.level, min(c.associativity, 255))) + c.line.to_bytes(2, "little")
         head += c.size.to_bytes(4, "little") + c.kind.to_bytes(4, "little")
-        entries.append((2, head + bytes(18) + b"\x01\0" + affinity(c.mask)))
-    entries.append((1, bytes(22) + b"\x01\0" + affinity(topology.all)))
+        entries.append((kind, head + bytes(18) + b"\x01\0" + affinity(mask)))
+    entries.append((_NODE, bytes(22) + b"\x01\0" + affinity(topology.all)))
     counts = bytes((topology.count, topology.count)) + bytes(38) + topology.all.to_bytes(word, "little")
-    entries.append((4, b"\x01\0\x01\0" + bytes(20) + counts))
-    return b"".join(entry(number, body) for number, body in entries if wanted in (number, 0xFFFF))
+    entries.append((_GROUP, b"\x01\0\x01\0" + bytes(20) + counts))
+    return b"".join(entry(number, body) for number, body in entries if wanted in (number, _ALL))
 
 
 @EXTENDED.answers(SystemCpuSetInformation)
@@ -591,7 +596,7 @@ def _cpu_sets(call: Call, query: bytes, address: int) -> bytes:
     topology = Topology()
     result = b""
     for number in range(topology.count):
-        core = next((i for i, mask in enumerate(topology.cores) if mask >> number & 1), number)
+        core = topology.core_of(number)
         head = (32).to_bytes(4, "little") + bytes(4) + (0x100 + number).to_bytes(4, "little")
         result += (head + bytes((0, 0, number, core, 0, 0))).ljust(32, b"\0")
     return result

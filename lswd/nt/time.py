@@ -15,8 +15,7 @@ from lswd.ntdef.types import BOOLEAN, LARGE_INTEGER, NTSTATUS, ULONG
 PERFORMANCE_FREQUENCY = 10_000_000
 # In 100 ns units. The host's timers do not get finer when asked to, so the finest is what there always is.
 COARSEST_RESOLUTION = 156_250
-FINEST_RESOLUTION = 5_000
-CURRENT_RESOLUTION = 10_000
+FINEST_RESOLUTION = 10_000
 
 
 @syscall
@@ -41,19 +40,16 @@ def NtQueryTimerResolution(
 ) -> NTSTATUS:
     MaximumTime.set(COARSEST_RESOLUTION)
     MinimumTime.set(FINEST_RESOLUTION)
-    CurrentTime.set(CURRENT_RESOLUTION)
+    CurrentTime.set(FINEST_RESOLUTION)
     return STATUS_SUCCESS
 
 
 @syscall
 def NtSetTimerResolution(call: Call, DesiredTime: ULONG, SetResolution: BOOLEAN, ActualTime: Out[ULONG]) -> NTSTATUS:
-    """Timers are as fine as the host's whatever is asked, so a request only has to be remembered for its end."""
+    """Timers are as fine as the host's whatever is asked: a process's request is only remembered until it is undone."""
     process = call.process
-    ActualTime.set(CURRENT_RESOLUTION)
-    if SetResolution:
-        process.timer_requests += 1
-    elif process.timer_requests:
-        process.timer_requests -= 1
-    else:
+    ActualTime.set(FINEST_RESOLUTION)
+    if not SetResolution and not process.timer_requested:
         return STATUS_TIMER_RESOLUTION_NOT_SET
+    process.timer_requested = bool(SetResolution)
     return STATUS_SUCCESS

@@ -154,6 +154,10 @@ def launch(options: Options, progress: Callable[[str, str], None] = quiet) -> Ou
     outcome.exit_status = process.exit_status
     outcome.failure = process.failure
     outcome.missing_calls = process.missing_calls
+    last = process.last_exception
+    if last is not None and last.record.ExceptionCode == process.exit_status:
+        outcome.failure = outcome.failure or last.describe(process)
+        outcome.missing_calls = last.missing_calls
     outcome.pid = process.pid
     outcome.system_calls = dispatcher.count
     if outcome.exit_status in (_DLL_NOT_FOUND, _ENTRYPOINT_NOT_FOUND, _ORDINAL_NOT_FOUND) and not process.initialized:

@@ -29,6 +29,7 @@ SECONDS_TO_END = 5.0  # after SIGTERM
 MEMORY_LIMIT = 1 << 30
 OUTPUT_LIMIT = 32 << 20
 STACK_SAMPLES = 12
+OUTPUTS = ("stdout", "stderr", "stacks")
 REFUSALS = {120, 121, 122, 123, 124}
 INTERNAL_ERROR = 125
 
@@ -155,6 +156,8 @@ class Launcher:
             target = work / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
+        for name in OUTPUTS:
+            (directory / name).write_bytes(b"")
         sys.stdout.flush()
         sys.stderr.flush()
         pid = os.fork()
@@ -194,7 +197,7 @@ class Launcher:
             run.stop_at = now + 3600
         elif now > run.started + self.limit:
             run.stopped = f"after {self.limit:g} s"
-        elif any((run.directory / name).stat().st_size > OUTPUT_LIMIT for name in ("stdout", "stderr")):
+        elif any((run.directory / name).stat().st_size > OUTPUT_LIMIT for name in OUTPUTS):
             run.stopped = "after much output"
 
     def _stop(self, run: _Run, now: float) -> None:
@@ -266,7 +269,7 @@ def _child(case: Damaged, directory: Path, *, fresh: bool, main: Callable[[list[
         os.environ["LSW_DEBUG"] = "1"  # bugs of ours shall show as tracebacks
         os.environ.pop("LSW_CONFIG", None)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        stacks = open(directory / "stacks", "w")
+        stacks = open(directory / "stacks", "a")
         confine(str(directory))
         arguments = ["launch", str(work / case.files[0][0]), *case.entry.args]
         if fresh:
@@ -283,10 +286,11 @@ def _child(case: Damaged, directory: Path, *, fresh: bool, main: Callable[[list[
 
 
 def _in_fork(main: Callable[[list[str]], int] | None, arguments: list[str], stacks: TextIO) -> int:
-    if main is None:
-        from lswctl.__main__ import main as run
-    else:
-        run = main
+    run = main
+    if run is None:
+        from lswctl.__main__ import main as lswctl_main
+
+        run = lswctl_main
     faulthandler.disable()  # pytest's, which would write to the terminal
     faulthandler.register(signal.SIGUSR1, stacks, all_threads=False)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -34,11 +34,13 @@ class Tally:
         self.outcomes: Counter[str] = Counter()
         self.failures: list[tuple[Damaged, Verdict]] = []
         self.peak = 0
+        self.largest: Damaged | None = None
 
     def add(self, case: Damaged, ending: Ending) -> Verdict:
         """Judge and count an ending; keep what failed."""
         verdict = judge(ending)
-        self.peak = max(self.peak, ending.peak)
+        if ending.peak > self.peak:
+            self.peak, self.largest = ending.peak, case
         self.outcomes[f"FAILED: {verdict.outcome}" if verdict.failure else verdict.outcome] += 1
         if verdict.failure:
             self.failures.append((case, verdict))
@@ -66,6 +68,8 @@ class Tally:
         """All of it, for people."""
         total = sum(self.outcomes.values())
         lines = [f"{total} damaged programs, seed {self.corpus.seed}, {seconds:.0f} s, peak {self.peak >> 20} MiB"]
+        if self.largest is not None:
+            lines[0] += f" (case {self.largest.index}: {self.largest.description})"
         lines += [f"  {count:6}  {outcome}" for outcome, count in sorted(self.outcomes.items())]
         for case, verdict in self.failures[:SHOWN]:
             lines += [f"{verdict.outcome}: {verdict.failure}", f"    {case.description}", f"    {self.again(case)}"]
