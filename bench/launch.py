@@ -2,8 +2,8 @@
 
     python bench/launch.py [--runs N]
 
-Machines are noisy: quote the ratio, not the milliseconds. Wine runs with its wineserver kept resident, which is its best
-case. Runs alternate, so a drift of the machine hits both. The split comes from ``lswctl launch --json``; "interpreter" is
+Machines are noisy: quote the ratio, not the milliseconds. Wine runs with its wineserver kept resident, its best case.
+Runs alternate, so a drift of the machine hits both. The split comes from ``lswctl launch --json``; "interpreter" is
 what is left of the wall time: Python's own start, imports and exit.
 """
 
@@ -35,7 +35,8 @@ def build() -> None:
 def once(command: list[str], environment: dict[str, str]) -> tuple[float, str]:
     """Wall seconds of one run, and what it wrote to standard error."""
     started = time.perf_counter()
-    done = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=True)
+    quiet = subprocess.DEVNULL
+    done = subprocess.run(command, env=environment, stdout=quiet, stderr=subprocess.PIPE, text=True, check=True)
     return time.perf_counter() - started, done.stderr
 
 

@@ -19,7 +19,7 @@ from lswd.kernel.loop import NEEDS_LOOP, Continue
 from lswd.kernel.start import free_thread_memory
 from lswd.kernel.thread import ThreadExit
 from lswd.kernel.ticker import Ticker
-from lswd.ntdef.status import NtError
+from lswd.ntdef.status import STATUS_STACK_OVERFLOW, NtError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -306,7 +306,10 @@ class Scheduler:
             thread.cpu.set_result(status)
         if thread.apc_due:
             thread.apc_due = False
-            deliver_user_apcs(thread, status)
+            try:
+                deliver_user_apcs(thread, status)
+            except NtError:
+                self.process.fail(STATUS_STACK_OVERFLOW, "no stack left to run an APC on")
             thread.context_changed = False
 
     # ---- end

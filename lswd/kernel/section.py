@@ -56,7 +56,15 @@ class Section(KernelObject):
         self.attributes = attributes
 
     def map(
-        self, space: AddressSpace, base: int, offset: int, size: int, protect: int, *, high: int = 0, top_down: bool = False
+        self,
+        space: AddressSpace,
+        base: int,
+        offset: int,
+        size: int,
+        protect: int,
+        *,
+        high: int = 0,
+        top_down: bool = False,
     ) -> tuple[Region, int]:
         """Map a view; returns it with STATUS_SUCCESS or STATUS_IMAGE_NOT_AT_BASE."""
         raise NotImplementedError
@@ -81,7 +89,15 @@ class FileSection(Section):
         return cls(fd, size, protect, attributes)
 
     def map(
-        self, space: AddressSpace, base: int, offset: int, size: int, protect: int, *, high: int = 0, top_down: bool = False
+        self,
+        space: AddressSpace,
+        base: int,
+        offset: int,
+        size: int,
+        protect: int,
+        *,
+        high: int = 0,
+        top_down: bool = False,
     ) -> tuple[Region, int]:
         if offset % GRANULARITY or offset < 0:
             raise NtError(STATUS_INVALID_PARAMETER)
@@ -150,7 +166,15 @@ class ImageSection(Section):
         return cls(fd, image, path, dos_name)
 
     def map(
-        self, space: AddressSpace, base: int, offset: int, size: int, protect: int, *, high: int = 0, top_down: bool = False
+        self,
+        space: AddressSpace,
+        base: int,
+        offset: int,
+        size: int,
+        protect: int,
+        *,
+        high: int = 0,
+        top_down: bool = False,
     ) -> tuple[Region, int]:
         image = self.image
         length = (image.size_of_image + PAGE_SIZE - 1) & -PAGE_SIZE

@@ -141,7 +141,8 @@ def write_parameters(process: Process, start: StartParameters) -> int:
         "WindowTitle": start.window_title,
         "DesktopInfo": "WinSta0\\Default",
     }
-    total = head + len(start.environment) + sum(2 * len(t.encode("utf-16-le", "surrogatepass")) + 16 for t in texts.values())
+    room = sum(len(text.encode("utf-16-le", "surrogatepass")) + 16 for text in texts.values())
+    total = head + len(start.environment) + room
     region = space.reserve(0, total, PAGE_READWRITE, name="process parameters")
     space.commit(region, region.base, region.size, PAGE_READWRITE)
     base = region.base

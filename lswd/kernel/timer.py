@@ -6,6 +6,7 @@ Source: Microsoft "Waitable Timer Objects", "NtSetTimer", "NtQueryTimer".
 from __future__ import annotations
 
 from lswd.kernel.apc import UserApc, queue_user_apc
+from lswd.kernel.deadline import FOREVER
 from lswd.kernel.event import SynchronizationEvent
 from lswd.kernel.object import Waitable
 from lswd.kernel.wait import seconds_until, system_time
@@ -33,7 +34,7 @@ class Timer(Waitable):
         self.signalled = False
         self._deadlines = deadlines
         self._deadline: Deadline | None = None
-        self._due = 0  # system time
+        self._due = deadlines.now()
         self._period = 0.0
         self._thread: Thread | None = None
         self._routine = (0, 0)
@@ -61,13 +62,13 @@ class Timer(Waitable):
         previous = self.signalled
         self.cancel()
         self.signalled = False
-        self._due = due if due >= 0 else system_time() - due
         self._period = period / 1000
         self._thread = thread if routine else None
         self._routine = (routine, context)
         seconds = seconds_until(due)
+        self._due = self._deadlines.now() + (FOREVER if seconds is None else seconds)
         if seconds is not None:
-            self._deadline = self._deadlines.add(seconds, self._expired)
+            self._deadline = self._deadlines.add_at(self._due, self._expired)
         return previous
 
     def cancel(self) -> bool:
@@ -82,17 +83,15 @@ class Timer(Waitable):
 
     def remaining(self) -> int:
         """Until it is due, in 100 ns; negative after that."""
-        if self._deadline is not None:
-            return round((self._deadline.at - self._deadlines.now()) * 1e7)
-        return self._due - system_time()
+        return round((self._due - self._deadlines.now()) * 1e7)
 
     def _expired(self) -> None:
-        assert self._deadline is not None
-        at, self._deadline = self._deadline.at, None
+        self._deadline = None
         if self._period:
             # The beat is kept; beats that were missed are not made up for.
-            late = self._deadlines.now() - at
-            self._deadline = self._deadlines.add_at(at + late - late % self._period + self._period, self._expired)
+            late = self._deadlines.now() - self._due
+            self._due += late - late % self._period + self._period
+            self._deadline = self._deadlines.add_at(self._due, self._expired)
         self.signalled = True
         self.wake()
         thread = self._thread

@@ -19,6 +19,7 @@ from lswd.ntdef import file as nt
 from lswd.ntdef.status import (
     STATUS_ACCESS_DENIED,
     STATUS_CANNOT_DELETE,
+    STATUS_DELETE_PENDING,
     STATUS_FILE_IS_A_DIRECTORY,
     STATUS_NOT_A_DIRECTORY,
     STATUS_NOT_SUPPORTED,
@@ -80,6 +81,20 @@ class Volume(FileDevice):
             if opened is not None:
                 return opened
         raise NtError(STATUS_SHARING_VIOLATION)  # it comes and goes faster than we can look
+
+    def look(self, dos_path: str) -> Metadata:
+        """What is known about a file, or a link itself, without opening it.
+
+        Raises:
+            NtError: STATUS_OBJECT_NAME_NOT_FOUND, STATUS_DELETE_PENDING and what resolving the path says.
+        """
+        found = self.drives.resolve(dos_path, follow_last=False)
+        if found.stat is None:
+            raise NtError(STATUS_OBJECT_NAME_NOT_FOUND)
+        block = self.blocks.get((found.stat.st_dev, found.stat.st_ino))
+        if block is not None and block.delete_pending:
+            raise NtError(STATUS_DELETE_PENDING)
+        return Metadata(found.stat, "" if found.overlay else found.host)
 
     def _create(self, found: Resolution, parameters: OpenParameters) -> FileObject | None:
         """Create a file or directory; None when somebody else has just done so."""

@@ -36,7 +36,7 @@ def _libc() -> ctypes.CDLL:
 
 
 class Backing:
-    """Mapped host memory: ``view`` is its bytes, ``physical`` where the engine sees them, ``users`` how many regions."""
+    """Mapped host memory: ``view`` is its bytes, ``physical`` where the engine sees it, ``users`` how many regions."""
 
     __slots__ = ("physical", "size", "users", "view")
 

@@ -9,6 +9,7 @@ from lswd.kernel.file import FileDevice, FileObject, OpenParameters
 from lswd.kernel.file_disk import DiskObject
 from lswd.kernel.handle import OBJ_CASE_INSENSITIVE, OBJ_INHERIT
 from lswd.kernel.object import DELETE, MAXIMUM_ALLOWED, SYNCHRONIZE
+from lswd.kernel.volume import Volume
 from lswd.nt.declare import Call, In, ObjectAttributes, Out, syscall
 from lswd.nt.file_structures import FILE_BASIC_INFORMATION, basic_information, network_open_information
 from lswd.nt.file_structures import FILE_NETWORK_OPEN_INFORMATION as NETWORK_OPEN
@@ -22,7 +23,6 @@ from lswd.ntdef.file import (
     FILE_OPEN_IF,
     FILE_OPEN_REPARSE_POINT,
     FILE_OVERWRITE_IF,
-    FILE_READ_ATTRIBUTES,
     FILE_SHARE_DELETE,
     FILE_SHARE_READ,
     FILE_SHARE_WRITE,
@@ -40,6 +40,10 @@ from lswd.ntdef.status import (
     NtError,
 )
 from lswd.ntdef.types import ACCESS_MASK, HANDLE, IO_STATUS_BLOCK, LARGE_INTEGER, NTSTATUS, PVOID, ULONG
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lswd.kernel.file_metadata import Metadata
 
 SHARE_ALL = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE
 _SYNCHRONOUS = FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT
@@ -144,33 +148,33 @@ def NtOpenFile(
     return create_handle(call, FileHandle, IoStatusBlock, ObjectAttributes, parameters)
 
 
-def _closing(call: Call, attributes: ObjectAttributes, access: int, options: int) -> FileObject:
-    """Open a file for a moment."""
-    return open_object_file(call, attributes, OpenParameters(access, SHARE_ALL, FILE_OPEN, options))
-
-
 @syscall
 def NtDeleteFile(call: Call, ObjectAttributes: ObjectAttributes) -> NTSTATUS:
     options = FILE_DELETE_ON_CLOSE | FILE_OPEN_FOR_BACKUP_INTENT | FILE_OPEN_REPARSE_POINT
-    _closing(call, ObjectAttributes, DELETE, options).on_last_handle()
+    open_object_file(call, ObjectAttributes, OpenParameters(DELETE, SHARE_ALL, FILE_OPEN, options)).on_last_handle()
     return STATUS_SUCCESS
 
 
-def _disk_object(call: Call, attributes: ObjectAttributes) -> FileObject:
-    return _closing(call, attributes, FILE_READ_ATTRIBUTES, FILE_OPEN_FOR_BACKUP_INTENT | FILE_OPEN_REPARSE_POINT)
+def _metadata(call: Call, attributes: ObjectAttributes) -> Metadata:
+    """What is known about a file that need not be opened for it; a link is meant itself."""
+    name, root = attributes.name, attributes.root
+    if isinstance(root, DiskObject) and not name.startswith("\\"):
+        return root.volume.look(root.dos_path.rstrip("\\") + "\\" + name)
+    device, rest = call.process.system.namespace.walk(
+        name, root, case_sensitive=not attributes.attributes & OBJ_CASE_INSENSITIVE
+    )
+    if isinstance(device, Volume) and rest:
+        return device.look(f"{device.letter}:{rest}")
+    if isinstance(device, FileDevice):
+        raise NtError(STATUS_INVALID_PARAMETER)
+    raise NtError(STATUS_OBJECT_NAME_NOT_FOUND if rest else STATUS_OBJECT_TYPE_MISMATCH)
 
 
 @syscall
 def NtQueryAttributesFile(
     call: Call, ObjectAttributes: ObjectAttributes, FileInformation: Out[FILE_BASIC_INFORMATION]
 ) -> NTSTATUS:
-    file = _disk_object(call, ObjectAttributes)
-    try:
-        if not isinstance(file, DiskObject):
-            return STATUS_INVALID_PARAMETER
-        FileInformation.set(basic_information(file.metadata()))
-    finally:
-        file.on_last_handle()
+    FileInformation.set(basic_information(_metadata(call, ObjectAttributes)))
     return STATUS_SUCCESS
 
 
@@ -178,11 +182,5 @@ def NtQueryAttributesFile(
 def NtQueryFullAttributesFile(
     call: Call, ObjectAttributes: ObjectAttributes, FileInformation: Out[NETWORK_OPEN]
 ) -> NTSTATUS:
-    file = _disk_object(call, ObjectAttributes)
-    try:
-        if not isinstance(file, DiskObject):
-            return STATUS_INVALID_PARAMETER
-        FileInformation.set(network_open_information(file.metadata()))
-    finally:
-        file.on_last_handle()
+    FileInformation.set(network_open_information(_metadata(call, ObjectAttributes)))
     return STATUS_SUCCESS

@@ -130,7 +130,8 @@ def counted_string(call: Call, text: str, at: int) -> bytes:
     if not text:
         return UNICODE_STRING().pack(call.word)
     data = encode_wide(text)
-    return UNICODE_STRING(Length=len(data), MaximumLength=len(data) + 2, Buffer=at + head).pack(call.word) + data + b"\0\0"
+    counted = UNICODE_STRING(Length=len(data), MaximumLength=len(data) + 2, Buffer=at + head)
+    return counted.pack(call.word) + data + b"\0\0"
 
 
 @syscall(partial="type information holds the name only")

@@ -34,4 +34,4 @@ def __wine_unix_call(call: Call, handle: ULONG_PTR, code: ULONG, arguments: PVOI
         name = f"unix call {unixlib.name_of(handle)}:{code}"
         missing[name] = missing.get(name, 0) + 1
         return STATUS_NOT_IMPLEMENTED
-    return function(call, arguments)
+    return function(call.thread, arguments)

@@ -129,7 +129,8 @@ class _Layout:
                     size, count, code = align * kind.count, kind.count, f"{kind.count}{element.code(word)}"
                 else:
                     align = element.layout(word).alignment if element else 1
-                    size = kind.count * (element.layout(word).size if element else 1)
+                    one: int = element.layout(word).size if element else 1
+                    size = kind.count * one
                     code = f"{size}s"
             elif isinstance(kind, Scalar):
                 size = align = kind.size(word)

@@ -1,4 +1,5 @@
 """Unix halves of userland DLLs: one module per DLL, each with ``FUNCTIONS``, a table of code to handler.
+A handler gets the calling thread and the address of its arguments, and returns an NTSTATUS.
 
 Handles given to the guest are indices into ``LIBRARIES``, plus one. Codes are the position in the DLL's own table, in
 the version of the userland named in each module.
@@ -11,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
 
-    from lswd.nt.declare import Call
+    from lswd.kernel.thread import Thread
 
-    UnixFunction: TypeAlias = Callable[[Call, int], int]
+    UnixFunction: TypeAlias = Callable[[Thread, int], int]
 
 LIBRARIES = ("ntdll.dll",)
 

@@ -7,22 +7,22 @@ from lswd.ntdef.status import STATUS_INVALID_IMAGE_FORMAT, STATUS_SUCCESS, STATU
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from lswd.nt.declare import Call
+    from lswd.kernel.thread import Thread
     from lswd.unixlib import UnixFunction
 
 
-def load_so_dll(call: Call, arguments: int) -> int:
+def load_so_dll(thread: Thread, arguments: int) -> int:
     """There are no ELF modules here: what is no PE image is nothing (asked after NtCreateSection said "not MZ")."""
     return STATUS_INVALID_IMAGE_FORMAT
 
 
-def unwind_builtin_dll(call: Call, arguments: int) -> int:
+def unwind_builtin_dll(thread: Thread, arguments: int) -> int:
     """Nor is there any ELF frame to unwind through."""
     return STATUS_UNSUCCESSFUL
 
 
-def system_time_precise(call: Call, arguments: int) -> int:
-    call.space.write_u64(arguments, system_time())
+def system_time_precise(thread: Thread, arguments: int) -> int:
+    thread.process.space.write_u64(arguments, system_time())
     return STATUS_SUCCESS
 
 

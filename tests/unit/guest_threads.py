@@ -211,6 +211,8 @@ class Machine:
         self.engine.numbers = self.numbers
         self.engine.guest = self.guest = Guest(self)
         self.process.ntdll_base = _NTDLL
+        code = self.process.space.reserve(_NTDLL, 0x1000, PAGE_READWRITE)
+        self.process.space.commit(code, _NTDLL, 0x1000, PAGE_READWRITE)
         image = SimpleNamespace(stack_reserve=0x20000, stack_commit=0x10000)
         self.process.image = cast(Any, SimpleNamespace(image=image))
         self.process.scheduler = self.scheduler = JumpingScheduler(self.process, self.clock)

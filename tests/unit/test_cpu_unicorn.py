@@ -109,7 +109,8 @@ def test_a_call_through_the_hand_off_carries_arguments_and_result(machine: Machi
 
 
 def test_a_direct_syscall_instruction_works_too(machine: Machine, tmp_path: Path) -> None:
-    thread = machine.thread(assembled("mov eax, 7\nmov r10, 9\nsyscall\nmov rbx, rax\nmov eax, 1\nsyscall\nhlt", tmp_path))
+    code = assembled("mov eax, 7\nmov r10, 9\nsyscall\nmov rbx, rax\nmov eax, 1\nsyscall\nhlt", tmp_path)
+    thread = machine.thread(code)
     assert thread.run(machine.answer) == cpu.LEFT
     assert thread.get_context()["rbx"] == 10
     thread.set_result(0x1234)
@@ -155,7 +156,8 @@ def test_a_fault_can_be_mended_and_the_instruction_goes_on(machine: Machine, tmp
 
 
 def test_taking_write_access_away_is_noticed(machine: Machine, tmp_path: Path) -> None:
-    thread = machine.thread(assembled("mov byte [0x500000], 1\nmov eax, 1\ncall [0x7ffe1000]\nmov byte [0x500000], 2\nhlt", tmp_path))
+    write = "mov byte [0x500000], 1\n"
+    thread = machine.thread(assembled(f"{write}mov eax, 1\ncall [0x7ffe1000]\n{write}hlt", tmp_path))
     assert thread.run(machine.answer) == cpu.LEFT
     machine.space.protect(DATA, 0x1000, PAGE_READONLY)
     assert thread.run(machine.answer) == cpu.FAULT

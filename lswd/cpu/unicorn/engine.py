@@ -1,8 +1,8 @@
 """One Uc per process, its guest threads as green threads, memory by a software TLB that we fill.
 
 Address translation is ours (UC_TLB_VIRTUAL): the Uc sees each backing once, as flat "physical" memory, and asks
-``AddressSpace.translate`` on a TLB miss (about 1 us, measured). So mapping, protecting and freeing guest memory cost the
-engine nothing but a flush, however many regions there are.
+``AddressSpace.translate`` on a TLB miss (about 1 us, measured). So mapping, protecting and freeing guest memory cost
+the engine nothing but a flush, however many regions there are.
 """
 
 from __future__ import annotations

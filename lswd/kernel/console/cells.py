@@ -1,8 +1,8 @@
 """Rows of character cells.
 
 A row keeps one character and one style for each cell. A character that takes two cells is followed by ``TAIL``; one
-that takes none (a combining mark) is shown but not kept. Programs see cells as UTF-16: the two halves of a surrogate
-pair lie in its two cells, as in Windows's own buffers.
+that takes none (a combining mark) is shown but not kept. Programs see cells as UTF-16, one code unit a cell: a wide
+character is there twice, a surrogate pair has one half in each of its cells.
 Source: Microsoft "CHAR_INFO structure"; UAX #11 "East Asian Width".
 """
 
@@ -105,7 +105,9 @@ def to_utf16(text: str, styles: list[int]) -> tuple[list[int], list[int]]:
 
 
 def from_utf16(units: tuple[int, ...]) -> str:
-    """One character a unit: the two halves of a pair, or a wide character given twice, become one and ``TAIL``."""
+    """The inverse, for the characters: what does not fill its cells (half of a pair, a wide character that is there
+    only once, a combining mark) becomes U+FFFD.
+    """
     text = "".join(map(chr, units))
     if not text or is_simple(text):
         return text
@@ -116,17 +118,30 @@ def from_utf16(units: tuple[int, ...]) -> str:
         following = units[i + 1] if i + 1 < len(units) else 0
         if 0xD800 <= unit < 0xDC00 and 0xDC00 <= following < 0xE000:
             character = chr(0x10000 + ((unit & 0x3FF) << 10 | following & 0x3FF))
-            result += (character, TAIL) if cell_width(character) == 2 else (character, " ")
+            result += (character, TAIL) if cell_width(character) == 2 else (REPLACEMENT, REPLACEMENT)
             i += 2
             continue
-        if 0xD800 <= unit < 0xE000 or unit == 0xFFFF:
-            result.append(REPLACEMENT)
-        else:
-            character = chr(unit)
-            if following == unit and cell_width(character) == 2:
-                result += (character, TAIL)
-                i += 2
-                continue
-            result.append(character)
+        surrogate = 0xD800 <= unit < 0xE000 or unit == 0xFFFF
+        width = 0 if surrogate else cell_width(chr(unit))
+        if width == 2 and following == unit:
+            result += (chr(unit), TAIL)
+            i += 2
+            continue
+        result.append(chr(unit) if width == 1 else REPLACEMENT)
         i += 1
     return "".join(result)
+
+
+def text_units(text: str) -> bytes:
+    """Cells as a string of UTF-16: each character once."""
+    return text.replace(TAIL, "").encode("utf-16-le", "surrogatepass")
+
+
+def cells_of(text: str) -> list[str]:
+    """The cells of each character of a string (one to two; combining marks have none and are left out)."""
+    result = []
+    for character in text:
+        width = cell_width(character) if character != TAIL else 0
+        if width:
+            result.append(character + TAIL * (width - 1))
+    return result

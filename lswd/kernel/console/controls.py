@@ -242,7 +242,7 @@ def _write_output(screen: ScreenBuffer, request: Request) -> bytes:
     if not p.Width:
         result = _ulong(region.write_run(screen, p.X, p.Y, p.Mode, data))
     else:
-        written = region.write_rectangle(screen, p.X, p.Y, p.Width, p.Mode, data)
+        written = region.write_rectangle(screen, p.X, p.Y, p.Width, data)
         result = struct.pack("<4h", *written) if written else b""
     screen.flush()
     return result

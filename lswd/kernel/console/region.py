@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 
-from lswd.kernel.console.cells import TAIL, Row, from_utf16, to_utf16
+from lswd.kernel.console.cells import REPLACEMENT, TAIL, Row, cells_of, from_utf16, text_units, to_utf16
 from lswd.kernel.console.protocol import MODE_ATTRIBUTES, MODE_BOTH, MODE_TEXT
 
 TYPE_CHECKING = False
@@ -24,9 +24,9 @@ def cell_bytes(mode: int) -> int:
 
 
 def _pack(row: Row, start: int, end: int, mode: int) -> bytes:
-    units, attributes = to_utf16(row.text[start:end], row.styles[start:end])
     if mode == MODE_TEXT:
-        return struct.pack(f"<{len(units)}H", *units)
+        return text_units(row.text[start:end])
+    units, attributes = to_utf16(row.text[start:end], row.styles[start:end])
     if mode == MODE_ATTRIBUTES:
         return struct.pack(f"<{len(units)}H", *attributes)
     mixed = [value for pair in zip(units, attributes, strict=True) for value in pair]
@@ -80,58 +80,70 @@ def _change(screen: ScreenBuffer, y: int, x: int, text: str | None, styles: list
         screen.refresh(y, *changed)
 
 
-def _unpack(data: bytes, mode: int) -> tuple[str | None, list[int] | None]:
-    values = struct.unpack(f"<{len(data) // 2}H", data)
-    if mode == MODE_TEXT:
-        return from_utf16(values), None
-    if mode == MODE_ATTRIBUTES:
-        return None, [v & _CHARACTER_ATTRIBUTES for v in values]
-    return from_utf16(values[0::2]), [v & _CHARACTER_ATTRIBUTES for v in values[1::2]]
-
-
 def write_run(screen: ScreenBuffer, x: int, y: int, mode: int, data: bytes) -> int:
-    """Write cells from (x, y) on, row after row, as far as the buffer goes; returns how many."""
+    """Write cells from (x, y) on, row after row, as far as the buffer goes; returns how many (for text: characters)."""
+    if x >= screen.width or y >= screen.height:
+        return 0
+    if mode == MODE_TEXT:
+        return _write_text(screen, x, y, data)
     size = _CELL_BYTES[mode]
+    values = struct.unpack(f"<{len(data) // size * size // 2}H", data[: len(data) // size * size])
+    text = from_utf16(values[0::2]) if mode == MODE_BOTH else None
+    styles = [v & _CHARACTER_ATTRIBUTES for v in (values[1::2] if mode == MODE_BOTH else values)]
     written = 0
-    while len(data) >= size and x < screen.width and y < screen.height:
-        count = min(screen.width - x, len(data) // size)
-        text, styles = _unpack(data[: count * size], mode)
-        _change(screen, y, x, text, styles)
-        data = data[count * size :]
-        written += count
+    while written < len(styles) and y < screen.height:
+        end = written + min(screen.width - x, len(styles) - written)
+        _change(screen, y, x, text[written:end] if text is not None else None, styles[written:end])
+        written = end
         x, y = 0, y + 1
     return written
 
 
+def _write_text(screen: ScreenBuffer, x: int, y: int, data: bytes) -> int:
+    """Write a string; a wide character that does not fit at a row's end begins the next one."""
+    row, start, written = "", x, 0
+    for cells in cells_of(data[: len(data) & ~1].decode("utf-16-le", "replace")):
+        if x + len(cells) > screen.width:
+            _change(screen, y, start, row.ljust(screen.width - start), None)
+            row, start, x, y = "", 0, 0, y + 1
+            if y == screen.height:
+                return written
+        row += cells
+        x += len(cells)
+        written += 2 if cells[0] > "\uffff" else 1
+    if row:
+        _change(screen, y, start, row, None)
+    return written
+
+
 def write_rectangle(
-    screen: ScreenBuffer, x: int, y: int, width: int, mode: int, data: bytes
+    screen: ScreenBuffer, x: int, y: int, width: int, data: bytes
 ) -> tuple[int, int, int, int] | None:
-    """Write a rectangle; returns the part of it that lies in the buffer, None when none does."""
-    size = _CELL_BYTES[mode]
-    height = len(data) // (size * width)
+    """Write a rectangle of CHAR_INFOs; returns the part of it that lies in the buffer, None when none does."""
+    height = len(data) // (4 * width)
     if x >= screen.width or y >= screen.height or not height:
         return None
     right, bottom = min(x + width, screen.width), min(y + height, screen.height)
     for row in range(y, bottom):
-        at = (row - y) * width * size
-        text, styles = _unpack(data[at : at + (right - x) * size], mode)
-        _change(screen, row, x, text, styles)
+        values = struct.unpack_from(f"<{(right - x) * 2}H", data, (row - y) * width * 4)
+        _change(screen, row, x, from_utf16(values[0::2]), [v & _CHARACTER_ATTRIBUTES for v in values[1::2]])
     return x, y, right - 1, bottom - 1
 
 
 def fill(
     screen: ScreenBuffer, x: int, y: int, mode: int, count: int, character: int, attributes: int, *, wrap: bool = True
 ) -> int:
-    """Write the same cell ``count`` times from (x, y) on, row after row (or to the row's end); returns how many."""
+    """Fill ``count`` cells from (x, y) on with the same character, row after row (or to the row's end); returns how many."""
     if not (0 <= x < screen.width and 0 <= y < screen.height):
         return 0
-    cell = from_utf16((character,))
+    cells = "".join(cells_of(chr(character).replace(TAIL, " "))) if not 0xD800 <= character < 0xE000 else REPLACEMENT
+    cells = cells or REPLACEMENT
     written = 0
     changed: list[int] = []
     while written < count and y < screen.height:
         end = min(screen.width, x + count - written)
         length = end - x
-        text = cell * length if mode != MODE_ATTRIBUTES else None
+        text = (cells * (length // len(cells))).ljust(length) if mode != MODE_ATTRIBUTES else None
         styles = [attributes & _CHARACTER_ATTRIBUTES] * length if mode != MODE_TEXT else None
         if length < screen.width:
             _change(screen, y, x, text, styles)

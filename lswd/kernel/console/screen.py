@@ -274,15 +274,15 @@ class ScreenBuffer:
         display = self.display
         if display is None:
             return
-        first, last = max(first, self.window_top), min(last, self.window_top + self.window_height - 1)
-        end = last
-        if last == self.window_top + self.window_height - 1:
-            while end >= first and self.rows[end].is_blank(DEFAULT_ATTRIBUTES):
-                end -= 1
-        for y in range(first, end + 1):
+        bottom = self.window_top + self.window_height - 1
+        first, last = max(first, self.window_top), min(last, bottom)
+        used = bottom
+        while used >= first and self.rows[used].is_blank(DEFAULT_ATTRIBUTES):
+            used -= 1
+        for y in range(first, min(last, used) + 1):
             self.refresh(y)
-        if end < last:
-            display.erase_below(end + 1 - self.window_top)
+        if used < last:
+            display.erase_below(used + 1 - self.window_top)
 
     def refresh_all(self) -> None:
         """Show the whole window again."""

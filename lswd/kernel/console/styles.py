@@ -8,7 +8,6 @@ Source: Microsoft "Console Screen Buffers" (character attributes), "Console Virt
 from __future__ import annotations
 
 from lswd.kernel.console.protocol import (
-    BACKGROUND_INTENSITY,
     COMMON_LVB_REVERSE_VIDEO,
     COMMON_LVB_UNDERSCORE,
     DEFAULT_ATTRIBUTES,
@@ -17,6 +16,7 @@ from lswd.kernel.console.protocol import (
 
 _MOST = 4096  # different SGR parameters in one program; what comes later shows in the 16 colours
 _SWAP = (0, 4, 2, 6, 1, 5, 3, 7)  # Windows counts blue, green, red from the lowest bit; ANSI red, green, blue
+_VISIBLE_BLANKS = {"48", "9", *map(str, range(40, 48))}  # SGR parameters that spaces show, too
 _SHOWN = 0xC0FF  # the attribute bits that change how a cell looks
 
 _extended: list[str] = [""]
@@ -36,7 +36,8 @@ def style_of(attributes: int, parameters: str = "") -> int:
 
 def has_background(style: int) -> bool:
     """Would blanks in this style show?"""
-    return bool(style & (0xF0 | COMMON_LVB_REVERSE_VIDEO | COMMON_LVB_UNDERSCORE)) or "48;" in _extended[style >> 16]
+    visible = style & (0xF0 | COMMON_LVB_REVERSE_VIDEO | COMMON_LVB_UNDERSCORE)
+    return bool(visible) or bool(style >> 16 and _VISIBLE_BLANKS & set(_extended[style >> 16].split(";")))
 
 
 def sgr(style: int) -> str:
@@ -51,9 +52,9 @@ def _from_attributes(attributes: int) -> str:
     foreground, background = attributes & 0xF, attributes >> 4 & 0xF
     parts: list[str] = []
     if foreground != DEFAULT_ATTRIBUTES or background:
-        parts.append(str((90 if foreground & FOREGROUND_INTENSITY else 30) + _SWAP[foreground & 7]))
+        parts.append(_basic(foreground, 30))
     if background or not foreground:
-        parts.append(str((100 if background & 8 else 40) + _SWAP[background & 7]))
+        parts.append(_basic(background, 40))
     if attributes & COMMON_LVB_UNDERSCORE:
         parts.append("4")
     if attributes & COMMON_LVB_REVERSE_VIDEO:
@@ -61,38 +62,45 @@ def _from_attributes(attributes: int) -> str:
     return ";".join(parts)
 
 
+def _basic(color: int, first: int) -> str:
+    """One of the 16 colours; ``first`` is 30 for the foreground, 40 for the background."""
+    return str(first + (60 if color & 8 else 0) + _SWAP[color & 7])
+
+
 class Pen:
-    """The style that SGR sequences of a program have built up.
+    """The style that SGR sequences of a program have built up."""
 
-    Attributes:
-        attributes: what programs read back.
-    """
-
-    __slots__ = ("_background", "_flags", "_foreground", "attributes")
+    __slots__ = ("_background", "_background_sgr", "_flags", "_foreground", "_foreground_sgr")
 
     def __init__(self) -> None:
-        self.attributes = DEFAULT_ATTRIBUTES
-        self._foreground = ""
-        self._background = ""
-        self._flags: dict[int, str] = {}  # what undoes a flag, to the flag
+        self.reset()
 
     def reset(self, attributes: int = DEFAULT_ATTRIBUTES) -> None:
         """Go back to plain attributes."""
-        self.attributes = attributes
-        self._foreground = self._background = ""
-        self._flags.clear()
+        self._foreground, self._background = attributes & 0xF, attributes >> 4 & 0xF
+        self._foreground_sgr = "" if self._foreground == DEFAULT_ATTRIBUTES else _basic(self._foreground, 30)
+        self._background_sgr = _basic(self._background, 40) if self._background else ""
+        self._flags: dict[int, str] = {}  # what undoes a flag, to the flag
+        if attributes & COMMON_LVB_UNDERSCORE:
+            self._flags[24] = "4"
+        if attributes & COMMON_LVB_REVERSE_VIDEO:
+            self._flags[27] = "7"
+
+    @property
+    def attributes(self) -> int:
+        """The nearest that attributes can say: what programs read back."""
+        flags = self._flags
+        bold = FOREGROUND_INTENSITY if flags.get(22) == "1" else 0
+        result = self._foreground | bold | self._background << 4
+        result |= COMMON_LVB_UNDERSCORE if 24 in flags else 0
+        return result | (COMMON_LVB_REVERSE_VIDEO if 27 in flags else 0)
 
     @property
     def style(self) -> int:
-        parts = [*self._flags.values()]
-        if self._foreground:
-            parts.append(self._foreground)
-        if self._background:
-            parts.append(self._background)
-        if not parts:
-            return style_of(self.attributes)
-        plain = _from_attributes(self.attributes & 0xFF)
-        return style_of(self.attributes, ";".join((plain, *parts) if plain else parts))
+        attributes = self.attributes
+        parts = [part for part in (self._foreground_sgr, self._background_sgr, *self._flags.values()) if part]
+        parameters = ";".join(parts)
+        return style_of(attributes, "" if parameters == _from_attributes(attributes) else parameters)
 
     def apply(self, parameters: list[int]) -> None:
         """Carry out SGR ``parameters``; unknown ones are ignored."""
@@ -107,41 +115,18 @@ class Pen:
             elif p in (1, 2, 3, 4, 5, 7, 8, 9):
                 self._set_flag(p)
             elif p in (22, 23, 24, 25, 27, 28, 29):
-                self._clear_flag(p)
+                self._flags.pop(p, None)
             elif 30 <= p <= 37 or 90 <= p <= 97:
-                self._set_foreground(_SWAP[p % 10] | (FOREGROUND_INTENSITY if p >= 90 else 0))
+                self._foreground, self._foreground_sgr = _SWAP[p % 10] | (8 if p >= 90 else 0), str(p)
             elif p == 39:
-                self._set_foreground(DEFAULT_ATTRIBUTES)
+                self._foreground, self._foreground_sgr = DEFAULT_ATTRIBUTES, ""
             elif 40 <= p <= 47 or 100 <= p <= 107:
-                self._set_background(_SWAP[p % 10] | (8 if p >= 100 else 0))
+                self._background, self._background_sgr = _SWAP[p % 10] | (8 if p >= 100 else 0), str(p)
             elif p == 49:
-                self._set_background(0)
+                self._background, self._background_sgr = 0, ""
 
     def _set_flag(self, flag: int) -> None:
-        if flag == 4:
-            self.attributes |= COMMON_LVB_UNDERSCORE
-        elif flag == 7:
-            self.attributes |= COMMON_LVB_REVERSE_VIDEO
-        elif flag == 1:
-            self.attributes |= FOREGROUND_INTENSITY
         self._flags[22 if flag in (1, 2) else flag + 20] = str(flag)
-
-    def _clear_flag(self, undo: int) -> None:
-        flag = self._flags.pop(undo, "")
-        if undo == 24:
-            self.attributes &= ~COMMON_LVB_UNDERSCORE
-        elif undo == 27:
-            self.attributes &= ~COMMON_LVB_REVERSE_VIDEO
-        elif flag == "1":
-            self.attributes &= ~FOREGROUND_INTENSITY
-
-    def _set_foreground(self, color: int) -> None:
-        self.attributes = self.attributes & ~0xF | color
-        self._foreground = ""
-
-    def _set_background(self, color: int) -> None:
-        self.attributes = self.attributes & ~0xF0 | color << 4
-        self._background = ""
 
     def _extended_color(self, parameters: list[int], i: int, which: int) -> int:
         """38 or 48, then 5 and an index, or 2 and red, green, blue; returns where the next parameter is."""
@@ -163,11 +148,9 @@ class Pen:
         else:
             return len(parameters)
         if which == 38:
-            self._set_foreground(color)
-            self._foreground = text
+            self._foreground, self._foreground_sgr = color, text
         else:
-            self._set_background(color)
-            self._background = text
+            self._background, self._background_sgr = color, text
         return after
 
 
@@ -183,4 +166,4 @@ def _nearest(red: int, green: int, blue: int) -> int:
     return color | (FOREGROUND_INTENSITY if brightest >= 192 else 0)
 
 
-__all__ = ["BACKGROUND_INTENSITY", "Pen", "has_background", "sgr", "style_of"]
+__all__ = ["Pen", "has_background", "sgr", "style_of"]
