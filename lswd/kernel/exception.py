@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from lswd.kernel.thread import Thread
 
 EXCEPTION_NONCONTINUABLE = 1
+EXCEPTION_WINE_STUB = 0x80000100  # Wine: a function was called that its DLL does not have
 STATUS_ASSERTION_FAILURE = 0xC0000420
 STATUS_ARRAY_BOUNDS_EXCEEDED = 0xC000008C
 STATUS_FLOAT_INVALID_OPERATION = 0xC0000090
@@ -145,7 +146,7 @@ def raise_in_guest(thread: Thread, context: Context, record: EXCEPTION_RECORD) -
     """Enter KiUserExceptionDispatcher with ``record`` and ``context``; ends the process when the stack is unusable."""
     process = thread.process
     space = process.space
-    process.last_exception = LastException(record, process.missing_calls)
+    process.note_exception(record.ExceptionCode, LastException(record, process.missing_calls))
     context.flags = CONTEXT_ALL & ~CONTEXT_DEBUG_REGISTERS | 0x100000
     stack = (context["rsp"] - _FRAME_SIZE) & -16
     frame = bytearray(_FRAME_SIZE)

@@ -25,6 +25,7 @@ from lswd.ntdef.status import (
     STATUS_INVALID_DEVICE_REQUEST,
     STATUS_INVALID_FILE_FOR_SECTION,
     STATUS_INVALID_INFO_CLASS,
+    STATUS_INVALID_PARAMETER,
     NtError,
 )
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from typing import Any
 
+    from lswd.kernel.file_metadata import Metadata
     from lswd.kernel.process import Process
     from lswd.kernel.request import Request
     from lswd.kernel.thread import Thread
@@ -198,6 +200,14 @@ class FileDevice(Device):
     def open(self, process: Process, rest: str, parameters: OpenParameters) -> FileObject:
         """Open the file that the ``rest`` of the name means; ``parameters.information`` tells what came of it."""
         raise NotImplementedError
+
+    def look(self, rest: str) -> Metadata:
+        """What is known about a file, or a link itself, without opening it.
+
+        Raises:
+            NtError: STATUS_INVALID_PARAMETER when the device has nothing of the kind.
+        """
+        raise NtError(STATUS_INVALID_PARAMETER)
 
 
 class Overflow(NtError):

@@ -17,10 +17,11 @@ from lswd.kernel.object import MAXIMUM_ALLOWED
 from lswd.kernel.pipe_device import NamedPipeDevice
 from lswd.kernel.volume import Volume
 from lswd.ntdef import file as nt
-from lswd.ntdef.status import NtError
+from lswd.ntdef.status import STATUS_BAD_NETWORK_PATH, NtError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from lswd.kernel.file_metadata import Metadata
     from lswd.kernel.process import Process
     from lswd.kernel.system import System
 
@@ -33,6 +34,16 @@ class NullDeviceObject(FileDevice):
         return NullDevice(parameters.access & ~MAXIMUM_ALLOWED or nt.FILE_ALL_ACCESS, parameters.options)
 
 
+class RemoteDevice(FileDevice):
+    """``\\Device\\Mup``, where names of network shares lead: there are none."""
+
+    def open(self, process: Process, rest: str, parameters: OpenParameters) -> FileObject:
+        raise NtError(STATUS_BAD_NETWORK_PATH)
+
+    def look(self, rest: str) -> Metadata:
+        raise NtError(STATUS_BAD_NETWORK_PATH)
+
+
 class FileSystems:
     """The drives of one NT system, and the files that are open on them by host identity. A part of the System."""
 
@@ -42,15 +53,18 @@ class FileSystems:
         self.volumes: dict[str, Volume] = {}
         device = system.namespace.directory("\\Device")
         dos_devices = system.namespace.directory("\\GLOBAL??")
+
+        def add(name: str, target: str, obj: FileDevice) -> None:
+            obj.permanent = True
+            device.insert(target.rpartition("\\")[2], obj)
+            dos_devices.insert(name, SymbolicLink(target, permanent=True))
+
         for letter in self.drives.letters():
             volume = self.volumes[letter] = Volume(self.drives, self.blocks, letter)
-            target = system.volume_name(f"{letter}:")
-            device.insert(target.rpartition("\\")[2], volume)
-            dos_devices.insert(f"{letter}:", SymbolicLink(target))
-        device.insert("Null", NullDeviceObject())
-        dos_devices.insert("NUL", SymbolicLink("\\Device\\Null"))
-        device.insert("NamedPipe", NamedPipeDevice())
-        dos_devices.insert("PIPE", SymbolicLink("\\Device\\NamedPipe"))
+            add(f"{letter}:", system.volume_name(f"{letter}:"), volume)
+        add("NUL", "\\Device\\Null", NullDeviceObject())
+        add("PIPE", "\\Device\\NamedPipe", NamedPipeDevice())
+        add("UNC", "\\Device\\Mup", RemoteDevice())
 
     def standard_file(self, fd: int, access: int) -> FileObject:
         """A standard stream of the host (not a terminal, which is the console's) as a file object.

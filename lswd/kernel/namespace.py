@@ -74,9 +74,10 @@ class SymbolicLink(KernelObject):
     type_name = "SymbolicLink"
     generic = (0x20001, 0x20000, 0x20001, 0xF0001)
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, *, permanent: bool = False) -> None:
         super().__init__()
         self.target = target
+        self.permanent = permanent
 
 
 class Device(KernelObject):
@@ -94,16 +95,16 @@ class Namespace:
             "Device", "GLOBAL??", "BaseNamedObjects", "KnownDlls", "Sessions", "Driver", "FileSystem", "KernelObjects",
         ):  # fmt: skip
             Directory(name, self.root)
-        self.root.insert("??", SymbolicLink("\\GLOBAL??"))
-        self.root.insert("DosDevices", SymbolicLink("\\GLOBAL??"))
+        self.root.insert("??", SymbolicLink("\\GLOBAL??", permanent=True))
+        self.root.insert("DosDevices", SymbolicLink("\\GLOBAL??", permanent=True))
         base = self.directory("\\BaseNamedObjects")
-        base.insert("Local", SymbolicLink("\\BaseNamedObjects"))
-        base.insert("Global", SymbolicLink("\\BaseNamedObjects"))
-        base.insert("Session", SymbolicLink("\\BaseNamedObjects"))
+        base.insert("Local", SymbolicLink("\\BaseNamedObjects", permanent=True))
+        base.insert("Global", SymbolicLink("\\BaseNamedObjects", permanent=True))
+        base.insert("Session", SymbolicLink("\\BaseNamedObjects", permanent=True))
         sessions = self.directory("\\Sessions")
         one = Directory("1", sessions)
-        one.insert("BaseNamedObjects", SymbolicLink("\\BaseNamedObjects"))
-        one.insert("DosDevices", SymbolicLink("\\GLOBAL??"))
+        one.insert("BaseNamedObjects", SymbolicLink("\\BaseNamedObjects", permanent=True))
+        one.insert("DosDevices", SymbolicLink("\\GLOBAL??", permanent=True))
 
     def directory(self, path: str) -> Directory:
         """A directory that must exist."""

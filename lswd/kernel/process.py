@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from lswd.memory.region import Region
 
 PROCESS_ALL_ACCESS = 0x1FFFFF
+_EXCEPTIONS_KEPT = 16
 _CLOCK = struct.Struct("<IiiIii")  # InterruptTime and SystemTime of KUSER_SHARED_DATA: low, high1, high2 each
 
 
@@ -89,7 +90,7 @@ class Process(Waitable):
         self.initialized = False  # the loader has finished: the program's own code runs
         self.on_close: list[Callable[[], None]] = []
         self.signals: list[Callable[[], None]] = []
-        self.last_exception: LastException | None = None
+        self.exceptions: dict[int, LastException] = {}  # the last of each code; see note_exception
         self.missing_calls: dict[str, int] = {}
         self._ended_event: Any = None
         self._clock: memoryview | None = None
@@ -160,6 +161,14 @@ class Process(Waitable):
             return f"{address:#x}"
         name = region.name.replace("/", "\\").rsplit("\\", 1)[-1]
         return f"{name}+{address - region.base:#x}"
+
+    def note_exception(self, code: int, exception: LastException) -> None:
+        """Remember an exception: the process may end with its code. Ending, it may raise others, so not only the last
+        is kept; of programs that raise many different ones the oldest are forgotten."""
+        self.exceptions.pop(code, None)
+        self.exceptions[code] = exception
+        if len(self.exceptions) > _EXCEPTIONS_KEPT:
+            del self.exceptions[next(iter(self.exceptions))]
 
     def fail(self, code: int, what: str) -> None:
         """An unhandled exception: end with its code and say so."""

@@ -21,6 +21,7 @@ from lswd.ntdef.status import (
     STATUS_CANNOT_DELETE,
     STATUS_DELETE_PENDING,
     STATUS_FILE_IS_A_DIRECTORY,
+    STATUS_INVALID_PARAMETER,
     STATUS_NOT_A_DIRECTORY,
     STATUS_NOT_SUPPORTED,
     STATUS_OBJECT_NAME_COLLISION,
@@ -82,8 +83,13 @@ class Volume(FileDevice):
                 return opened
         raise NtError(STATUS_SHARING_VIOLATION)  # it comes and goes faster than we can look
 
-    def look(self, dos_path: str) -> Metadata:
-        """What is known about a file, or a link itself, without opening it.
+    def look(self, rest: str) -> Metadata:
+        if not rest:
+            raise NtError(STATUS_INVALID_PARAMETER)
+        return self.look_at(f"{self.letter}:{rest}")
+
+    def look_at(self, dos_path: str) -> Metadata:
+        """``look`` for a DOS path.
 
         Raises:
             NtError: STATUS_OBJECT_NAME_NOT_FOUND, STATUS_DELETE_PENDING and what resolving the path says.

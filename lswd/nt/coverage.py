@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from lswd.nt.catalogue import load_families
 from lswd.nt.declare import DECLARED
-from lswd.nt.dispatch import load_families
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

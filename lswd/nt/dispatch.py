@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import struct
 
+from lswd.kernel.start import UNIX_CALL_NUMBER
 from lswd.kernel.thread import ThreadExit
-from lswd.nt.declare import DECLARED, Call, SystemCall
+from lswd.nt.catalogue import declaration
+from lswd.nt.declare import Call, SystemCall
 from lswd.ntdef.status import STATUS_INVALID_SYSTEM_SERVICE, STATUS_NOT_IMPLEMENTED, STATUS_UNSUCCESSFUL, NtError
 from lswd.userland import supplements
 
@@ -64,7 +66,7 @@ class Dispatcher:
 
     def prepare(self, number: int) -> Prepared | None:
         """Look a number up for the first time."""
-        declared = DECLARED.get(self._numbers.get(number, ""))
+        declared = declaration(self._numbers.get(number, ""))
         if declared is None and number >= supplements.FIRST_NUMBER:
             declared = _supplement(number)
         if declared is None:
@@ -166,21 +168,10 @@ def _supplement(number: int) -> SystemCall | None:
     return SystemCall(found.function, found.partial, {}) if found is not None else None
 
 
-def load_families() -> None:
-    """Import every module that declares system calls."""
-    from lswd.nt import FAMILIES
-
-    for family in FAMILIES:
-        __import__(f"lswd.nt.{family}")
-
-
 def attach(process: Process, *, strict: bool = True) -> Dispatcher:
     """Give ``process`` its system calls."""
-    load_families()
     numbers = dict(process.system.userland.system_calls)
-    from lswd.nt.unixcall import NUMBERS
-
-    numbers.update(NUMBERS)
+    numbers[UNIX_CALL_NUMBER] = "__wine_unix_call"
     dispatcher = Dispatcher(process, numbers, strict=strict)
     process.make_handler = dispatcher.handler
     process.call_finished = dispatcher.finished

@@ -9,7 +9,6 @@ from lswd.kernel.file import FileDevice, FileObject, OpenParameters
 from lswd.kernel.file_disk import DiskObject
 from lswd.kernel.handle import OBJ_CASE_INSENSITIVE, OBJ_INHERIT
 from lswd.kernel.object import DELETE, MAXIMUM_ALLOWED, SYNCHRONIZE
-from lswd.kernel.volume import Volume
 from lswd.nt.declare import Call, In, ObjectAttributes, Out, syscall
 from lswd.nt.file_structures import FILE_BASIC_INFORMATION, basic_information, network_open_information
 from lswd.nt.file_structures import FILE_NETWORK_OPEN_INFORMATION as NETWORK_OPEN
@@ -106,7 +105,7 @@ def create_handle(
     return STATUS_SUCCESS
 
 
-@syscall(partial="extended attributes are refused, opening by file identifier is")
+@syscall(partial="extended attributes and opening by file identifier are refused")
 def NtCreateFile(
     call: Call,
     FileHandle: Out[HANDLE],
@@ -159,14 +158,12 @@ def _metadata(call: Call, attributes: ObjectAttributes) -> Metadata:
     """What is known about a file that need not be opened for it; a link is meant itself."""
     name, root = attributes.name, attributes.root
     if isinstance(root, DiskObject) and not name.startswith("\\"):
-        return root.volume.look(root.dos_path.rstrip("\\") + "\\" + name)
+        return root.volume.look_at(root.dos_path.rstrip("\\") + "\\" + name)
     device, rest = call.process.system.namespace.walk(
         name, root, case_sensitive=not attributes.attributes & OBJ_CASE_INSENSITIVE
     )
-    if isinstance(device, Volume) and rest:
-        return device.look(f"{device.letter}:{rest}")
     if isinstance(device, FileDevice):
-        raise NtError(STATUS_INVALID_PARAMETER)
+        return device.look(rest)
     raise NtError(STATUS_OBJECT_NAME_NOT_FOUND if rest else STATUS_OBJECT_TYPE_MISMATCH)
 
 

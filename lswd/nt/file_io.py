@@ -152,22 +152,22 @@ async def _flush(call: Call, file: FileObject) -> int:
 
 
 @syscall
-async def NtFlushBuffersFile(
-    call: Call, FileHandle: Handle[FileObject], IoStatusBlock: Out[IO_STATUS_BLOCK]
-) -> NTSTATUS:
-    return await request_for(call, FileHandle, 0, 0, 0, IoStatusBlock).run(_flush(call, FileHandle), wait=True)
+async def NtFlushBuffersFile(call: Call, FileHandle: HANDLE, IoStatusBlock: Out[IO_STATUS_BLOCK]) -> NTSTATUS:
+    file = _writable_file(call, FileHandle)
+    return await request_for(call, file, 0, 0, 0, IoStatusBlock).run(_flush(call, file), wait=True)
 
 
 @syscall
 async def NtFlushBuffersFileEx(
     call: Call,
-    FileHandle: Handle[FileObject],
+    FileHandle: HANDLE,
     Flags: ULONG,
     Parameters: PVOID,
     ParametersSize: ULONG,
     IoStatusBlock: Out[IO_STATUS_BLOCK],
 ) -> NTSTATUS:
-    return await request_for(call, FileHandle, 0, 0, 0, IoStatusBlock).run(_flush(call, FileHandle), wait=True)
+    file = _writable_file(call, FileHandle)
+    return await request_for(call, file, 0, 0, 0, IoStatusBlock).run(_flush(call, file), wait=True)
 
 
 @syscall
@@ -192,7 +192,7 @@ async def NtDeviceIoControlFile(
     )
 
 
-@syscall(partial="only the pipe controls and reading a symbolic link")
+@syscall(partial="pipes, identity, reading symbolic links, sparse ranges; no changing of reparse points")
 async def NtFsControlFile(
     call: Call,
     FileHandle: Handle[FileObject],

@@ -96,8 +96,9 @@ def _signal(call: Call, handle: int) -> None:
 
 
 @syscall
-async def NtDelayExecution(call: Call, Alertable: BOOLEAN, DelayInterval: In[LARGE_INTEGER]) -> NTSTATUS:
-    """A delay that is over already lets the other threads have their turn."""
+async def NtDelayExecution(call: Call, Alertable: BOOLEAN, DelayInterval: In[LARGE_INTEGER] | None) -> NTSTATUS:
+    """A delay that is over already lets the other threads have their turn; no interval at all is for ever (Wine's
+    Sleep(INFINITE))."""
     thread = call.thread
     if seconds_until(DelayInterval) == 0 and not (Alertable and thread.interruptible()):
         if _others_ready(call):

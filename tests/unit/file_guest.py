@@ -172,10 +172,10 @@ def entries(data: bytes, name_at: int = 12, length_at: int = 8) -> list[str]:
     return names
 
 
-def run_with_files(root: Path, program: Callable[[Guest, Files], Body]) -> list[Any]:
-    """Run ``program(guest, files)`` on a machine whose drive C: is ``root``; returns what was logged."""
+def run_with_files(root: Path, program: Callable[[Guest, Files], Body], **drives: str) -> list[Any]:
+    """Run ``program(guest, files)`` on a machine whose drive C: is ``root``, with further ``drives``; returns its log."""
     machine = Machine()
-    machine.system.drives = Drives({"C": str(root)})
+    machine.system.drives = Drives({"C": str(root), **drives})
     install_devices(machine.system)
 
     def main(guest: Guest, _: int) -> Body:

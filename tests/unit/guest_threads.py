@@ -25,8 +25,9 @@ from lswd.kernel.system import System
 from lswd.kernel.thread import Thread
 from lswd.memory.protection import PAGE_READWRITE
 from lswd.memory.space import AddressSpace
+from lswd.nt.catalogue import load_families
 from lswd.nt.declare import DECLARED
-from lswd.nt.dispatch import attach, load_families
+from lswd.nt.dispatch import attach
 from lswd.ntdef.types import OBJECT_ATTRIBUTES, UNICODE_STRING, Struct
 
 Program = Callable[["Guest", int], Generator[Any, Any, Any]]

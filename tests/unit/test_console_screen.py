@@ -268,6 +268,7 @@ def test_wide_characters_survive_being_read_and_written_back() -> None:
 def test_half_a_wide_character_cannot_be_put_into_a_cell() -> None:
     desk = Desk()
     region.write_run(desk.screen, 0, 0, MODE_BOTH, b"".join(ord(c).to_bytes(2, "little") + b"\7\0" for c in "a日\u0301"))
+    desk.screen.flush()
     assert "a\ufffd\ufffd" == desk.shown()[0].rstrip()
 
 

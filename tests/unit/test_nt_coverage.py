@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 from lswd.nt import FAMILIES
+from lswd.nt.catalogue import load_families
 from lswd.nt.coverage import ABSENT, rows
 from lswd.nt.declare import DECLARED
-from lswd.nt.dispatch import load_families
 from lswd.userland.discovery import find
 
 PAGE = Path(__file__).parents[2] / "docs" / "coverage.md"

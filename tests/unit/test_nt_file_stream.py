@@ -150,8 +150,7 @@ def test_a_character_device_of_the_host_is_read_as_a_stream(tmp_path: Path) -> N
     (tmp_path / "zero").symlink_to("/dev/zero")
 
     def main(guest: Guest, files: Files) -> Body:
-        guest.machine.system.drives.__init__({"C": str(tmp_path), "Z": "/"})  # type: ignore[misc]
         handle = yield from files.open("zero", GENERIC_READ)
         guest.log.append((yield from files.read(handle, 5)))
 
-    assert [(0, bytes(5))] == run_with_files(tmp_path, main)
+    assert [(0, bytes(5))] == run_with_files(tmp_path, main, Z="/")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Generator
+from typing import Any
 
 import pytest
 
@@ -335,10 +337,10 @@ def test_a_synchronous_request_waits_for_a_change_by_another_thread() -> None:
     caller = Caller(small_registry())
     log: list[int] = []
 
-    def changer(guest: Guest, key: int):  # type: ignore[no-untyped-def]
+    def changer(guest: Guest, key: int) -> Generator[Any, Any, Any]:
         yield "NtSetValueKey", key, guest.unicode("x"), 0, REG_SZ, 0, 0
 
-    def watcher(guest: Guest, argument: int):  # type: ignore[no-untyped-def]
+    def watcher(guest: Guest, argument: int) -> Generator[Any, Any, Any]:
         key = yield from _open(guest)
         block = guest.room(16)
         yield from guest.thread(changer, key)
@@ -351,7 +353,7 @@ def test_a_synchronous_request_waits_for_a_change_by_another_thread() -> None:
     assert [STATUS_SUCCESS, STATUS_NOTIFY_ENUM_DIR] == log
 
 
-def _open(guest: Guest):  # type: ignore[no-untyped-def]
+def _open(guest: Guest) -> Generator[Any, Any, int]:
     cell = guest.room(8)
     status = yield "NtOpenKey", cell, ALL, guest.named(APPS)
     assert status == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Generator
 from typing import Any
 
@@ -222,7 +223,7 @@ def test_deadlines_of_the_same_time_expire_in_the_order_they_were_set() -> None:
     deadlines = Deadlines(clock)
     order: list[int] = []
     for number in range(5):
-        deadlines.add(1, lambda n=number: order.append(n))
+        deadlines.add(1, functools.partial(order.append, number))
     deadlines.expire()
     assert ([], False, 1) == (order, deadlines.due(), deadlines.seconds())
     clock.now += 1

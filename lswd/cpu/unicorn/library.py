@@ -73,6 +73,16 @@ def control(kind: int, *, arguments: int, write: bool = True) -> int:
     return kind | arguments << 26 | (1 if write else 2) << 30
 
 
+def _open(path: str) -> ctypes.CDLL:
+    """As ``ctypes.CDLL``, but functions are bound when they are first called: ctypes insists on binding all 7800."""
+    process = ctypes.CDLL(None)
+    process.dlopen.argtypes = [ctypes.c_char_p, ctypes.c_int]
+    process.dlopen.restype = ctypes.c_void_p
+    handle = process.dlopen(os.fsencode(path), os.RTLD_LAZY | os.RTLD_LOCAL)
+    # Without a handle ctypes tries itself, and says in its exception what is wrong.
+    return ctypes.CDLL(path, handle=handle)
+
+
 def load() -> ctypes.CDLL:
     """The library with the signatures declared.
 
@@ -80,7 +90,7 @@ def load() -> ctypes.CDLL:
         EngineError: the package is missing or its library does not load.
     """
     try:
-        lib = ctypes.CDLL(_find())
+        lib = _open(_find())
     except OSError as error:
         raise EngineError(f"the unicorn library does not load: {error}") from None
     pointer, u64, size_t, u32 = ctypes.c_void_p, ctypes.c_uint64, ctypes.c_size_t, ctypes.c_uint32

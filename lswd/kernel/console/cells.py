@@ -83,6 +83,16 @@ def is_simple(text: str) -> bool:
     return text.isascii() or max(text) < "\u0300"
 
 
+def part_of(text: str, start: int, end: int) -> str:
+    """Some cells of a row; a wide character that is cut in two there is blank."""
+    part = text[start:end]
+    if part.startswith(TAIL):
+        part = " " + part[1:]
+    if text[end : end + 1] == TAIL:
+        part = part[:-1] + " "
+    return part
+
+
 def to_utf16(text: str, styles: list[int]) -> tuple[list[int], list[int]]:
     """Cells as programs see them: UTF-16 code units and attributes, one of each a cell."""
     attributes = [s & 0xFFFF for s in styles]

@@ -30,7 +30,7 @@ class ConsoleDevice(FileDevice):
         system.namespace.directory("\\Device").insert("ConDrv", self)
         dos_devices = system.namespace.directory("\\GLOBAL??")
         for dos_name, name in _DOS_NAMES:
-            dos_devices.insert(dos_name, SymbolicLink(f"\\Device\\ConDrv\\{name}"))
+            dos_devices.insert(dos_name, SymbolicLink(f"\\Device\\ConDrv\\{name}", permanent=True))
 
     def open(self, process: Process, rest: str, parameters: OpenParameters) -> FileObject:
         name = rest.lstrip("\\").lower()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 
-from lswd.kernel.console.cells import REPLACEMENT, TAIL, Row, cells_of, from_utf16, text_units, to_utf16
+from lswd.kernel.console.cells import REPLACEMENT, TAIL, Row, cells_of, from_utf16, part_of, text_units, to_utf16
 from lswd.kernel.console.protocol import MODE_ATTRIBUTES, MODE_BOTH, MODE_TEXT
 
 TYPE_CHECKING = False
@@ -200,10 +200,7 @@ def scroll(
         start, end = max(x, clip_left), min(x + right - left, clip_right) + 1
         if start < end:
             first, last = left + start - x, left + end - x
-            text = old.text[first:last]
-            if text.startswith(TAIL):
-                text = " " + text[1:]
-            _change(screen, target, start, text, old.styles[first:last])
+            _change(screen, target, start, part_of(old.text, first, last), old.styles[first:last])
 
 
 def _covers(clip: tuple[int, int, int, int], width: int, height: int) -> bool:

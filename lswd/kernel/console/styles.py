@@ -137,7 +137,7 @@ class Pen:
                 color = _SWAP[index & 7] | index & 8
             elif index < 232:
                 red, green, blue = (index - 16) // 36, (index - 16) // 6 % 6, (index - 16) % 6
-                color = _nearest(red * 51, green * 51, blue * 51)
+                color = _nearest(*(55 + 40 * v if v else 0 for v in (red, green, blue)))
             else:
                 color = _nearest(*(8 + (index - 232) * 10,) * 3)
             text, after = f"{which};5;{index}", i + 2

@@ -7,7 +7,7 @@ Source: Microsoft "Console Virtual Terminal Sequences"; ECMA-48; xterm "Control 
 
 from __future__ import annotations
 
-from lswd.kernel.console.cells import Row
+from lswd.kernel.console.cells import Row, part_of
 from lswd.kernel.console.protocol import DEFAULT_ATTRIBUTES
 from lswd.kernel.console.styles import Pen
 
@@ -248,7 +248,7 @@ class VirtualTerminal:
         end = min(end, screen.width)
         if start < end and y < screen.height:
             screen.rows[y].put(start, " " * (end - start), screen.style)
-            screen.refresh(y, start, end)
+            screen.refresh(y, max(0, start - 1), end + 1)  # wide characters may have lost a half
 
     def _erase_line(self, parameters: list[int]) -> None:
         screen, kind = self._screen, parameters[0]
@@ -297,14 +297,14 @@ class VirtualTerminal:
         row, x, width = screen.rows[screen.y], screen.x, screen.width
         many = min(abs(count), width - x)
         if count > 0:
-            text, styles = row.text[x : width - many], row.styles[x : width - many]
+            text, styles = part_of(row.text, x, width - many), row.styles[x : width - many]
             row.put(x, " " * many + text, screen.style)
             row.styles[x + many :] = styles
         else:
-            text, styles = row.text[x + many :], row.styles[x + many :]
+            text, styles = part_of(row.text, x + many, width), row.styles[x + many :]
             row.put(x, text + " " * many, screen.style)
             row.styles[x : x + len(styles)] = styles
-        screen.refresh(screen.y, x)
+        screen.refresh(screen.y, max(0, x - 1))
 
     # ---- everything else
 
