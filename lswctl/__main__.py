@@ -37,7 +37,18 @@ def usage() -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run a sub-command; returns the exit code."""
-    arguments = sys.argv[1:] if argv is None else argv
+    _open_missing_streams()
+    try:
+        code = _main(sys.argv[1:] if argv is None else argv)
+    except KeyboardInterrupt:  # before the program had a console to get it from
+        code = 130
+    except BrokenPipeError:  # whoever read our output has seen enough
+        code = 0
+    _flush()
+    return code
+
+
+def _main(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         (sys.stdout if arguments else sys.stderr).write(usage())
         return 0 if arguments else 120
@@ -51,17 +62,31 @@ def main(argv: list[str] | None = None) -> int:
     return int(module.main(arguments[1:]))
 
 
+def _open_missing_streams() -> None:
+    """A standard stream that our caller has closed becomes /dev/null, lest some file we open take its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))
+
+
+def _flush() -> None:
+    """Write out what is buffered now: the interpreter would report a reader that has gone, and exit with 120."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def run() -> NoReturn:
     """The command as installed: ``main``, then the end of this process."""
     code = main()
     if "launch" in sys.argv[1:2] and not _OWED_AN_EXIT & sys.modules.keys():
         # The program has ended and all it wrote is out. Taking the interpreter apart object by object, only for the
         # host to free the same memory again, would cost as much as starting it did.
-        try:
-            sys.stdout.flush()
-            sys.stderr.flush()
-        except OSError:
-            pass  # nobody reads any more
         os._exit(code)
     sys.exit(code)
 

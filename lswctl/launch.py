@@ -36,6 +36,9 @@ exit code:
   120  wrong usage or configuration        123  the file is no program this version can run
   121  no userland (Wine's DLLs) found     124  a DLL or a function in it is missing
   122  PROGRAM is missing or unreadable    125  an error inside lswctl
+
+environment and configuration file:
+  LSW_PREFIX, LSW_USERLAND (Wine's directory x86_64-windows), LSW_CONFIG (TOML; default ~/.config/lsw/config.toml)
 """
 
 _WITH_VALUE = ("--cwd", "--drive", "--engine", "--env", "--prefix")
@@ -83,8 +86,40 @@ def exit_code(status: int) -> int:
     return status & 0xFF or (1 if status else 0)
 
 
+class Stderr:
+    """Standard error for lswctl's own lines: a reader that has gone is no reason to fail.
+
+    Trace lines go through it too, for there may be no reader behind ``--trace=FILE`` either, nor room on its disk.
+    """
+
+    def __init__(self, out: TextIO | None) -> None:
+        self._out = out
+
+    def write(self, text: str) -> int:
+        """Write if somebody still listens."""
+        if self._out is not None:
+            try:
+                return self._out.write(text)
+            except (OSError, ValueError):
+                self._out = None
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what is buffered."""
+        if self._out is not None:
+            try:
+                self._out.flush()
+            except (OSError, ValueError):
+                self._out = None
+
+
+def _line(text: str) -> None:
+    """One line to standard error, whatever the text."""
+    Stderr(sys.stderr).write("".join(c if c.isprintable() else "?" for c in text) + "\n")
+
+
 def _say(message: str) -> None:
-    print(f"lswctl: {message}", file=sys.stderr)
+    _line(f"lswctl: {message}")
 
 
 def main(arguments: list[str]) -> int:
@@ -93,7 +128,7 @@ def main(arguments: list[str]) -> int:
     gc.set_threshold(50_000)
     from lswd.service import launch as service
 
-    trace: TextIO | None = None
+    trace: Stderr | None = None
     try:
         options, command = parse(arguments)
         if "--help" in options:
@@ -101,21 +136,29 @@ def main(arguments: list[str]) -> int:
             return 0
         if not command:
             raise UsageError("which PROGRAM?")
+        if not command[0]:
+            raise UsageError("PROGRAM is an empty text")
         if "--trace" in options:
             path = options["--trace"][0]
-            trace = open(path, "w", encoding="utf-8", errors="replace") if path else sys.stderr
+            trace = Stderr(_open_trace(path) if path else sys.stderr)
         request = _request(options, command, trace)
     except UsageError as error:
         _say(f"{error}; lswctl launch --help tells how")
         return service.EXIT_USAGE
-    except OSError as error:
-        _say(f"{error.filename}: {error.strerror}")
-        return service.EXIT_USAGE
     return _run(request, verbose="--verbose" in options, json="--json" in options)
 
 
-def _request(options: dict[str, list[str]], command: list[str], trace: TextIO | None) -> Options:
+def _open_trace(path: str) -> TextIO:
+    try:
+        return open(path, "w", encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UsageError(f"--trace={path}: {error.strerror}") from None
+
+
+def _request(options: dict[str, list[str]], command: list[str], trace: Stderr | None) -> Options:
+    from lswd.cpu.select import ENGINES
     from lswd.host.prefix import PrefixError, parse_drive
+    from lswd.service.config import ConfigError, load
     from lswd.service.launch import Options as NewOptions
 
     environment = {}
@@ -131,15 +174,23 @@ def _request(options: dict[str, list[str]], command: list[str], trace: TextIO | 
     cwd = options.get("--cwd", [""])[-1]
     if cwd and not os.path.isdir(cwd):
         raise UsageError(f"--cwd {cwd}: no such directory")
+    try:
+        config = load(os.environ)
+    except ConfigError as error:
+        raise UsageError(str(error)) from None
+    engine = options.get("--engine", [config.engine])[-1]
+    if engine not in ("", "auto", *ENGINES):
+        raise UsageError(f"there is no engine {engine!r}; known: auto, {', '.join(ENGINES)}")
     return NewOptions(
         command[0],
         command[1:],
         cwd=cwd,
         drives=drives,
-        engine=options.get("--engine", [""])[-1],
+        engine=engine,
         environment=environment,
-        prefix=options.get("--prefix", [""])[-1],
+        prefix=options.get("--prefix", [""])[-1] or ("" if os.environ.get("LSW_PREFIX") else config.prefix),
         trace=trace,
+        userland=None if os.environ.get("LSW_USERLAND") else config.userland or None,
     )
 
 
@@ -151,7 +202,7 @@ def _run(request: Options, *, verbose: bool, json: bool) -> int:
     from lswd.userland.discovery import UserlandError
 
     def progress(level: str, message: str) -> None:
-        print(f"{level}  {message}", file=sys.stderr)
+        _line(f"{level}  {message}")
 
     try:
         outcome = service.launch(request, progress if verbose else service.quiet)
@@ -170,10 +221,13 @@ def _run(request: Options, *, verbose: bool, json: bool) -> int:
     except NtError as error:
         _say(f"{request.program}: cannot be started: {status_name(error.status)}")
         return service.EXIT_NOT_RUNNABLE
+    except MemoryError:
+        _say(f"{request.program}: not enough memory")
+        return service.EXIT_INTERNAL
     except Exception as error:
         if os.environ.get("LSW_DEBUG"):
             raise
-        _say(f"{request.program}: internal error: {error} (LSW_DEBUG=1 shows where)")
+        _say(f"{request.program}: internal error: {error or type(error).__name__} (LSW_DEBUG=1 shows where)")
         return service.EXIT_INTERNAL
     _report(request.program, outcome, verbose=verbose)
     if json:
@@ -205,4 +259,4 @@ def _write_json(program: str, outcome: Outcome) -> None:
         "system_calls": outcome.system_calls,
         "seconds": {name: round(seconds, 6) for name, seconds in outcome.phases},
     }
-    print(json.dumps(record), file=sys.stderr)
+    _line(json.dumps(record))

@@ -1,4 +1,4 @@
-"""File system controls of files on drives: identity, reparse points, sparse ranges.
+"""File system controls of files on drives: reparse points, sparse ranges.
 
 Source: [MS-FSCC] 2.3 "FSCTL Structures".
 """
@@ -30,9 +30,7 @@ if TYPE_CHECKING:
     from lswd.memory.space import AddressSpace
 
 FSCTL_GET_COMPRESSION = 0x9003C
-FSCTL_GET_OBJECT_ID = 0x9009C
 FSCTL_GET_REPARSE_POINT = 0x900A8
-FSCTL_CREATE_OR_GET_OBJECT_ID = 0x900C0
 FSCTL_SET_SPARSE = 0x900C4
 FSCTL_QUERY_ALLOCATED_RANGES = 0x940CF
 FSCTL_SET_ZERO_DATA = 0x980C8
@@ -50,10 +48,7 @@ def control(
     Raises:
         NtError: STATUS_INVALID_DEVICE_REQUEST for one that is unknown, and what each has to say.
     """
-    if code in (FSCTL_GET_OBJECT_ID, FSCTL_CREATE_OR_GET_OBJECT_ID):
-        found = os.fstat(file.fd)
-        data = struct.pack("<QQ48x", found.st_dev, found.st_ino)  # Wine's loader knows a DLL again by this
-    elif code == FSCTL_GET_REPARSE_POINT:
+    if code == FSCTL_GET_REPARSE_POINT:
         data = _reparse_point(file)
         if out_length < 8:
             raise NtError(STATUS_BUFFER_TOO_SMALL)

@@ -14,13 +14,14 @@ from lswd.kernel.file_disk import InheritedFile
 from lswd.kernel.file_stream import NullDevice, StreamFile
 from lswd.kernel.namespace import SymbolicLink
 from lswd.kernel.object import MAXIMUM_ALLOWED
-from lswd.kernel.pipe_device import NamedPipeDevice
-from lswd.kernel.volume import Volume
+from lswd.kernel.volume import Volume, volume_guid_name
 from lswd.ntdef import file as nt
 from lswd.ntdef.status import STATUS_BAD_NETWORK_PATH, NtError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lswd.kernel.file_metadata import Metadata
     from lswd.kernel.process import Process
     from lswd.kernel.system import System
@@ -44,6 +45,20 @@ class RemoteDevice(FileDevice):
         raise NtError(STATUS_BAD_NETWORK_PATH)
 
 
+class LateDevice(FileDevice):
+    """A device whose code is loaded when it is opened for the first time: most programs never do."""
+
+    def __init__(self, make: Callable[[], FileDevice]) -> None:
+        super().__init__()
+        self._make = make
+        self._device: FileDevice | None = None
+
+    def open(self, process: Process, rest: str, parameters: OpenParameters) -> FileObject:
+        if self._device is None:
+            self._device = self._make()
+        return self._device.open(process, rest, parameters)
+
+
 class FileSystems:
     """The drives of one NT system, and the files that are open on them by host identity. A part of the System."""
 
@@ -59,11 +74,25 @@ class FileSystems:
             device.insert(target.rpartition("\\")[2], obj)
             dos_devices.insert(name, SymbolicLink(target, permanent=True))
 
-        for letter in self.drives.letters():
-            volume = self.volumes[letter] = Volume(self.drives, self.blocks, letter)
-            add(f"{letter}:", system.volume_name(f"{letter}:"), volume)
+        names = {letter: system.volume_name(f"{letter}:") for letter in self.drives.letters()}
+        for letter, name in names.items():
+            volume = self.volumes[letter] = Volume(system, self.blocks, letter)
+            add(f"{letter}:", name, volume)
+            dos_devices.insert(volume_guid_name(letter), SymbolicLink(name, permanent=True))
+
+        def mount_manager() -> FileDevice:
+            from lswd.kernel.mount_manager import MountManager
+
+            return MountManager(names)
+
+        def named_pipes() -> FileDevice:
+            from lswd.kernel.pipe_device import NamedPipeDevice
+
+            return NamedPipeDevice()
+
+        add("MountPointManager", "\\Device\\MountPointManager", LateDevice(mount_manager))
+        add("PIPE", "\\Device\\NamedPipe", LateDevice(named_pipes))
         add("NUL", "\\Device\\Null", NullDeviceObject())
-        add("PIPE", "\\Device\\NamedPipe", NamedPipeDevice())
         add("UNC", "\\Device\\Mup", RemoteDevice())
 
     def standard_file(self, fd: int, access: int) -> FileObject:

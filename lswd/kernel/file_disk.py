@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 
 from lswd.kernel.file import FileObject
 from lswd.kernel.file_metadata import Metadata, nt_error
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 _MAX_VECTOR = 1024  # IOV_MAX
 _MAX_OFFSET = (1 << 63) - 1
+FSCTL_GET_OBJECT_ID = 0x9009C
+_OBJECT_ID = struct.Struct("<QQ48x")  # FILE_OBJECTID_BUFFER
 
 
 class DiskObject(FileObject):
@@ -103,7 +106,7 @@ class DiskObject(FileObject):
         return os.dup(self.fd)
 
     def path(self) -> str:
-        return self.volume.path() + self.file_name()
+        return self.volume.object_name(self.dos_path)
 
     def file_name(self) -> str:
         return self.dos_path[2:] or "\\"
@@ -121,6 +124,11 @@ class DiskObject(FileObject):
     async def file_system_control(
         self, thread: Thread, code: int, address: int, length: int, out_address: int, out_length: int
     ) -> int:
+        if code == FSCTL_GET_OBJECT_ID and out_length >= _OBJECT_ID.size:
+            # Wine's loader asks this of every DLL, to know one again that it has loaded under another name.
+            found = os.fstat(self.fd)
+            thread.process.space.write(out_address, _OBJECT_ID.pack(found.st_dev, found.st_ino))
+            return _OBJECT_ID.size
         from lswd.kernel.file_control import control
 
         return control(self, thread.process.space, code, address, length, out_address, out_length)

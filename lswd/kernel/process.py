@@ -78,6 +78,7 @@ class Process(Waitable):
         self.exit_status = STATUS_PENDING
         self.system_calls = 0  # of threads that have ended
         self.failure = ""
+        self.last_words = ""  # the last diagnostic message of the userland
         self.created = system_time()
         self.started_at = time.monotonic_ns()
         self.error_mode = 0

@@ -34,23 +34,36 @@ from lswd.ntdef.status import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from lswd.host.drives import Drives, Resolution
+    from lswd.host.drives import Resolution
     from lswd.kernel.file import OpenParameters
     from lswd.kernel.process import Process
+    from lswd.kernel.system import System
 
 _CHANGES = WRITES | nt.FILE_WRITE_EA | nt.FILE_WRITE_ATTRIBUTES | DELETE
 _OWN_RIGHTS = 0x1FF  # those that mean something to files only
 _REPLACING = (nt.FILE_SUPERSEDE, nt.FILE_OVERWRITE, nt.FILE_OVERWRITE_IF)
 
 
+def volume_guid_name(letter: str) -> str:
+    """The name of a drive's volume below ``\\??\\``."""
+    return f"Volume{{00000000-0000-0000-0000-{ord(letter.upper()):012x}}}"
+
+
 class Volume(FileDevice):
     """One drive letter's file system."""
 
-    def __init__(self, drives: Drives, blocks: dict[tuple[int, int], FileControlBlock], letter: str) -> None:
+    def __init__(self, system: System, blocks: dict[tuple[int, int], FileControlBlock], letter: str) -> None:
         super().__init__()
-        self.drives = drives
+        self._system = system
+        self.drives = system.drives
         self.blocks = blocks
         self.letter = letter
+
+    def object_name(self, dos_path: str) -> str:
+        """What NtQueryObject calls a file: NT names the device, Wine's kernelbase wants ``\\??\\C:\\dir\\file``."""
+        if "wine_get_version" in self._system.userland.ntdll_exports:
+            return "\\??\\" + dos_path
+        return self.path() + dos_path[2:]
 
     def open(self, process: Process, rest: str, parameters: OpenParameters) -> FileObject:
         """Open what follows the device's name; nothing means the volume itself."""
@@ -284,7 +297,7 @@ class VolumeFile(FileObject):
         self.volume = volume
 
     def path(self) -> str:
-        return self.volume.path()
+        return self.volume.object_name(f"{self.volume.letter}:")
 
     def open_relative(self, process: Process, name: str, parameters: OpenParameters) -> FileObject:
         return self.volume.open_path(process, f"{self.volume.letter}:\\{name}", parameters)

@@ -25,8 +25,10 @@ def _print(data: bytes) -> None:
 def __wine_dbg_write(call: Call, str: PVOID, len: ULONG) -> NTSTATUS:  # noqa: A002
     """Returns how much was written. As with Wine, WINEDEBUG=-all asks for silence; so does not setting it, here."""
     length = min(len, _LONGEST_MESSAGE)
+    text = call.space.read(str, length)
+    call.process.last_words = text.decode("utf-8", "replace")
     if os.environ.get("WINEDEBUG", "-all") != "-all":
-        _print(call.space.read(str, length))
+        _print(text)
     return length
 
 

@@ -12,10 +12,15 @@ from lswd.ntdef.status import status_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, TextIO
+    from typing import Any, Protocol
 
     from lswd.kernel.thread import Thread
     from lswd.nt.declare import SystemCall
+
+    class Sink(Protocol):
+        """What lines are written to."""
+
+        def write(self, text: str, /) -> int: ...
 
 _MAX_TEXT = 120
 
@@ -37,7 +42,7 @@ def render(value: Any) -> str:
 class Tracer:
     """Writes one line a call to ``out``; a call that blocks gets a second line when it comes back."""
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: Sink) -> None:
         self._out = out
         self._entered: dict[int, tuple[float, SystemCall]] = {}
 

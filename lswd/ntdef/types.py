@@ -107,6 +107,8 @@ class _Layout:
     """A structure compiled for one word size: one flat ``struct`` format and where each field's values go."""
 
     __slots__ = ("alignment", "fields", "format", "offsets", "packer", "size")
+    if TYPE_CHECKING:
+        size: int
 
     def __init__(self, cls: type[Struct], word: int) -> None:
         module = sys.modules[cls.__module__].__dict__
@@ -129,8 +131,7 @@ class _Layout:
                     size, count, code = align * kind.count, kind.count, f"{kind.count}{element.code(word)}"
                 else:
                     align = element.layout(word).alignment if element else 1
-                    one: int = element.layout(word).size if element else 1
-                    size = kind.count * one
+                    size = kind.count * (element.layout(word).size if element else 1)
                     code = f"{size}s"
             elif isinstance(kind, Scalar):
                 size = align = kind.size(word)

@@ -24,20 +24,10 @@ if TYPE_CHECKING:
     from lswd.kernel.process import Process
     from lswd.userland.userland import Userland
 
-# Where the loader looks for DLLs behind the program's own directory (Microsoft "Dynamic-link library search order").
-SYSTEM_DIRECTORIES = ("C:\\windows\\system32", "C:\\windows\\system", "C:\\windows")
-
 _LOADER_STATUSES = (STATUS_DLL_NOT_FOUND, STATUS_ENTRYPOINT_NOT_FOUND, STATUS_ORDINAL_NOT_FOUND)
 _MOST_NAMED = 3
-_LONGEST_NAME = 256
-
+_STUB_WORDS = "to unimplemented function "
 _HINT = "put it beside the program"
-
-
-def search_path(program: str, directory: str, path: str) -> list[str]:
-    """The DOS directories the loader searches: the program's, the system's, the current one, those of PATH."""
-    listed = [folder.strip('"') for folder in path.split(";")]
-    return [program.rpartition("\\")[0] + "\\", *SYSTEM_DIRECTORIES, directory, *filter(None, listed)]
 
 
 def dll_finder(directories: Sequence[str], drives: Drives, userland: Userland) -> Callable[[str], str | None]:
@@ -62,32 +52,24 @@ def dll_finder(directories: Sequence[str], drives: Drives, userland: Userland) -
 
 
 def import_error(
-    process: Process,
-    host: str,
-    program: str,
-    directory: str,
-    drives: Drives,
-    userland: Userland,
-    path: str,
+    process: Process, host: str, directories: Sequence[str], drives: Drives, userland: Userland
 ) -> str:
     """One line naming what was missing if that is what ended the process; "" if it ended by its own will.
 
     Args:
-        host, program: the program's file as the host and as the guest name it.
-        directory: its current directory, DOS.
-        path: its PATH.
+        host: the program's file.
+        directories: DOS directories that the loader searched, in order.
     """
     status = process.exit_status
-    by_loader = status in _LOADER_STATUSES and not process.initialized
-    called = missing_function(process) if status == EXCEPTION_WINE_STUB else None
-    if not by_loader and called is None:
+    stub = status == EXCEPTION_WINE_STUB
+    if not stub and (status not in _LOADER_STATUSES or process.initialized):
         return ""
     try:
-        missing = missing_imports(host, dll_finder(search_path(program, directory, path), drives, userland))
+        missing = missing_imports(host, dll_finder(directories, drives, userland))
     except (ImageError, OSError) as error:
         return str(error)
-    if called is not None:
-        return _describe_call(called, missing)
+    if stub:
+        return _describe_call(process, missing)
     if status != STATUS_DLL_NOT_FOUND:  # then DLLs that were not found are none that the loader looked for
         missing = [each for each in missing if each.function is not None] or missing
     if not missing:
@@ -98,36 +80,17 @@ def import_error(
     return text + more + hint
 
 
-def missing_function(process: Process) -> tuple[str, str | int] | None:
-    """DLL and function (or ordinal) whose stand-in the program called and died of.
+def _describe_call(process: Process, missing: Sequence[Missing]) -> str:
+    """The function whose stand-in the program died of.
 
-    Wine's loader lets a program start without a function it imports; a call of it raises this exception, with the
-    addresses of both names (the second an ordinal if it is small).
+    Wine's loader lets a program start without a function that it imports; calling it raises an exception, and the
+    last words of the userland ("Call from ... to unimplemented function b.dll.f, aborting") name it.
     """
-    exception = process.exceptions.get(EXCEPTION_WINE_STUB)
-    if exception is None or exception.record.NumberParameters < 2:
-        return None
-    dll, function = exception.record.ExceptionInformation[:2]
-    name = _text(process, dll)
-    wanted = _text(process, function) if function >> 16 else function
-    return None if name is None or wanted is None else (name, wanted)
-
-
-def _describe_call(called: tuple[str, str | int], missing: Sequence[Missing]) -> str:
-    dll, function = called
+    dll, _, function = process.last_words.partition(_STUB_WORDS)[2].partition(",")[0].rpartition(".")
     for each in missing:
-        if each.function == function and each.dll.lower() in (dll.lower(), dll.lower() + ".dll"):
+        if each.function is not None and str(each.function) == function and each.dll.lower() == dll.lower():
             return str(each)
-    what = f"ordinal {function}" if isinstance(function, int) else printable(str(function))
-    return f"it called {what} of {printable(dll)}, which does not have it"
-
-
-def _text(process: Process, address: int) -> str | None:
-    """The ASCII string at a guest address."""
-    data = b""
-    try:
-        while b"\0" not in data and len(data) < _LONGEST_NAME:
-            data += process.space.read(address + len(data), 1)
-    except NtError:
-        return None
-    return data.split(b"\0")[0].decode("latin-1")
+    if function:
+        return f"it called {printable(function)} of {printable(dll)}, which does not have it"
+    functions = [str(each) for each in missing if each.function is not None]
+    return "; ".join(functions[:_MOST_NAMED])

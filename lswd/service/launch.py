@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 
 from lswd.host.commandline import quote
@@ -13,15 +14,24 @@ from lswd.host.names import to_guest_text
 from lswd.host.prefix import Prefix, default_root
 from lswd.image.errors import ImageError
 from lswd.image.pe import check_program
+from lswd.kernel.exception import EXCEPTION_WINE_STUB
 from lswd.kernel.section import ImageSection
-from lswd.ntdef.status import NtError, status_name
+from lswd.ntdef.status import (
+    STATUS_ACCESS_DENIED,
+    STATUS_DLL_NOT_FOUND,
+    STATUS_ENTRYPOINT_NOT_FOUND,
+    STATUS_OBJECT_NAME_INVALID,
+    STATUS_ORDINAL_NOT_FOUND,
+    NtError,
+    status_name,
+)
 from lswd.userland.discovery import find
 from lswd.userland.userland import Userland
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import TextIO
+    from typing import Protocol
 
     from lswd.kernel.process import Process
     from lswd.kernel.registry.registry import Registry
@@ -35,13 +45,19 @@ EXIT_NOT_RUNNABLE = 123
 EXIT_MISSING_IMPORT = 124
 EXIT_INTERNAL = 125
 
-_DLL_NOT_FOUND = 0xC0000135
-_ENTRYPOINT_NOT_FOUND = 0xC0000139
-_ORDINAL_NOT_FOUND = 0xC0000138
-
-
 # Where the loader looks for DLLs behind the program's own directory (Microsoft "Dynamic-link library search order").
-_SYSTEM_DIRECTORIES = ("C:\\windows\\system32", "C:\\windows\\system", "C:\\windows")
+SYSTEM_DIRECTORIES = ("C:\\windows\\system32", "C:\\windows\\system", "C:\\windows")
+
+
+# Exit statuses behind which a missing DLL or function may be.
+_EXPLAINED = (STATUS_DLL_NOT_FOUND, STATUS_ENTRYPOINT_NOT_FOUND, STATUS_ORDINAL_NOT_FOUND, EXCEPTION_WINE_STUB)
+
+
+_ALLOW = "you must be allowed to read it"
+_PATH_PROBLEMS = {
+    STATUS_ACCESS_DENIED: f"Permission denied; {_ALLOW}",
+    STATUS_OBJECT_NAME_INVALID: "not a file name Windows would accept; check the path",
+}
 
 
 class LaunchError(Exception):
@@ -50,6 +66,15 @@ class LaunchError(Exception):
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+
+
+if TYPE_CHECKING:
+
+    class Sink(Protocol):
+        """Where a trace goes."""
+
+        def write(self, text: str, /) -> int: ...
+        def flush(self) -> None: ...
 
 
 class Options:
@@ -67,7 +92,7 @@ class Options:
         engine: str = "",
         environment: Mapping[str, str] | None = None,
         prefix: str = "",
-        trace: TextIO | None = None,
+        trace: Sink | None = None,
         userland: str | None = None,
     ) -> None:
         self.program = program
@@ -87,6 +112,7 @@ class Outcome:
     Attributes:
         exit_status: all 32 bits.
         failure: what killed it, or "".
+        import_error: the DLL or function without which it could not go on, or "".
         missing_calls: system calls nobody has implemented, with how often they were made.
         phases: (name, seconds) in order.
     """
@@ -132,7 +158,7 @@ def launch(options: Options, progress: Callable[[str, str], None] = quiet) -> Ou
     drives = _drives(prefix, options, userland)
     program, host = locate(options.program, drives)
     progress("INFO", f"Target: {program}")
-    image = open_image(host, program)
+    image = open_image(host, program, options.program)
     ntdll = ImageSection.open(userland.dll("ntdll.dll") or "", "C:\\windows\\system32\\ntdll.dll")
     progress("INFO", f"PE loaded: entry {image.image.entry_rva:#x}, {image.image.size_of_image} bytes")
     phase("open")
@@ -154,14 +180,17 @@ def launch(options: Options, progress: Callable[[str, str], None] = quiet) -> Ou
     outcome.exit_status = process.exit_status
     outcome.failure = process.failure
     outcome.missing_calls = process.missing_calls
-    last = process.last_exception
-    if last is not None and last.record.ExceptionCode == process.exit_status:
+    last = process.exceptions.get(process.exit_status)
+    if last is not None:
         outcome.failure = outcome.failure or last.describe(process)
         outcome.missing_calls = last.missing_calls
     outcome.pid = process.pid
     outcome.system_calls = dispatcher.count
-    if outcome.exit_status in (_DLL_NOT_FOUND, _ENTRYPOINT_NOT_FOUND, _ORDINAL_NOT_FOUND) and not process.initialized:
-        outcome.import_error = explain_imports(host, drives, userland, outcome.exit_status)
+    if outcome.exit_status in _EXPLAINED:
+        from lswd.service.explain import import_error
+
+        directories = dll_directories(program, *_surroundings(options, prefix, drives))
+        outcome.import_error = import_error(process, host, directories, drives, userland)
     progress("INFO", f"Program exited with code: {outcome.exit_status}")
     return outcome
 
@@ -179,19 +208,38 @@ def locate(program: str, drives: Drives) -> tuple[str, str]:
         else:
             host = os.path.abspath(program)
             dos = drives.to_dos(host, as_written=True)
-    except (NtError, ValueError) as error:
-        reason = status_name(error.status) if isinstance(error, NtError) else str(error)
-        raise LaunchError(f"{program}: no such program ({reason})", EXIT_NO_PROGRAM) from None
-    if not os.path.exists(host):
-        hint = "" if "." in os.path.basename(host) else f"; is it called {os.path.basename(host)}.exe?"
-        raise LaunchError(f"{program}: file not found{hint}", EXIT_NO_PROGRAM)
-    if os.path.isdir(host):
-        raise LaunchError(f"{program}: is a directory, not a program", EXIT_NO_PROGRAM)
+    except NtError as error:
+        reason = _PATH_PROBLEMS.get(error.status) or f"no such file or drive ({status_name(error.status)})"
+        raise LaunchError(f"{program}: {reason}", EXIT_NO_PROGRAM) from None
+    except ValueError as error:
+        raise LaunchError(f"{program}: {error}", EXIT_NO_PROGRAM) from None
+    try:
+        mode = os.stat(host).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise LaunchError(f"{program}: file not found; {_where_instead(program, host)}", EXIT_NO_PROGRAM) from None
+    except OSError as error:
+        raise LaunchError(f"{program}: {error.strerror}; {_ALLOW}", EXIT_NO_PROGRAM) from None
+    if stat.S_ISDIR(mode):
+        raise LaunchError(f"{program}: a directory, not a program; name a file in it", EXIT_NO_PROGRAM)
+    if not stat.S_ISREG(mode):  # opening a FIFO would wait for ever
+        raise LaunchError(f"{program}: not a regular file; a program must be one", EXIT_NO_PROGRAM)
     return dos, host
 
 
-def open_image(host: str, dos: str) -> ImageSection:
-    """Open and judge the program's file.
+def _where_instead(program: str, host: str) -> str:
+    """What to do about a program that is not there."""
+    if os.path.isfile(host + ".exe"):
+        return f"did you mean {program}.exe?"
+    if "/" not in program and "\\" not in program:
+        for folder in os.environ.get("PATH", "").split(":"):
+            for name in (program, program + ".exe"):
+                if folder and os.path.isfile(os.path.join(folder, name)):
+                    return f"PATH is not searched, did you mean {os.path.join(folder, name)}?"
+    return "check the path" if os.path.isdir(os.path.dirname(host)) else "its directory does not exist either"
+
+
+def open_image(host: str, dos: str, called: str = "") -> ImageSection:
+    """Open and judge the program's file; ``called`` is what messages call it.
 
     Raises:
         LaunchError: with the reason and what to do.
@@ -200,30 +248,11 @@ def open_image(host: str, dos: str) -> ImageSection:
         image = ImageSection.open(host, dos)
         check_program(image.image)
     except ImageError as error:
-        raise LaunchError(f"{host}: {error}", EXIT_NOT_RUNNABLE) from None
+        what_to_do = f"; {error.hint}" if error.hint else ""
+        raise LaunchError(f"{called or host}: {error.reason}{what_to_do}", EXIT_NOT_RUNNABLE) from None
     except OSError as error:
-        raise LaunchError(f"{host}: {error.strerror}", EXIT_NO_PROGRAM) from None
+        raise LaunchError(f"{called or host}: {error.strerror}; {_ALLOW}", EXIT_NO_PROGRAM) from None
     return image
-
-
-def explain_imports(host: str, drives: Drives, userland: Userland, status: int) -> str:
-    """Name the DLL or export without which the program's loader gave up, and who wanted it."""
-    from lswd.image.imports import missing_imports
-
-    folder = os.path.dirname(host)
-
-    def find_dll(name: str) -> str | None:
-        for directory in (folder, drives.root("C") + "/windows/system32"):
-            path = os.path.join(directory, name)
-            if os.path.exists(path):
-                return path
-        return userland.dll(userland.apiset_host(name) or name)
-
-    try:
-        missing = missing_imports(host, find_dll)
-    except (ImageError, OSError) as error:
-        return str(error)
-    return "; ".join(str(m) for m in missing[:3]) or status_name(status)
 
 
 def _drives(prefix: Prefix, options: Options, userland: Userland) -> Drives:
@@ -262,6 +291,19 @@ def _new_process(
     return process, dispatcher
 
 
+def dll_directories(program: str, directory: str, environment: Mapping[str, str]) -> list[str]:
+    """Where the loader searches: beside the program, in the system, the current directory and those of PATH."""
+    path = next((value for name, value in environment.items() if name.upper() == "PATH"), "")
+    listed = [program.rpartition("\\")[0] + "\\", *SYSTEM_DIRECTORIES, directory]
+    return list(dict.fromkeys([*listed, *filter(None, [folder.strip('"') for folder in path.split(";")])]))
+
+
+def _surroundings(options: Options, prefix: Prefix, drives: Drives) -> tuple[str, dict[str, str]]:
+    """Current directory and environment of the program, as it sees them."""
+    directory = drives.to_dos(os.path.abspath(options.cwd) if options.cwd else os.getcwd())
+    return directory, windows_environment(os.environ, drives, prefix.user, options.environment)
+
+
 def _start(
     process: Process, options: Options, image: ImageSection, ntdll: ImageSection, program: str, prefix: Prefix,
     drives: Drives,
@@ -269,15 +311,14 @@ def _start(
     from lswd.kernel.console import attach_console
     from lswd.kernel.start import StartParameters, create_process
 
-    directory = drives.to_dos(os.path.abspath(options.cwd) if options.cwd else os.getcwd())
-    environment = windows_environment(os.environ, drives, prefix.user, options.environment)
+    directory, environment = _surroundings(options, prefix, drives)
     console, standard = attach_console(process)
     parameters = StartParameters(
         image_path=program,
         command_line=quote([program, *(to_guest_text(a) for a in options.arguments)]),
         current_directory=directory.rstrip("\\") + "\\",
         environment=environment_block(environment),
-        dll_path=";".join((program.rpartition("\\")[0], *_SYSTEM_DIRECTORIES)),
+        dll_path=";".join(dll_directories(program, directory, environment)),
         console_handle=console,
         standard_handles=standard,
     )

@@ -173,7 +173,7 @@ def entries(data: bytes, name_at: int = 12, length_at: int = 8) -> list[str]:
 
 
 def run_with_files(root: Path, program: Callable[[Guest, Files], Body], **drives: str) -> list[Any]:
-    """Run ``program(guest, files)`` on a machine whose drive C: is ``root``, with further ``drives``; returns its log."""
+    """Run ``program(guest, files)`` on a machine with ``root`` as C: and further ``drives``; returns its log."""
     machine = Machine()
     machine.system.drives = Drives({"C": str(root), **drives})
     install_devices(machine.system)

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 from lswd.kernel.registry import Registry
 from lswd.kernel.start import new_thread
-from lswd.kernel.thread import ThreadExit
 from lswd.ntdef.types import Struct
 
 from .guest_threads import Guest, Machine
@@ -72,6 +71,3 @@ class Caller(Machine):
     def stored(self, value: Struct) -> int:
         """The address of a structure."""
         return self.guest.stored(value.pack(8))
-
-
-__all__ = ["Caller", "ThreadExit"]

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from lswd.kernel.console import region
 from lswd.kernel.console.cells import TAIL
 from lswd.kernel.console.console import Console
+from lswd.kernel.console.keys import typed_character
 from lswd.kernel.console.protocol import MODE_ATTRIBUTES, MODE_BOTH, MODE_TEXT
 from lswd.kernel.console.screen import ScreenBuffer
+from lswd.kernel.console.styles import has_background, sgr
 
 from .terminal_emulator import Emulator, FakeTerminal
 
@@ -48,11 +50,31 @@ class Desk:
         rows = emulator.rows(first, screen.window_height)
         return rows + [" " * emulator.width] * (screen.window_height - len(rows))
 
+    def wrong_styles(self) -> list[tuple[int, int, str, str]]:
+        """Cells that look different on the terminal: column, row, how, and how they should."""
+        emulator, screen = self.emulator, self.screen
+        first = emulator.y - (screen.y - screen.window_top)
+        wrong = []
+        for y in range(min(screen.window_height, len(emulator.lines) - first)):
+            row = screen.rows[screen.window_top + y]
+            for x, (character, shown) in enumerate(emulator.lines[first + y]):
+                wanted = sgr(row.styles[x])[2:-1].removeprefix("0;")
+                if character == " " and not has_background(row.styles[x]):
+                    wanted = ""
+                    shown = shown if has_background_sgr(shown) else ""
+                if shown != wanted:
+                    wrong.append((x, y, shown, wanted))
+        return wrong
+
     def window(self) -> list[str]:
         """The window's rows as the buffer has them."""
         screen = self.screen
         rows = screen.rows[screen.window_top : screen.window_top + screen.window_height]
         return [row.text.replace(TAIL, "") for row in rows]
+
+
+def has_background_sgr(parameters: str) -> bool:
+    return any(p in ("4", "7", "9", "48") or p[:1] == "4" or p[:2] == "10" for p in parameters.split(";"))
 
 
 def test_plain_output_is_plain_text() -> None:
@@ -267,7 +289,8 @@ def test_wide_characters_survive_being_read_and_written_back() -> None:
 
 def test_half_a_wide_character_cannot_be_put_into_a_cell() -> None:
     desk = Desk()
-    region.write_run(desk.screen, 0, 0, MODE_BOTH, b"".join(ord(c).to_bytes(2, "little") + b"\7\0" for c in "a日\u0301"))
+    cells = b"".join(ord(c).to_bytes(2, "little") + b"\7\0" for c in "a日\u0301")
+    region.write_run(desk.screen, 0, 0, MODE_BOTH, cells)
     desk.screen.flush()
     assert "a\ufffd\ufffd" == desk.shown()[0].rstrip()
 
@@ -441,8 +464,7 @@ def test_the_alternate_screen_comes_and_goes() -> None:
 def test_questions_are_answered_by_typing() -> None:
     desk = vt_desk()
     desk.write("ab\x1b[6n")
-    typed = b"".join(desk.console.input.records[0::2])
-    assert "\x1b[1;3R" == "".join(chr(int.from_bytes(typed[i + 14 : i + 16], "little")) for i in range(0, len(typed), 20))
+    assert "\x1b[1;3R" == "".join(typed_character(record) for record in desk.console.input.records)
 
 
 def test_line_drawing_letters_become_lines() -> None:
@@ -479,9 +501,9 @@ def test_hyperlinks_and_cursor_shapes_go_through() -> None:
 
 _TEXT = st.text(alphabet=st.sampled_from("ab c\r\n\t\b日é😀"), max_size=40)
 _SEQUENCE = st.sampled_from(
-    ["\x1b[A", "\x1b[2B", "\x1b[5C", "\x1b[3D", "\x1b[H", "\x1b[4;7H", "\x1b[J", "\x1b[1J", "\x1b[2J", "\x1b[K", "\x1b[1K",
-     "\x1b[L", "\x1b[2M", "\x1b[3@", "\x1b[2P", "\x1b[4X", "\x1b[2;5r", "\x1b[r", "\x1b[S", "\x1b[T", "\x1bM", "\x1bD",
-     "\x1b[31m", "\x1b[44m", "\x1b[m", "\x1b[7m", "\x1b[38;5;9;48;5;20m", "\x1b7", "\x1b8"]
+    ["\x1b[A", "\x1b[2B", "\x1b[5C", "\x1b[3D", "\x1b[H", "\x1b[4;7H", "\x1b[J", "\x1b[1J", "\x1b[2J", "\x1b[K",
+     "\x1b[1K", "\x1b[L", "\x1b[2M", "\x1b[3@", "\x1b[2P", "\x1b[4X", "\x1b[2;5r", "\x1b[r", "\x1b[S", "\x1b[T", "\x1bM",
+     "\x1bD", "\x1b[31m", "\x1b[44m", "\x1b[m", "\x1b[7m", "\x1b[38;5;9;48;5;20m", "\x1b7", "\x1b8"]
 )  # fmt: skip
 _COLUMN, _ROW = st.integers(0, WIDTH - 1), st.integers(0, HEIGHT - 1)
 _OPERATION = st.one_of(
@@ -521,6 +543,7 @@ def test_the_terminal_shows_the_window_whatever_a_program_does(row: int, operati
     for kind, value in operations:
         _apply(desk, kind, value)
         assert desk.window() == desk.shown()
+        assert [] == desk.wrong_styles()
     x = desk.emulator.x
     assert desk.screen.x == x
     assert ["#" * WIDTH] * row == desk.emulator.rows(0, row)

@@ -84,7 +84,8 @@ def test_other_threads_run_while_one_is_in_the_event_loop(declare: Declare) -> N
             guest.log.append("released")
 
         thread = yield from guest.thread(blocked)
-        yield from guest.sleep(0)
+        while not guest.machine.process.on_close:
+            yield from guest.sleep(0)
         for number in range(3):
             guest.log.append(number)
             yield PREEMPT
@@ -97,10 +98,13 @@ def test_other_threads_run_while_one_is_in_the_event_loop(declare: Declare) -> N
 
 
 def test_waits_work_inside_a_call_that_is_in_the_event_loop(declare: Declare) -> None:
+    polled = []
+
     async def NtLoopThenWait(call: Call, Handle: ULONG) -> NTSTATUS:
         await event_loop()
         event: Any = call.process.handles.get(Handle)
         first = await wait_for(call.thread, [event], timeout=0)
+        polled.append(True)
         return first << 16 | await wait_for(call.thread, [event], timeout=None)
 
     declare(NtLoopThenWait)
@@ -112,7 +116,7 @@ def test_waits_work_inside_a_call_that_is_in_the_event_loop(declare: Declare) ->
             guest.log.append((yield "NtLoopThenWait", event))
 
         thread = yield from guest.thread(waiter)
-        for _ in range(5):
+        while not polled:
             yield from guest.sleep(0)
         yield "NtSetEvent", event, 0
         yield from guest.wait(thread)
@@ -124,12 +128,13 @@ def test_waits_work_inside_a_call_that_is_in_the_event_loop(declare: Declare) ->
 
 @pytest.mark.parametrize("how", ["thread", "process"])
 def test_a_call_in_the_event_loop_is_cancelled_with_its_thread(declare: Declare, how: str) -> None:
-    cleaned = []
+    entered, cleaned = [], []
 
     async def NtForEver(call: Call) -> NTSTATUS:
         await event_loop()
         import trio
 
+        entered.append(True)
         try:
             await trio.sleep_forever()
         finally:
@@ -142,7 +147,7 @@ def test_a_call_in_the_event_loop_is_cancelled_with_its_thread(declare: Declare,
             guest.log.append((yield ("NtForEver",)))
 
         thread = yield from guest.thread(blocked)
-        for _ in range(5):
+        while not entered:
             yield from guest.sleep(0)
         if how == "thread":
             yield "NtTerminateThread", thread, 5

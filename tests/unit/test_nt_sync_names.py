@@ -133,7 +133,7 @@ def test_names_relative_to_a_directory() -> None:
         ("\\NoSuch\\stop", STATUS_OBJECT_PATH_NOT_FOUND),
         (BASE + "no\\stop", STATUS_OBJECT_PATH_NOT_FOUND),
         (BASE + "no", STATUS_OBJECT_NAME_NOT_FOUND),
-        (BASE + "there\\beyond", STATUS_OBJECT_TYPE_MISMATCH),
+        (BASE + "there\\beyond", STATUS_OBJECT_NAME_NOT_FOUND),
         ("\\BaseNamedObjects", STATUS_OBJECT_TYPE_MISMATCH),
         ("stop", STATUS_OBJECT_PATH_SYNTAX_BAD),
         ("", STATUS_OBJECT_PATH_SYNTAX_BAD),

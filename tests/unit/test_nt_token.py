@@ -177,7 +177,8 @@ def test_a_thread_without_impersonation_has_no_token(caller: Caller) -> None:
 
 def adjust(caller: Caller, token: int, luid: int, attributes: int, previous: int = 0, room: int = 0) -> int:
     state = caller.guest.stored(struct.pack("<IQI", 1, luid, attributes))
-    return caller.call("NtAdjustPrivilegesToken", token, 0, state, room, previous, caller.cell(size=4) if previous else 0)
+    returned = caller.cell(size=4) if previous else 0
+    return caller.call("NtAdjustPrivilegesToken", token, 0, state, room, previous, returned)
 
 
 def test_a_privilege_is_enabled_and_the_old_state_told(caller: Caller) -> None:

@@ -176,8 +176,9 @@ class Display:
         out = self._out
         if x == self.x and y == self.y:
             return
+        colored = y >= self.rows and has_background(self._style)  # new lines get that background on many terminals
         if self.x >= self.width:
-            if printing and not x and y == self.y + 1:  # the terminal wraps by itself
+            if printing and not x and y == self.y + 1 and not colored:  # the terminal wraps by itself
                 self.x, self.y = 0, y
                 self.rows = max(self.rows, y + 1)
                 return
@@ -185,8 +186,8 @@ class Display:
             self.x = 0
         down = y - self.y
         if down > 0:
-            if y >= self.rows and has_background(self._style):
-                self._set_style(DEFAULT_ATTRIBUTES)  # new lines get the background colour on many terminals
+            if colored:
+                self._set_style(DEFAULT_ATTRIBUTES)
             if y >= self.rows or (down <= 4 and not x):
                 out.append(self._terminal.newline * down)
                 self.x = 0

@@ -133,7 +133,7 @@ def write_rectangle(
 def fill(
     screen: ScreenBuffer, x: int, y: int, mode: int, count: int, character: int, attributes: int, *, wrap: bool = True
 ) -> int:
-    """Fill ``count`` cells from (x, y) on with the same character, row after row (or to the row's end); returns how many."""
+    """Fill ``count`` cells from (x, y) on, row after row (or to the row's end); returns how many."""
     if not (0 <= x < screen.width and 0 <= y < screen.height):
         return 0
     cells = "".join(cells_of(chr(character).replace(TAIL, " "))) if not 0xD800 <= character < 0xE000 else REPLACEMENT
