@@ -59,6 +59,7 @@ class QueryTable:
     def __init__(self, *, exact: bool = False, too_small: int = STATUS_INFO_LENGTH_MISMATCH) -> None:
         """Defaults for the classes of the table, see ``answers``."""
         self._classes: dict[int, _Query] = {}
+        self._deferred: dict[int, str] = {}
         self._exact = exact
         self._too_small = too_small
 
@@ -90,8 +91,19 @@ class QueryTable:
 
         return register
 
+    def defer(self, module: str, *classes: int) -> None:
+        """Classes whose builders ``module`` registers when the first of them is asked for."""
+        self._deferred.update(dict.fromkeys(classes, module))
+
+    def _find(self, number: int) -> _Query | None:
+        found = self._classes.get(number)
+        if found is None and number in self._deferred:
+            __import__(self._deferred[number])
+            found = self._classes[number]
+        return found
+
     def __contains__(self, number: int) -> bool:
-        return number in self._classes
+        return number in self._classes or number in self._deferred
 
     def answer(self, call: Call, subject: Any, number: int, buffer: int, length: int, returned: Out[int] | None) -> int:
         """Answer a query into guest memory.
@@ -102,7 +114,7 @@ class QueryTable:
         Raises:
             NtError: what the builder raises; STATUS_ACCESS_VIOLATION.
         """
-        query = self._classes.get(number)
+        query = self._find(number)
         if query is None:
             return STATUS_INVALID_INFO_CLASS
         built = query.build(call, subject, buffer)

@@ -6,8 +6,6 @@ Source: Microsoft "NtAllocateVirtualMemory", "NtFreeVirtualMemory", "NtProtectVi
 
 from __future__ import annotations
 
-import os
-
 from lswd.kernel.process import Process
 from lswd.memory.protection import ACCESS, GRANULARITY, PAGE_SIZE, READ, encode
 from lswd.memory.region import (
@@ -408,31 +406,28 @@ def NtFlushVirtualMemory(
     return STATUS_SUCCESS
 
 
+def _whole_pages(process: Process, base: InOut[PVOID], size: InOut[SIZE_T]) -> int:
+    """The answer of locking and unlocking: the range in whole pages, all of which must be there.
+
+    Pages are never taken from a guest while it runs, so there is nothing else to do.
+    """
+    start = base.value & -PAGE_SIZE
+    end = (base.value + size.value + PAGE_SIZE - 1) & -PAGE_SIZE
+    process.space.readable(start, end - start)
+    base.set(start)
+    size.set(end - start)
+    return STATUS_SUCCESS
+
+
 @syscall
 def NtLockVirtualMemory(
     call: Call, ProcessHandle: Handle[Process], BaseAddress: InOut[PVOID], RegionSize: InOut[SIZE_T], MapType: ULONG
 ) -> NTSTATUS:
-    """Pages are never taken from a guest while it runs; the range only has to be there."""
-    start = BaseAddress.value & -PAGE_SIZE
-    end = (BaseAddress.value + RegionSize.value + PAGE_SIZE - 1) & -PAGE_SIZE
-    ProcessHandle.space.readable(start, end - start)
-    BaseAddress.set(start)
-    RegionSize.set(end - start)
-    return STATUS_SUCCESS
+    return _whole_pages(ProcessHandle, BaseAddress, RegionSize)
 
 
 @syscall
 def NtUnlockVirtualMemory(
     call: Call, ProcessHandle: Handle[Process], BaseAddress: InOut[PVOID], RegionSize: InOut[SIZE_T], MapType: ULONG
 ) -> NTSTATUS:
-    start = BaseAddress.value & -PAGE_SIZE
-    end = (BaseAddress.value + RegionSize.value + PAGE_SIZE - 1) & -PAGE_SIZE
-    ProcessHandle.space.readable(start, end - start)
-    BaseAddress.set(start)
-    RegionSize.set(end - start)
-    return STATUS_SUCCESS
-
-
-def available_bytes() -> int:
-    """Memory the host could still give."""
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return _whole_pages(ProcessHandle, BaseAddress, RegionSize)

@@ -87,39 +87,9 @@ class PROCESS_BASIC_INFORMATION(Struct):
     InheritedFromUniqueProcessId: ULONG_PTR
 
 
-class IO_COUNTERS(Struct):
-    ReadOperationCount: ULONGLONG
-    WriteOperationCount: ULONGLONG
-    OtherOperationCount: ULONGLONG
-    ReadTransferCount: ULONGLONG
-    WriteTransferCount: ULONGLONG
-    OtherTransferCount: ULONGLONG
-
-
-class VM_COUNTERS(Struct):
-    PeakVirtualSize: SIZE_T
-    VirtualSize: SIZE_T
-    PageFaultCount: ULONG
-    PeakWorkingSetSize: SIZE_T
-    WorkingSetSize: SIZE_T
-    QuotaPeakPagedPoolUsage: SIZE_T
-    QuotaPagedPoolUsage: SIZE_T
-    QuotaPeakNonPagedPoolUsage: SIZE_T
-    QuotaNonPagedPoolUsage: SIZE_T
-    PagefileUsage: SIZE_T
-    PeakPagefileUsage: SIZE_T
-
-
 class VM_COUNTERS_EX(Struct):
     Counters: VM_COUNTERS
     PrivateUsage: SIZE_T
-
-
-class KERNEL_USER_TIMES(Struct):
-    CreateTime: LARGE_INTEGER
-    ExitTime: LARGE_INTEGER
-    KernelTime: LARGE_INTEGER
-    UserTime: LARGE_INTEGER
 
 
 class QUOTA_LIMITS(Struct):
@@ -156,17 +126,6 @@ QUERY = QueryTable(exact=True)
 SET = SetTable()
 
 
-def all_processors() -> int:
-    """The mask of all processors."""
-    return (1 << (os.cpu_count() or 1)) - 1
-
-
-def processor_times() -> tuple[int, int]:
-    """User and kernel time used so far, in 100 ns units."""
-    times = os.times()
-    return int(times.user * 1e7), int(times.system * 1e7)
-
-
 @QUERY.answers(ProcessBasicInformation)
 def _basic(call: Call, process: Process, address: int) -> Struct:
     return PROCESS_BASIC_INFORMATION(
@@ -195,37 +154,12 @@ def _quota_limits(call: Call, process: Process, address: int) -> Struct:
 
 @QUERY.answers(ProcessIoCounters)
 def _io_counters(call: Call, process: Process, address: int) -> Struct:
-    """What the host counts for the process that runs the guest (proc(5), /proc/pid/io)."""
-    try:
-        with open("/proc/self/io", "rb") as file:
-            counts = dict(line.split(b": ") for line in file.read().splitlines())
-    except (OSError, ValueError):
-        counts = {}
-    return IO_COUNTERS(
-        ReadOperationCount=int(counts.get(b"syscr", 0)),
-        WriteOperationCount=int(counts.get(b"syscw", 0)),
-        ReadTransferCount=int(counts.get(b"rchar", 0)),
-        WriteTransferCount=int(counts.get(b"wchar", 0)),
-    )
+    return io_counters()
 
 
 @QUERY.answers(ProcessVmCounters, older=VM_COUNTERS)
 def _vm_counters(call: Call, process: Process, address: int) -> Struct:
     return VM_COUNTERS_EX(Counters=vm_counters(process), PrivateUsage=process.space.committed)
-
-
-def vm_counters(process: Process) -> VM_COUNTERS:
-    """The guest's memory; what is committed counts as the working set, since the host's figures include ours."""
-    space = process.space
-    size = sum(region.size for region in space.regions())
-    return VM_COUNTERS(
-        PeakVirtualSize=size,
-        VirtualSize=size,
-        PeakWorkingSetSize=space.peak_committed,
-        WorkingSetSize=space.committed,
-        PagefileUsage=space.committed,
-        PeakPagefileUsage=space.peak_committed,
-    )
 
 
 @QUERY.answers(ProcessTimes)

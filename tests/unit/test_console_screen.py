@@ -502,8 +502,8 @@ def test_hyperlinks_and_cursor_shapes_go_through() -> None:
 _TEXT = st.text(alphabet=st.sampled_from("ab c\r\n\t\b日é😀"), max_size=40)
 _SEQUENCE = st.sampled_from(
     ["\x1b[A", "\x1b[2B", "\x1b[5C", "\x1b[3D", "\x1b[H", "\x1b[4;7H", "\x1b[J", "\x1b[1J", "\x1b[2J", "\x1b[K",
-     "\x1b[1K", "\x1b[L", "\x1b[2M", "\x1b[3@", "\x1b[2P", "\x1b[4X", "\x1b[2;5r", "\x1b[r", "\x1b[S", "\x1b[T", "\x1bM",
-     "\x1bD", "\x1b[31m", "\x1b[44m", "\x1b[m", "\x1b[7m", "\x1b[38;5;9;48;5;20m", "\x1b7", "\x1b8"]
+     "\x1b[1K", "\x1b[L", "\x1b[2M", "\x1b[3@", "\x1b[2P", "\x1b[4X", "\x1b[2;5r", "\x1b[r", "\x1b[S", "\x1b[T",
+     "\x1bM", "\x1bD", "\x1b[31m", "\x1b[44m", "\x1b[m", "\x1b[7m", "\x1b[38;5;9;48;5;20m", "\x1b7", "\x1b8"]
 )  # fmt: skip
 _COLUMN, _ROW = st.integers(0, WIDTH - 1), st.integers(0, HEIGHT - 1)
 _OPERATION = st.one_of(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 # RTL_USER_PROCESS_PARAMETERS.ConsoleHandle of a process that was started from Unix without a terminal
 # (wine/condrv.h CONSOLE_HANDLE_SHELL_NO_WINDOW).
+_CODE_PAGES = "\\Registry\\Machine\\System\\CurrentControlSet\\Control\\Nls\\CodePage"
 NO_CONSOLE = 0xFFFF_FFFF_FFFF_FFFC
 
 _REDIRECTED = (FILE_GENERIC_READ, FILE_GENERIC_WRITE, FILE_GENERIC_WRITE)
@@ -45,17 +46,20 @@ class Terminals:
     def __init__(self, system: System) -> None:
         self.system = system
         self.console: Console | None = None
+        self._oem_code_page = 0
 
     def oem_code_page(self) -> int:
         """The system's OEM code page, which consoles begin with."""
-        from lswd.ntdef.status import NtError
+        if not self._oem_code_page:
+            from lswd.ntdef.status import NtError
 
-        try:
-            key = self.system.registry.open("\\Registry\\Machine\\System\\CurrentControlSet\\Control\\Nls\\CodePage")
-            text = key.query_value("OEMCP").data.decode("utf-16-le", "replace").rstrip("\0")
-            return int(text)
-        except (NtError, ValueError):
-            return 437
+            try:
+                key = self.system.registry.open(_CODE_PAGES)
+                text = key.query_value("OEMCP").data.decode("utf-16-le", "replace").rstrip("\0")
+                self._oem_code_page = int(text)
+            except (NtError, ValueError):
+                self._oem_code_page = 437
+        return self._oem_code_page
 
     def open(self, fds: tuple[int, int, int], terminals: tuple[bool, bool, bool]) -> Console:
         """The console on the terminal that some of ``fds`` are."""

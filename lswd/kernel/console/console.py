@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lswd.kernel.console.code_pages import StreamDecoder, codec_of
+from lswd.kernel.console.code_pages import StreamDecoder, codec_of, encode
 from lswd.kernel.console.display import Display
 from lswd.kernel.console.input import InputQueue
 from lswd.kernel.console.protocol import ENABLE_WINDOW_INPUT, RECORD_SIZE, WINDOW_BUFFER_SIZE_EVENT
@@ -70,6 +70,12 @@ class Console:
         codec_of(value)
         self._decoder = StreamDecoder(value)
 
+    def encode_input(self, text: str) -> bytes:
+        """``text`` in the input code page."""
+        if not self._input_code_page and text.isascii():  # OEM code pages agree about ASCII
+            return text.encode("ascii")
+        return encode(text, self.input_code_page)
+
     def _output(self) -> StreamDecoder:
         if self._decoder is None:
             self._decoder = StreamDecoder(self._oem_code_page())
@@ -110,7 +116,10 @@ class Console:
 
     def write_bytes(self, screen: ScreenBuffer, data: bytes) -> None:
         """Write text in the output code page."""
-        self.write(screen, self._output().decode(data))
+        if self._decoder is None and data.isascii():
+            self.write(screen, data.decode("ascii"))
+        else:
+            self.write(screen, self._output().decode(data))
 
     def write_plain(self, text: str) -> None:
         """Show what is being typed, when the terminal does not."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 
-from lswd.kernel.console.code_pages import decode, encode
+from lswd.kernel.console.code_pages import decode
 from lswd.kernel.console.keys import KeyDecoder, character_records, typed_character
 from lswd.kernel.console.protocol import (
     DEFAULT_INPUT_MODE,
@@ -96,14 +96,14 @@ class InputQueue:
 
     async def read_bytes(self, limit: int) -> bytes:
         """The same in the input code page; a line that begins with Ctrl-Z is the end of input."""
-        code_page = self._console.input_code_page
         if self._rest:
-            self._rest_bytes, self._rest = encode(self._rest.decode("utf-16-le", "surrogatepass"), code_page), b""
+            text = self._rest.decode("utf-16-le", "surrogatepass")
+            self._rest_bytes, self._rest = self._console.encode_input(text), b""
         if not self._rest_bytes and limit:
             text = await self._text()
             if text.startswith(_CONTROL_Z) and self.mode & ENABLE_PROCESSED_INPUT and self.mode & ENABLE_LINE_INPUT:
                 return b""
-            self._rest_bytes = encode(text, code_page)
+            self._rest_bytes = self._console.encode_input(text)
         result, self._rest_bytes = self._rest_bytes[:limit], self._rest_bytes[limit:]
         return result
 

@@ -1,0 +1,196 @@
+"""Programs nobody here wrote do their everyday work: what comes out is what they say it must be, or what their Linux
+build says, or what their packages document."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pefile
+import pytest
+
+from . import corpus
+from .run import fixed_environment
+
+TIMEOUT_SECONDS = 120
+FILES = {
+    "readme.txt": b"a needle in a haystack\r\nno match here\n",
+    "empty": b"",
+    "all bytes.bin": bytes(range(256)) * 64,
+    "deep/er/still/three.txt": b"needle\n" * 3,
+    "deep/other.txt": b"nothing of the kind\n",
+    "deep/n\u00e1zev \u65e5\u672c.txt": "\u017elut\u00fd needle\n".encode(),
+}
+"""A tree for programs to work on: nested, binary, empty, with names beyond ASCII."""
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A directory of its own with FILES in tree/."""
+    for name, content in FILES.items():
+        path = tmp_path / "tree" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    (tmp_path / "tree" / "nothing inside").mkdir()
+    return tmp_path
+
+
+class Launcher:
+    """Starts programs of the corpus in one directory."""
+
+    def __init__(self, lswctl: list[str], directory: Path) -> None:
+        self._lswctl = lswctl
+        self.directory = directory
+
+    def __call__(self, tool: corpus.Tool, *arguments: str, expect: int = 0, stdin: bytes = b"") -> bytes:
+        """The program's standard output; it must end with ``expect`` and nothing on standard error if that is 0."""
+        return self.start([*self._lswctl, "launch", str(corpus.program(tool))], arguments, expect, stdin)
+
+    def start(self, command: list[str], arguments: tuple[str, ...], expect: int, stdin: bytes = b"") -> bytes:
+        done = subprocess.run([*command, *arguments], cwd=self.directory, env=fixed_environment(), input=stdin,
+                              capture_output=True, check=False, timeout=TIMEOUT_SECONDS)
+        wrong = b"" if expect else done.stderr
+        assert (expect, b"") == (done.returncode, wrong), (done.stdout + done.stderr).decode(errors="replace")
+        return done.stdout
+
+
+@pytest.fixture
+def launch(lswctl: list[str], tree: Path) -> Launcher:
+    """Start a program beside ``tree``."""
+    return Launcher(lswctl, tree)
+
+
+def _content(root: Path) -> dict[str, bytes | None]:
+    """Everything below a directory: files with their bytes, directories with None."""
+    return {str(path.relative_to(root)): path.read_bytes() if path.is_file() else None for path in root.rglob("*")}
+
+
+def test_ninja_says_its_version(launch: Launcher) -> None:
+    assert b"1.13.2.git.kitware.jobserver-pipe-1\r\n" == launch(corpus.NINJA, "--version")
+
+
+@pytest.mark.parametrize(("form", "method"), [("7z", "LZMA2"), ("zip", "Deflate")])
+def test_7_zip_packs_tests_lists_and_unpacks_a_folder_byte_identically(
+    launch: Launcher, tree: Path, form: str, method: str
+) -> None:
+    archive = f"packed.{form}"
+    assert b"Everything is Ok" in launch(corpus.SEVEN_ZIP, "a", archive, "tree")
+    assert b"Everything is Ok" in launch(corpus.SEVEN_ZIP, "t", archive)
+    listing = launch(corpus.SEVEN_ZIP, "l", "-slt", "-sccUTF-8", archive).decode()
+    listed = {line.removeprefix("Path = ").replace("\\", "/")
+              for line in listing.partition("----------")[2].splitlines() if line.startswith("Path = ")}
+    assert {"tree"} | {f"tree/{name}" for name in _content(tree / "tree")} == listed
+    assert f"Method = {method}" in listing
+    assert b"Everything is Ok" in launch(corpus.SEVEN_ZIP, "x", "-ounpacked", archive)
+    assert _content(tree / "tree") == _content(tree / "unpacked" / "tree")
+
+
+def test_swig_says_its_version(launch: Launcher) -> None:
+    said = launch(corpus.SWIG, "-version").decode().splitlines()
+    assert ["SWIG Version 4.5.1", "Compiled with x86_64-w64-mingw32-g++ [x86_64-w64-mingw32]"] == said[1:4:2]
+
+
+class TestRipgrep:
+    """rg.exe against its Linux build."""
+
+    @staticmethod
+    def both(launch: Launcher, *arguments: str) -> tuple[list[str], list[str]]:
+        """The lines of the Linux build and of the Windows build, with one kind of slash."""
+        linux = launch.start([str(corpus.program(corpus.RIPGREP_LINUX))], arguments, 0)
+        windows = launch(corpus.RIPGREP, "--path-separator=/", *arguments)
+        return linux.decode().splitlines(), windows.decode().splitlines()
+
+    @pytest.mark.parametrize("arguments", [
+        ("-n", "needle"), ("-c", "needle"), ("--files",), ("-i", "-C1", "NO MATCH"), ("-P", r"needle(?=\n|$)"),
+        ("-a", "-o", r"[x-z]{3}"), ("-g", "*.txt", "-l", "needle"),
+    ], ids=lambda arguments: " ".join(arguments))
+    def test_one_thread_prints_what_its_linux_build_prints(
+        self, launch: Launcher, arguments: tuple[str, ...]
+    ) -> None:
+        linux, windows = self.both(launch, "--sort=path", "-j1", *arguments, "tree")
+        assert linux
+        assert linux == windows
+
+    def test_its_own_threads_find_what_its_linux_build_finds(self, launch: Launcher) -> None:
+        linux, windows = self.both(launch, "-n", "needle", "tree")
+        assert 5 == len(linux)
+        assert sorted(linux) == sorted(windows)
+
+    def test_its_json_says_what_its_linux_build_says(self, launch: Launcher) -> None:
+        linux, windows = self.both(launch, "--json", "--sort=path", "-j1", "needle", "tree")
+
+        def matches(lines: list[str]) -> list[object]:
+            records = [json.loads(line) for line in lines]
+            for record in records:
+                for name in ("elapsed", "elapsed_total"):  # times differ
+                    record["data"].pop(name, None)
+                record["data"].get("stats", {}).pop("elapsed", None)
+            return records
+
+        assert {"begin", "match", "end", "summary"} == {json.loads(line)["type"] for line in linux}
+        assert matches(linux) == matches(windows)
+
+    def test_finding_nothing_is_exit_code_1(self, launch: Launcher) -> None:
+        assert b"" == launch(corpus.RIPGREP, "there is no such text", "tree", expect=1)
+
+
+def test_clang_format_formats_with_a_style_option(launch: Launcher, tree: Path) -> None:
+    (tree / "a.cpp").write_text("int main( ){if(1)return   0;}\n")
+    style = "--style={BasedOnStyle: GNU, IndentWidth: 8}"
+    assert b"int\nmain ()\n{\n        if (1)\n                return 0;\n}\n" == launch(
+        corpus.CLANG_FORMAT, style, "a.cpp").replace(b"\r\n", b"\n")
+
+
+def test_ruff_reports_what_is_wrong_with_a_module(launch: Launcher, tree: Path) -> None:
+    (tree / "module.py").write_text("import os\n\nx = 1\n")
+    said = launch(corpus.RUFF, "check", "--no-cache", "--isolated", "--select=F", "--output-format=json", "module.py",
+                  expect=1)
+    assert [("F401", 1, "module.py")] == [
+        (found["code"], found["location"]["row"], found["filename"].rpartition("\\")[2]) for found in json.loads(said)]
+
+
+def test_ruff_formats_a_module_in_place(launch: Launcher, tree: Path) -> None:
+    (tree / "module.py").write_text("x = {  'a':1 }\n")
+    assert b"1 file reformatted\n" == launch(corpus.RUFF, "format", "--no-cache", "--isolated", "module.py")
+    assert 'x = {"a": 1}\n' == (tree / "module.py").read_text()
+
+
+def test_just_lists_the_recipes_of_a_justfile(launch: Launcher, tree: Path) -> None:
+    (tree / "justfile").write_text("# say hello\nhello:\n\t@echo hi\n\nother: hello\n")
+    assert b"Available recipes:\n    hello # say hello\n    other\n" == launch(corpus.JUST, "--list")
+
+
+def test_a_script_launcher_without_its_script_says_so(launch: Launcher, lswctl: list[str], tree: Path) -> None:
+    program = corpus.working_copy(corpus.SCRIPT_LAUNCHER, tree)
+    done = subprocess.run([*lswctl, "launch", str(program)], env=fixed_environment(), capture_output=True, check=False,
+                          timeout=TIMEOUT_SECONDS)
+    script = "Z:" + str(tree / "cli-64-script.py").replace("/", "\\")
+    assert (2, f"Cannot open {script}\r\n".encode()) == (done.returncode, done.stderr)
+
+
+def test_rcedit_writes_a_version_string_into_an_executable(launch: Launcher, tree: Path) -> None:
+    edited = corpus.working_copy(corpus.SCRIPT_LAUNCHER, tree)
+    launch(corpus.RCEDIT, edited.name, "--set-version-string", "FileDescription", "edited by a test",
+           "--set-file-version", "1.2.3.4")
+    with pefile.PE(str(edited)) as image:
+        tables = [table for info in image.FileInfo[0] if info.Key == b"StringFileInfo" for table in info.StringTable]
+        assert ["edited by a test"] == [table.entries[b"FileDescription"].decode() for table in tables]
+        assert (1 << 16 | 2, 3 << 16 | 4) == (image.VS_FIXEDFILEINFO[0].FileVersionMS,
+                                             image.VS_FIXEDFILEINFO[0].FileVersionLS)
+
+
+def test_programs_that_share_one_output_file_append_in_order(lswctl: list[str], tree: Path) -> None:
+    """The position of an inherited file is the host's, shared with the shell and with every other program."""
+    output = tree / "output"
+    ninja = str(corpus.program(corpus.NINJA))
+    with open(output, "wb") as shared:
+        os.write(shared.fileno(), b"before\n")
+        for number in (1, 2):
+            subprocess.run([*lswctl, "launch", ninja, "--version"], stdout=shared, env=fixed_environment(), check=True,
+                           timeout=TIMEOUT_SECONDS)
+            subprocess.run(["sh", "-c", f"echo between {number}"], stdout=shared, check=True)
+        os.write(shared.fileno(), b"after\n")
+    version = b"1.13.2.git.kitware.jobserver-pipe-1\r\n"
+    assert b"before\n" + version + b"between 1\n" + version + b"between 2\nafter\n" == output.read_bytes()
