@@ -11,7 +11,7 @@ import struct
 
 from lswd.cpu import engine as cpu
 from lswd.cpu.context import CONTEXT_ALL, CONTEXT_DEBUG_REGISTERS, Context
-from lswd.kernel.stack import current_stack, grow_stack
+from lswd.kernel.stack import current_stack, grow_stack, touch_unsettled
 from lswd.ntdef.status import (
     STATUS_ACCESS_VIOLATION,
     STATUS_BREAKPOINT,
@@ -96,6 +96,8 @@ def dispatch_fault(thread: Thread) -> None:
         on_stack = thread.process.space.find(fault.address) is current_stack(thread)
         status = STATUS_STACK_OVERFLOW if on_stack else STATUS_GUARD_PAGE_VIOLATION
         raise_in_guest(thread, thread.get_context(), _record(status, thread, fault, parameters=True))
+        return
+    if fault.vector == cpu.PAGE_FAULT and touch_unsettled(thread, fault.address):
         return
     context = thread.get_context()
     rip = context["rip"]

@@ -6,6 +6,7 @@ Source: [MS-FSA] 2.1.5.6.3 "Directory Information Queries".
 from __future__ import annotations
 
 import os
+import stat
 
 from lswd.host.drives import Entry, Resolution
 from lswd.kernel.file_metadata import Metadata
@@ -77,11 +78,16 @@ class Listing:
         """The next entry, or None at the end."""
         return self._entries[self.at] if self.at < len(self._entries) else None
 
-
-def metadata_of(entry: Entry) -> Metadata | None:
-    """What is known about an entry; None when it has gone meanwhile."""
-    try:
-        found = os.stat(entry.host) if entry.overlay else os.lstat(entry.host)
-    except OSError:
-        return None
-    return Metadata(found, "" if entry.overlay else entry.host)
+    def metadata(self, entry: Entry) -> Metadata | None:
+        """What a listing shows of an entry; None for one that has gone, or that is a link nobody could follow."""
+        itself = not entry.overlay and entry.name not in (".", "..")
+        try:
+            found = os.stat(entry.host, follow_symlinks=not itself)
+        except OSError:
+            return None
+        if stat.S_ISLNK(found.st_mode):
+            try:
+                return self._directory.volume.look_at(self._directory.dos_path.rstrip("\\") + "\\" + entry.name)
+            except NtError:
+                return None
+        return Metadata(found, "" if entry.overlay else entry.host)

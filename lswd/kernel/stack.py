@@ -19,25 +19,64 @@ DEFAULT_RESERVE = 1 << 20
 MIN_RESERVE = 1 << 20  # the userland's ntdll clears almost 1 MiB below the first frame of a thread
 MAX_RESERVE = 256 << 20
 MIN_COMMIT = 4 * PAGE_SIZE
+LOADER_COMMIT = 0x40000  # what the loader gets to begin with
+
+_DIRECTION = 0x400  # the flag DF
+_REP_STOSQ = b"\xf3\x48\xab"
 
 
 def reserve_stack(space: AddressSpace, reserve: int, name: str) -> Region:
-    """A stack for a new thread, all of it committed until ``settle_stack``, but for its lowest page.
+    """A stack for a new thread: its upper part is committed, and ``touch_unsettled`` helps out until ``settle_stack``.
 
     Raises:
         NtError: STATUS_NO_MEMORY.
     """
     size = (min(max(reserve or DEFAULT_RESERVE, MIN_RESERVE), MAX_RESERVE) + 0xFFFF) & -0x10000
     stack = space.reserve(0, size, PAGE_READWRITE, name=name)
-    space.commit(stack, stack.base + PAGE_SIZE, size - PAGE_SIZE, PAGE_READWRITE)
+    space.commit(stack, stack.end - LOADER_COMMIT, LOADER_COMMIT, PAGE_READWRITE)
     return stack
 
 
-def settle_stack(thread: Thread, stack_pointer: int, commit: int) -> None:
-    """The loader is done with the new thread: leave only ``commit`` bytes committed, and a guard page below them.
+def touch_unsettled(thread: Thread, address: int) -> bool:
+    """A thread whose loader is still at work touched its stack where it is not committed: True when it may go on.
 
-    Until then the whole stack is there, because Wine's ntdll clears it before a thread's first own frame.
+    Wine's ntdll clears almost 1 MiB of stack before a thread's first own frame. Pages nobody has used are clear; so the
+    rest is done here, at once, rather than word by word in an emulated processor (28 ms). Whatever else happens down
+    there gets the whole stack but for its lowest page.
     """
+    stack = thread.stack
+    if thread.initialized or stack is None or not stack.base + PAGE_SIZE <= address < stack.end:
+        return False
+    space = thread.process.space
+    context = thread.get_context()
+    first, end = context["rdi"], context["rdi"] + 8 * context["rcx"]
+    if (
+        first == address
+        and end <= stack.end
+        and context["rax"] == 0
+        and not context.eflags & _DIRECTION
+        and _code_at(space, context["rip"]) == _REP_STOSQ
+    ):
+        begin = max(first, stack.end - LOADER_COMMIT) - stack.base
+        if begin < end - stack.base:
+            space.raw(stack)[begin : end - stack.base] = bytes(end - stack.base - begin)
+        context["rdi"] = end
+        context["rcx"] = 0
+        thread.set_context(context)
+    else:
+        space.commit(stack, stack.base + PAGE_SIZE, stack.size - PAGE_SIZE, PAGE_READWRITE)
+    return True
+
+
+def _code_at(space: AddressSpace, address: int) -> bytes:
+    try:
+        return space.read(address, len(_REP_STOSQ))
+    except NtError:
+        return b""
+
+
+def settle_stack(thread: Thread, stack_pointer: int, commit: int) -> None:
+    """The loader is done with the new thread: leave only ``commit`` bytes committed, and a guard page below them."""
     stack = thread.stack
     if stack is None or not stack.base <= stack_pointer < stack.end:
         return
@@ -46,6 +85,8 @@ def settle_stack(thread: Thread, stack_pointer: int, commit: int) -> None:
     limit = stack.end - ((max(commit, used, MIN_COMMIT) + PAGE_SIZE - 1) & -PAGE_SIZE)
     limit = max(limit, stack.base + 3 * PAGE_SIZE)
     space.decommit(stack, stack.base + PAGE_SIZE, limit - stack.base - PAGE_SIZE)
+    if limit < stack.end - LOADER_COMMIT:
+        space.commit(stack, limit, stack.end - LOADER_COMMIT - limit, PAGE_READWRITE)
     space.commit(stack, limit - PAGE_SIZE, PAGE_SIZE, PAGE_READWRITE | PAGE_GUARD)
     space.write_pointer(thread.teb + 2 * space.word, limit)  # NT_TIB.StackLimit
 

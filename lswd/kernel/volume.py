@@ -59,11 +59,14 @@ class Volume(FileDevice):
         self.blocks = blocks
         self.letter = letter
 
+    @property
+    def serves_wine(self) -> bool:
+        """Are the DLLs Wine's, which expect some answers to be different from NT's?"""
+        return "wine_get_version" in self._system.userland.ntdll_exports
+
     def object_name(self, dos_path: str) -> str:
         """What NtQueryObject calls a file: NT names the device, Wine's kernelbase wants ``\\??\\C:\\dir\\file``."""
-        if "wine_get_version" in self._system.userland.ntdll_exports:
-            return "\\??\\" + dos_path
-        return self.path() + dos_path[2:]
+        return "\\??\\" + dos_path if self.serves_wine else self.path() + dos_path[2:]
 
     def open(self, process: Process, rest: str, parameters: OpenParameters) -> FileObject:
         """Open what follows the device's name; nothing means the volume itself."""
@@ -104,16 +107,26 @@ class Volume(FileDevice):
     def look_at(self, dos_path: str) -> Metadata:
         """``look`` for a DOS path.
 
+        A link is shown itself, as a reparse point. Wine's FindFirstFile loses the reparse tag without which a program
+        cannot know it for a link, so there it is shown as what it leads to, marked only if that is a directory, and not
+        at all when it leads nowhere.
+
         Raises:
             NtError: STATUS_OBJECT_NAME_NOT_FOUND, STATUS_DELETE_PENDING and what resolving the path says.
         """
         found = self.drives.resolve(dos_path, follow_last=False)
+        through_link = found.stat is not None and stat.S_ISLNK(found.stat.st_mode) and self.serves_wine
+        if through_link:
+            found = self.drives.resolve(dos_path)
         if found.stat is None:
             raise NtError(STATUS_OBJECT_NAME_NOT_FOUND)
         block = self.blocks.get((found.stat.st_dev, found.stat.st_ino))
         if block is not None and block.delete_pending:
             raise NtError(STATUS_DELETE_PENDING)
-        return Metadata(found.stat, "" if found.overlay else found.host)
+        metadata = Metadata(found.stat, "" if found.overlay else found.host)
+        if through_link and metadata.is_directory:
+            metadata.attributes |= nt.FILE_ATTRIBUTE_REPARSE_POINT
+        return metadata
 
     def _create(self, found: Resolution, parameters: OpenParameters) -> FileObject | None:
         """Create a file or directory; None when somebody else has just done so."""

@@ -9,7 +9,7 @@ import struct
 
 from lswd.kernel.file import FileObject, Overflow
 from lswd.kernel.file_disk import DiskDirectory
-from lswd.kernel.file_listing import Listing, metadata_of
+from lswd.kernel.file_listing import Listing
 from lswd.nt.declare import Call, Handle, Out, UnicodeString, encode_wide, syscall
 from lswd.nt.file_io import request_for
 from lswd.ntdef.file import FILE_LIST_DIRECTORY
@@ -87,11 +87,11 @@ def _fixed(kind: int, found: Metadata, name_length: int) -> bytes:
     return head + struct.pack("<IIQQ26x", 0, tag, identity, 0)
 
 
-def _entry(kind: int, entry: Entry) -> bytes | None:
+def _entry(listing: Listing, kind: int, entry: Entry) -> bytes | None:
     name = encode_wide(entry.name)
     if kind == FileNamesInformation:
         return struct.pack("<III", 0, 0, len(name)) + name
-    found = metadata_of(entry)
+    found = listing.metadata(entry)
     return _fixed(kind, found, len(name)) + name if found is not None else None
 
 
@@ -100,7 +100,7 @@ def _fill(listing: Listing, kind: int, length: int, single: bool) -> tuple[bytes
     filled = bytearray()
     last = -1
     while (entry := listing.current()) is not None and len(filled) < _MAX_FILLED:
-        data = _entry(kind, entry)
+        data = _entry(listing, kind, entry)
         if data is not None:
             start = (len(filled) + 7) & -8
             if start + len(data) > length:

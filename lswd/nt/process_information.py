@@ -12,6 +12,14 @@ from lswd.memory.protection import PAGE_READWRITE
 from lswd.nt.declare import Call, Handle, Out, syscall
 from lswd.nt.information import QueryTable, SetTable
 from lswd.nt.object import counted_string
+from lswd.nt.process_counters import (
+    KERNEL_USER_TIMES,
+    VM_COUNTERS,
+    all_processors,
+    io_counters,
+    processor_times,
+    vm_counters,
+)
 from lswd.nt.section import image_information
 from lswd.ntdef.status import (
     STATUS_ACCESS_DENIED,
@@ -33,7 +41,6 @@ from lswd.ntdef.types import (
     UCHAR,
     ULONG,
     ULONG_PTR,
-    ULONGLONG,
     Struct,
     array,
 )

@@ -1,4 +1,4 @@
-"""NtQuerySystemInformation and NtQuerySystemInformationEx.
+"""NtQuerySystemInformation; what it tells of processes, processors and the time zone is in modules of their own.
 
 Source: Microsoft "NtQuerySystemInformation", "GetLogicalProcessorInformation", ntddk.h and winternl.h; classes,
 lengths and statuses measured.
@@ -11,21 +11,17 @@ import time
 
 from lswd.kernel import memory_status
 from lswd.kernel.wait import system_time
-from lswd.nt.declare import Call, Out, encode_wide, syscall
+from lswd.nt.declare import Call, Out, syscall
 from lswd.nt.information import QueryTable
-from lswd.nt.process_information import SESSION, all_processors, processor_times, vm_counters
+from lswd.nt.process_counters import all_processors
 from lswd.ntdef.status import (
     STATUS_ACCESS_DENIED,
-    STATUS_INVALID_PARAMETER,
     STATUS_NOT_IMPLEMENTED,
     NtError,
 )
 from lswd.ntdef.types import (
     BOOLEAN,
-    CLIENT_ID,
-    HANDLE,
     LARGE_INTEGER,
-    LONG,
     NTSTATUS,
     PVOID,
     SIZE_T,
@@ -33,17 +29,14 @@ from lswd.ntdef.types import (
     ULONG,
     ULONG_PTR,
     ULONGLONG,
-    UNICODE_STRING,
     USHORT,
     Struct,
-    array,
     raw,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from lswd.kernel.process import Process
-    from lswd.kernel.thread import Thread
+    pass
 
 SystemBasicInformation = 0
 SystemProcessorInformation = 1
@@ -69,16 +62,8 @@ SystemFirmwareTableInformation = 76
 SystemModuleInformationEx = 77
 SystemDynamicTimeZoneInformation = 102
 SystemCodeIntegrityInformation = 103
-SystemLogicalProcessorInformationEx = 107
 SystemNativeBasicInformation = 114
 SystemKernelDebuggerInformationEx = 149
-SystemCpuSetInformation = 175
-SystemSupportedProcessorArchitectures = 181
-
-# LOGICAL_PROCESSOR_RELATIONSHIP beyond those in kernel.topology
-_NODE = 1
-_GROUP = 4
-_ALL = 0xFFFF
 
 _CLOCK_INTERVAL = 156_250  # 15.625 ms
 
@@ -130,91 +115,6 @@ class SYSTEM_TIMEOFDAY_INFORMATION(Struct):
     SleepTimeBias: ULONGLONG
 
 
-class SYSTEM_PROCESSOR_PERFORMANCE_INFORMATION(Struct):
-    IdleTime: LARGE_INTEGER
-    KernelTime: LARGE_INTEGER
-    UserTime: LARGE_INTEGER
-    DpcTime: LARGE_INTEGER
-    InterruptTime: LARGE_INTEGER
-    InterruptCount: ULONG
-
-
-class SYSTEM_THREAD_INFORMATION(Struct):
-    KernelTime: LARGE_INTEGER
-    UserTime: LARGE_INTEGER
-    CreateTime: LARGE_INTEGER
-    WaitTime: ULONG
-    StartAddress: PVOID
-    ClientId: CLIENT_ID
-    Priority: LONG
-    BasePriority: LONG
-    ContextSwitches: ULONG
-    ThreadState: ULONG
-    WaitReason: ULONG
-
-
-class SYSTEM_EXTENDED_THREAD_INFORMATION(Struct):
-    ThreadInfo: SYSTEM_THREAD_INFORMATION
-    StackBase: PVOID
-    StackLimit: PVOID
-    Win32StartAddress: PVOID
-    TebBase: PVOID
-    Reserved: tuple[int, ...] = array(ULONG_PTR, 3)
-
-
-class SYSTEM_PROCESS_INFORMATION(Struct):
-    NextEntryOffset: ULONG
-    NumberOfThreads: ULONG
-    WorkingSetPrivateSize: LARGE_INTEGER
-    HardFaultCount: ULONG
-    NumberOfThreadsHighWatermark: ULONG
-    CycleTime: ULONGLONG
-    CreateTime: LARGE_INTEGER
-    UserTime: LARGE_INTEGER
-    KernelTime: LARGE_INTEGER
-    ImageName: UNICODE_STRING
-    BasePriority: LONG
-    UniqueProcessId: HANDLE
-    InheritedFromUniqueProcessId: HANDLE
-    HandleCount: ULONG
-    SessionId: ULONG
-    UniqueProcessKey: ULONG_PTR
-    PeakVirtualSize: SIZE_T
-    VirtualSize: SIZE_T
-    PageFaultCount: ULONG
-    PeakWorkingSetSize: SIZE_T
-    WorkingSetSize: SIZE_T
-    QuotaPeakPagedPoolUsage: SIZE_T
-    QuotaPagedPoolUsage: SIZE_T
-    QuotaPeakNonPagedPoolUsage: SIZE_T
-    QuotaNonPagedPoolUsage: SIZE_T
-    PagefileUsage: SIZE_T
-    PeakPagefileUsage: SIZE_T
-    PrivatePageCount: SIZE_T
-    IoCounters: tuple[int, ...] = array(ULONGLONG, 6)
-
-
-class SYSTEM_HANDLE_TABLE_ENTRY_INFO(Struct):
-    UniqueProcessId: USHORT
-    CreatorBackTraceIndex: USHORT
-    ObjectTypeIndex: UCHAR
-    HandleAttributes: UCHAR
-    HandleValue: USHORT
-    Object: PVOID
-    GrantedAccess: ULONG
-
-
-class SYSTEM_HANDLE_TABLE_ENTRY_INFO_EX(Struct):
-    Object: PVOID
-    UniqueProcessId: ULONG_PTR
-    HandleValue: ULONG_PTR
-    GrantedAccess: ULONG
-    CreatorBackTraceIndex: USHORT
-    ObjectTypeIndex: USHORT
-    HandleAttributes: ULONG
-    Reserved: ULONG
-
-
 class SYSTEM_TIME_ADJUSTMENT(Struct):
     TimeAdjustment: ULONG
     TimeIncrement: ULONG
@@ -232,25 +132,16 @@ class SYSTEM_REGISTRY_QUOTA_INFORMATION(Struct):
     PagedPoolSize: SIZE_T
 
 
-class SYSTEM_LOGICAL_PROCESSOR_INFORMATION(Struct):
-    ProcessorMask: ULONG_PTR
-    Relationship: ULONG
-    Value: tuple[int, ...] = array(ULONGLONG, 2)  # flags, node number or a CACHE_DESCRIPTOR
-
-
-class RTL_DYNAMIC_TIME_ZONE_INFORMATION(Struct):
-    Bias: LONG
-    StandardName: bytes = raw(64)
-    StandardDate: tuple[int, ...] = array(USHORT, 8)  # SYSTEMTIME
-    StandardBias: LONG
-    DaylightName: bytes = raw(64)
-    DaylightDate: tuple[int, ...] = array(USHORT, 8)
-    DaylightBias: LONG
-    TimeZoneKeyName: bytes = raw(256)
-    DynamicDaylightTimeDisabled: BOOLEAN
-
-
 QUERY = QueryTable()
+QUERY.defer(
+    "lswd.nt.system_processes",
+    SystemProcessInformation,
+    SystemExtendedProcessInformation,
+    SystemHandleInformation,
+    SystemExtendedHandleInformation,
+)
+QUERY.defer("lswd.nt.system_processors", SystemProcessorPerformanceInformation, SystemLogicalProcessorInformation)
+QUERY.defer("lswd.nt.system_time_zone", SystemCurrentTimeZoneInformation, SystemDynamicTimeZoneInformation)
 
 
 @QUERY.answers(SystemBasicInformation, SystemEmulationBasicInformation, SystemNativeBasicInformation, exact=True)
@@ -308,142 +199,10 @@ def _time_of_day(call: Call, subject: object, address: int) -> Struct:
     )
 
 
-@QUERY.answers(SystemProcessInformation)
-def _processes(call: Call, subject: object, address: int) -> bytes:
-    return _process_list(call, address, extended=False)
-
-
-@QUERY.answers(SystemExtendedProcessInformation)
-def _processes_extended(call: Call, subject: object, address: int) -> bytes:
-    return _process_list(call, address, extended=True)
-
-
-def _process_list(call: Call, address: int, *, extended: bool) -> bytes:
-    """Process entries: the structure, its threads, and the image's name behind them."""
-    word = call.word
-    result = b""
-    processes = list(call.process.system.processes.values())
-    for process in processes:
-        threads = b"".join(_thread_entry(process, t, extended).pack(word) for t in process.threads)
-        path = process.image.dos_name if process.image is not None else ""
-        name = encode_wide(path.rpartition("\\")[2])
-        head = SYSTEM_PROCESS_INFORMATION.size(word) + len(threads)
-        size = (head + len(name) + 2 + 7) & -8
-        counters = vm_counters(process)
-        user, kernel = processor_times()
-        entry = SYSTEM_PROCESS_INFORMATION(
-            NextEntryOffset=size if process is not processes[-1] else 0,
-            NumberOfThreads=len(process.threads),
-            WorkingSetPrivateSize=process.space.committed,
-            NumberOfThreadsHighWatermark=len(process.threads),
-            CreateTime=process.created,
-            UserTime=user,
-            KernelTime=kernel,
-            ImageName=UNICODE_STRING(
-                Length=len(name), MaximumLength=len(name) + 2, Buffer=address + len(result) + head
-            ),
-            BasePriority=8,
-            UniqueProcessId=process.pid,
-            HandleCount=len(process.handles),
-            SessionId=SESSION,
-            PrivatePageCount=process.space.committed,
-            **counters.__dict__,
-        ).pack(word)
-        result += (entry + threads + name).ljust(size, b"\0")
-    return result
-
-
-def _thread_entry(process: Process, thread: Thread, extended: bool) -> Struct:
-    user = int(thread.cpu_seconds * 1e7)
-    running = thread is process.current_thread
-    entry = SYSTEM_THREAD_INFORMATION(
-        UserTime=user,
-        CreateTime=thread.created,
-        StartAddress=thread.start_address,
-        ClientId=CLIENT_ID(UniqueProcess=process.pid, UniqueThread=thread.tid),
-        Priority=8 + thread.priority,
-        BasePriority=8 + thread.base_priority_increment,
-        ContextSwitches=0,
-        ThreadState=2 if running else 5,  # running, waiting
-        WaitReason=0 if running else 6,  # user request
-    )
-    if not extended:
-        return entry
-    stack = thread.stack
-    return SYSTEM_EXTENDED_THREAD_INFORMATION(
-        ThreadInfo=entry,
-        StackBase=stack.end if stack is not None else 0,
-        StackLimit=stack.base if stack is not None else 0,
-        Win32StartAddress=thread.start_address,
-        TebBase=thread.teb,
-    )
-
-
-@QUERY.answers(SystemProcessorPerformanceInformation)
-def _processor_performance(call: Call, subject: object, address: int) -> bytes:
-    return b"".join(
-        SYSTEM_PROCESSOR_PERFORMANCE_INFORMATION(
-            IdleTime=t.idle,
-            KernelTime=t.system + t.idle,  # NT counts idling as time in the kernel
-            UserTime=t.user,
-            DpcTime=t.soft_interrupt,
-            InterruptTime=t.interrupt,
-        ).pack(call.word)
-        for t in memory_status.processor_times(os.cpu_count() or 1)
-    )
-
-
 @QUERY.answers(SystemModuleInformation, SystemModuleInformationEx)
 def _modules(call: Call, subject: object, address: int) -> bytes:
     """Kernel addresses are nobody's business."""
     raise NtError(STATUS_ACCESS_DENIED)
-
-
-@QUERY.answers(SystemHandleInformation)
-def _handles(call: Call, subject: object, address: int) -> bytes:
-    entries = [
-        SYSTEM_HANDLE_TABLE_ENTRY_INFO(
-            UniqueProcessId=process.pid & 0xFFFF,
-            ObjectTypeIndex=_type_index(entry.object.type_name),
-            HandleAttributes=2 if entry.inherit else 0,
-            HandleValue=value & 0xFFFF,
-            GrantedAccess=entry.access,
-        ).pack(call.word)
-        for process in call.process.system.processes.values()
-        for value, entry in process.handles
-    ]
-    return len(entries).to_bytes(4, "little").ljust(call.word, b"\0") + b"".join(entries)
-
-
-@QUERY.answers(SystemExtendedHandleInformation)
-def _handles_extended(call: Call, subject: object, address: int) -> bytes:
-    entries = [
-        SYSTEM_HANDLE_TABLE_ENTRY_INFO_EX(
-            UniqueProcessId=process.pid,
-            HandleValue=value,
-            GrantedAccess=entry.access,
-            ObjectTypeIndex=_type_index(entry.object.type_name),
-            HandleAttributes=2 if entry.inherit else 0,
-        ).pack(call.word)
-        for process in call.process.system.processes.values()
-        for value, entry in process.handles
-    ]
-    return len(entries).to_bytes(call.word, "little") + bytes(call.word) + b"".join(entries)
-
-
-# Object types in the order NT creates them, from number 2 on.
-_TYPES = (
-    "Type", "Directory", "SymbolicLink", "Token", "Job", "Process", "Thread", "Partition", "UserApcReserve",
-    "IoCompletionReserve", "ActivityReference", "PsSiloContextPaged", "PsSiloContextNonPaged", "DebugObject", "Event",
-    "Mutant", "Callback", "Semaphore", "Timer", "IRTimer", "Profile", "KeyedEvent", "WindowStation", "Desktop",
-    "Composition", "RawInputManager", "CoreMessaging", "ActivationObject", "TpWorkerFactory", "Adapter", "Controller",
-    "Device", "Driver", "IoCompletion", "WaitCompletionPacket", "File", "TmTm", "TmTx", "TmRm", "TmEn", "Section",
-    "Session", "Key",
-)  # fmt: skip
-
-
-def _type_index(name: str) -> int:
-    return _TYPES.index(name) + 2 if name in _TYPES else 0
 
 
 @QUERY.answers(SystemFileCacheInformation)
@@ -482,51 +241,9 @@ def _registry_quota(call: Call, subject: object, address: int) -> Struct:
     )
 
 
-@QUERY.answers(SystemDynamicTimeZoneInformation)
-def _dynamic_time_zone(call: Call, subject: object, address: int) -> RTL_DYNAMIC_TIME_ZONE_INFORMATION:
-    from lswd.kernel.registry.time_zone import host_zone
-
-    zone = host_zone()
-    return RTL_DYNAMIC_TIME_ZONE_INFORMATION(
-        Bias=zone.rule.bias,
-        StandardName=encode_wide(zone.standard_name)[:62],
-        StandardDate=zone.rule.standard_date,
-        StandardBias=zone.rule.standard_bias,
-        DaylightName=encode_wide(zone.daylight_name)[:62],
-        DaylightDate=zone.rule.daylight_date,
-        DaylightBias=zone.rule.daylight_bias,
-        TimeZoneKeyName=encode_wide(zone.key)[:254],
-    )
-
-
-@QUERY.answers(SystemCurrentTimeZoneInformation)
-def _time_zone(call: Call, subject: object, address: int) -> bytes:
-    """RTL_TIME_ZONE_INFORMATION: the same up to the key's name."""
-    whole = _dynamic_time_zone(call, subject, address)
-    return whole.pack(call.word)[: whole.offset(call.word, "TimeZoneKeyName")]
-
-
 @QUERY.answers(SystemRecommendedSharedDataAlignment)
 def _shared_data_alignment(call: Call, subject: object, address: int) -> bytes:
     return (64).to_bytes(4, "little")
-
-
-@QUERY.answers(SystemLogicalProcessorInformation)
-def _logical_processors(call: Call, subject: object, address: int) -> bytes:
-    from lswd.kernel.topology import CORE, Topology
-
-    topology = Topology()
-    rows: list[tuple[int, int, tuple[int, int]]] = []
-    for kind, mask, c in topology.parts:
-        value = (int(kind == CORE and mask & (mask - 1) != 0), 0)
-        if c is not None:
-            value = (c.level | min(c.associativity, 255) << 8 | c.line << 16 | c.size << 32, c.kind)
-        rows.append((mask, kind, value))
-    rows.append((topology.all, _NODE, (0, 0)))
-    return b"".join(
-        SYSTEM_LOGICAL_PROCESSOR_INFORMATION(ProcessorMask=mask, Relationship=relationship, Value=value).pack(call.word)
-        for mask, relationship, value in rows
-    )
 
 
 @QUERY.answers(SystemFirmwareTableInformation)
@@ -548,80 +265,3 @@ def NtQuerySystemInformation(
     ReturnLength: Out[ULONG] | None,
 ) -> NTSTATUS:
     return QUERY.answer(call, None, SystemInformationClass, SystemInformation, SystemInformationLength, ReturnLength)
-
-
-EXTENDED = QueryTable()
-
-
-@EXTENDED.answers(SystemLogicalProcessorInformationEx)
-def _logical_processors_extended(call: Call, query: bytes, address: int) -> bytes:
-    """SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX entries of the relationship asked for (0xffff: all)."""
-    from lswd.kernel.topology import CORE, Topology
-
-    if len(query) < 4:
-        raise NtError(STATUS_INVALID_PARAMETER)
-    wanted = int.from_bytes(query[:4], "little")
-    if wanted > _GROUP and wanted != _ALL:
-        raise NtError(STATUS_INVALID_PARAMETER)
-    topology = Topology()
-    word = call.word
-
-    def affinity(mask: int) -> bytes:  # GROUP_AFFINITY
-        return mask.to_bytes(word, "little") + bytes(8)
-
-    def entry(relationship: int, body: bytes) -> bytes:
-        size = (8 + len(body) + word - 1) & -word
-        return (relationship.to_bytes(4, "little") + size.to_bytes(4, "little") + body).ljust(size, b"\0")
-
-    entries: list[tuple[int, bytes]] = []
-    for kind, mask, c in topology.parts:
-        if c is None:  # PROCESSOR_RELATIONSHIP
-            flags = int(kind == CORE and mask & (mask - 1) != 0)
-            entries.append((kind, bytes((flags,)) + bytes(21) + b"\x01\0" + affinity(mask)))
-            continue
-        head = bytes((c.level, min(c.associativity, 255))) + c.line.to_bytes(2, "little")
-        head += c.size.to_bytes(4, "little") + c.kind.to_bytes(4, "little")
-        entries.append((kind, head + bytes(18) + b"\x01\0" + affinity(mask)))
-    entries.append((_NODE, bytes(22) + b"\x01\0" + affinity(topology.all)))
-    counts = bytes((topology.count, topology.count)) + bytes(38) + topology.all.to_bytes(word, "little")
-    entries.append((_GROUP, b"\x01\0\x01\0" + bytes(20) + counts))
-    return b"".join(entry(number, body) for number, body in entries if wanted in (number, _ALL))
-
-
-@EXTENDED.answers(SystemCpuSetInformation)
-def _cpu_sets(call: Call, query: bytes, address: int) -> bytes:
-    """SYSTEM_CPU_SET_INFORMATION, one a processor."""
-    from lswd.kernel.topology import Topology
-
-    topology = Topology()
-    result = b""
-    for number in range(topology.count):
-        core = topology.core_of(number)
-        head = (32).to_bytes(4, "little") + bytes(4) + (0x100 + number).to_bytes(4, "little")
-        result += (head + bytes((0, 0, number, core, 0, 0))).ljust(32, b"\0")
-    return result
-
-
-@EXTENDED.answers(SystemSupportedProcessorArchitectures)
-def _architectures(call: Call, query: bytes, address: int) -> bytes:
-    """Machine in the low word; behind it: kernel mode, user mode, native, process. A zero ends the list."""
-    flags = 0b1111
-    return (0x8664 | flags << 16).to_bytes(4, "little") + bytes(4)
-
-
-@syscall(partial="processor, CPU set and architecture classes only")
-def NtQuerySystemInformationEx(
-    call: Call,
-    SystemInformationClass: ULONG,
-    InputBuffer: PVOID,
-    InputBufferLength: ULONG,
-    SystemInformation: PVOID,
-    SystemInformationLength: ULONG,
-    ReturnLength: Out[ULONG] | None,
-) -> NTSTATUS:
-    if not InputBuffer or not 0 < InputBufferLength <= 64:
-        return STATUS_INVALID_PARAMETER
-    query = call.space.read(InputBuffer, InputBufferLength)
-    return EXTENDED.answer(
-        call, query, SystemInformationClass, SystemInformation, SystemInformationLength, ReturnLength
-    )

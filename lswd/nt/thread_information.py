@@ -13,7 +13,7 @@ from lswd.kernel.thread import THREAD_QUERY_LIMITED_INFORMATION, THREAD_SET_LIMI
 from lswd.nt.declare import Call, Handle, Out, decode_wide, syscall
 from lswd.nt.information import QueryTable, SetTable
 from lswd.nt.object import counted_string
-from lswd.nt.process_information import KERNEL_USER_TIMES, all_processors
+from lswd.nt.process_counters import KERNEL_USER_TIMES, all_processors
 from lswd.ntdef.status import (
     STATUS_BUFFER_TOO_SMALL,
     STATUS_INVALID_PARAMETER,
@@ -329,5 +329,3 @@ def NtSetInformationThread(
     ThreadInformationLength: ULONG,
 ) -> NTSTATUS:
     return SET.apply(call, ThreadHandle, ThreadInformationClass, ThreadInformation, ThreadInformationLength)
-
-

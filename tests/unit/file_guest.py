@@ -172,9 +172,17 @@ def entries(data: bytes, name_at: int = 12, length_at: int = 8) -> list[str]:
     return names
 
 
-def run_with_files(root: Path, program: Callable[[Guest, Files], Body], **drives: str) -> list[Any]:
-    """Run ``program(guest, files)`` on a machine with ``root`` as C: and further ``drives``; returns its log."""
+def run_with_files(
+    root: Path, program: Callable[[Guest, Files], Body], *, wine: bool = False, **drives: str
+) -> list[Any]:
+    """Run ``program(guest, files)`` on a machine with ``root`` as C: and further ``drives``; returns its log.
+
+    ``wine``: the machine's userland is Wine's.
+    """
     machine = Machine()
+    if wine:
+        userland: Any = machine.system.userland
+        userland.ntdll_exports = userland.ntdll_exports | {"wine_get_version": 0x40}
     machine.system.drives = Drives({"C": str(root), **drives})
     install_devices(machine.system)
 

@@ -11,6 +11,8 @@ import pytest
 
 from lswctl.__main__ import main
 from lswctl.launch import Stderr, UsageError, exit_code, parse
+from lswd.nt.dispatch import InternalError
+from lswd.service import launch as service
 from lswd.service.config import ConfigError, load
 
 
@@ -140,3 +142,29 @@ def test_a_mistake_in_the_file_names_file_and_field(text: str, what: str, tmp_pa
 def test_a_file_that_was_named_must_exist(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="No such file"):
         load({"LSW_CONFIG": str(tmp_path / "none.toml")})
+
+
+def test_a_bug_of_ours_is_one_line_that_names_the_call_and_exit_code_125(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> service.Outcome:
+        raise InternalError("NtBroken(A=0x1) in thread 0x8: KeyError('oops')")
+
+    monkeypatch.delenv("LSW_DEBUG", raising=False)
+    monkeypatch.setattr(service, "launch", broken)
+    assert 125 == main(["launch", "a.exe"])
+    why = "NtBroken(A=0x1) in thread 0x8: KeyError('oops')"
+    assert f"lswctl: a.exe: internal error: {why} (LSW_DEBUG=1 shows where)\n" == capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("status", "told"), [(1, True), (0, False)])
+def test_only_a_program_that_fails_is_told_which_calls_were_missing(
+    status: int, told: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome = service.Outcome()
+    outcome.exit_status = status
+    outcome.missing_calls = {"NtB": 1, "NtA": 3}
+    monkeypatch.setattr(service, "launch", lambda *_: outcome)
+    assert status == main(["launch", "a.exe"])
+    line = "lswctl: a.exe: used system calls that are not implemented yet: NtA (3), NtB\n"
+    assert (line if told else "") == capsys.readouterr().err

@@ -107,9 +107,11 @@ def test_a_bad_pointer_is_an_access_violation_in_every_direction(call: Call) -> 
 
 
 def test_null_is_none_where_that_is_declared_and_an_access_violation_elsewhere(call: Call) -> None:
-    for handler in (maybe_in, maybe_out, maybe_string, maybe_attributes):
+    optional: list[Any] = [maybe_in, maybe_out, maybe_string, maybe_attributes]
+    required: list[Any] = [one_out, one_inout, one_string, attributes]
+    for handler in optional:
         assert [None] == decoded(call, handler, 0), handler.__name__
-    for handler in (one_out, one_inout, one_string, attributes):
+    for handler in required:
         assert STATUS_ACCESS_VIOLATION == refused(call, handler, 0), handler.__name__
 
 

@@ -179,6 +179,29 @@ def test_a_link_shows_as_a_reparse_point(tmp_path: Path) -> None:
     assert [(0x410, 0xA000000C)] == run_with_files(tmp_path, main)
 
 
+def test_wine_is_shown_what_links_lead_to_because_it_loses_their_tags(tmp_path: Path) -> None:
+    filled(tmp_path, "file")
+    (tmp_path / "d" / "to directory").symlink_to("..")
+    (tmp_path / "d" / "to file").symlink_to("file")
+    (tmp_path / "d" / "to nowhere").symlink_to("nowhere")
+
+    def main(guest: Guest, files: Files) -> Body:
+        directory = yield from opened(files)
+        buffer = guest.room(4096)
+        while True:
+            status = yield (
+                "NtQueryDirectoryFile", directory, 0, 0, 0, files.block, buffer, 4096, 1, 1, guest.unicode("to*"), 0,
+            )  # fmt: skip
+            if status:
+                break
+            data = files.memory(buffer, files.outcome()[1])
+            guest.log.append((*entries(data, 64, 60), *struct.unpack_from("<q8xI", data, 40)))
+        where = guest.named("\\??\\C:\\d\\to nowhere", 0x40)
+        guest.log.append((yield "NtQueryAttributesFile", where, buffer))
+
+    assert [("to directory", 0, 0x410), ("to file", 5, 0x20), 0xC0000034] == run_with_files(tmp_path, main, wine=True)
+
+
 def test_files_may_be_deleted_while_they_are_enumerated(tmp_path: Path) -> None:
     names = [f"{i:02}" for i in range(40)]
 

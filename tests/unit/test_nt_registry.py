@@ -10,6 +10,7 @@ import pytest
 
 from lswd.kernel.registry.values import REG_DWORD, REG_SZ
 from lswd.nt import registry as nt
+from lswd.nt import registry_value as nt_value
 from lswd.ntdef.status import (
     STATUS_ACCESS_DENIED,
     STATUS_BUFFER_OVERFLOW,
@@ -55,7 +56,7 @@ def create(caller: Caller, path: str, *, class_name: str = "", options: int = 0,
     return handle, caller.number(disposition)
 
 
-def value(caller: Caller, key: int, name: str, kind: int = nt.KeyValuePartialInformation) -> tuple[int, bytes]:
+def value(caller: Caller, key: int, name: str, kind: int = nt_value.KeyValuePartialInformation) -> tuple[int, bytes]:
     return caller.query("NtQueryValueKey", key, caller.guest.unicode(name), kind)
 
 
@@ -170,27 +171,28 @@ def test_an_unknown_class_of_key_information_is_refused_before_the_index_is_look
 def test_values_are_enumerated_with_name_and_data(caller: Caller) -> None:
     key, _ = create(caller, APPS + r"\Values")
     set_value(caller, key, "one", REG_SZ, wide("1\0"))
-    status, data = caller.query("NtEnumerateValueKey", key, 0, nt.KeyValueFullInformation)
+    status, data = caller.query("NtEnumerateValueKey", key, 0, nt_value.KeyValueFullInformation)
     assert (STATUS_SUCCESS, (0, REG_SZ, 26, 4, 6), wide("one1\0")) == (
         status,
         struct.unpack_from("<5I", data),
         data[20:],
     )
-    assert STATUS_NO_MORE_ENTRIES == caller.query("NtEnumerateValueKey", key, 1, nt.KeyValueBasicInformation)[0]
+    assert STATUS_NO_MORE_ENTRIES == caller.query("NtEnumerateValueKey", key, 1, nt_value.KeyValueBasicInformation)[0]
 
 
 def test_aligned_value_information_puts_the_data_at_a_multiple_of_eight(caller: Caller) -> None:
     key, _ = create(caller, APPS + r"\Values")
     set_value(caller, key, "one", REG_SZ, b"abcd")
-    _, data = value(caller, key, "one", nt.KeyValueFullInformationAlign64)
+    _, data = value(caller, key, "one", nt_value.KeyValueFullInformationAlign64)
     assert (32, b"abcd") == (struct.unpack_from("<I", data, 8)[0], data[32:])
-    assert struct.pack("<II", REG_SZ, 4) + b"abcd" == value(caller, key, "one", nt.KeyValuePartialInformationAlign64)[1]
+    _, data = value(caller, key, "one", nt_value.KeyValuePartialInformationAlign64)
+    assert struct.pack("<II", REG_SZ, 4) + b"abcd" == data
 
 
 def test_a_value_that_does_not_fit_tells_its_length(caller: Caller) -> None:
     key = opened(caller)
     name = caller.guest.unicode("Count")
-    kind = nt.KeyValuePartialInformation
+    kind = nt_value.KeyValuePartialInformation
     assert (STATUS_BUFFER_TOO_SMALL, 16) == caller.needed("NtQueryValueKey", key, name, kind, length=11)
     assert (STATUS_BUFFER_OVERFLOW, 16) == caller.needed("NtQueryValueKey", key, name, kind, length=12)
 
@@ -219,7 +221,7 @@ def test_many_values_are_read_at_once_and_aligned(caller: Caller) -> None:
     key, _ = create(caller, APPS + r"\Many")
     set_value(caller, key, "a", REG_SZ, b"123")
     set_value(caller, key, "b", REG_DWORD, b"wxyz")
-    rows = [nt.KEY_VALUE_ENTRY(ValueName=caller.guest.unicode(name)) for name in "ab"]
+    rows = [nt_value.KEY_VALUE_ENTRY(ValueName=caller.guest.unicode(name)) for name in "ab"]
     entries = caller.guest.stored(b"".join(row.pack(8) for row in rows))
     buffer, length, needed = caller.guest.room(16), caller.cell(16, 4), caller.cell(size=4)
     assert STATUS_SUCCESS == caller.call("NtQueryMultipleValueKey", key, entries, 2, buffer, length, needed)
@@ -228,7 +230,7 @@ def test_many_values_are_read_at_once_and_aligned(caller: Caller) -> None:
         caller.number(needed),
         caller.process.space.read(buffer, 8),
     )
-    second = caller.guest.struct(nt.KEY_VALUE_ENTRY, entries + 24)
+    second = caller.guest.struct(nt_value.KEY_VALUE_ENTRY, entries + 24)
     assert (4, 4, REG_DWORD) == (second.DataLength, second.DataOffset, second.Type)
     caller.process.space.write_u32(length, 4)
     assert STATUS_BUFFER_OVERFLOW == caller.call("NtQueryMultipleValueKey", key, entries, 2, buffer, length, needed)

@@ -10,6 +10,9 @@ import pytest
 from lswd.kernel import memory_status
 from lswd.kernel.topology import CACHE, CORE, PACKAGE, Topology
 from lswd.nt import system_information as nt
+from lswd.nt import system_processes as lists
+from lswd.nt import system_processors as processors
+from lswd.nt import system_time_zone as zones
 from lswd.ntdef.status import (
     STATUS_ACCESS_DENIED,
     STATUS_INFO_LENGTH_MISMATCH,
@@ -80,10 +83,10 @@ def test_the_time_of_day_may_be_asked_for_in_part(caller: Caller) -> None:
 
 def test_the_process_list_holds_this_process_and_its_thread(caller: Caller) -> None:
     _, data = caller.query(CALL, nt.SystemProcessInformation)
-    entry = nt.SYSTEM_PROCESS_INFORMATION.unpack(8, data)
+    entry = lists.SYSTEM_PROCESS_INFORMATION.unpack(8, data)
     assert (0, 1, caller.process.pid) == (entry.NextEntryOffset, entry.NumberOfThreads, entry.UniqueProcessId)
-    at = nt.SYSTEM_PROCESS_INFORMATION.size(8)
-    thread = nt.SYSTEM_THREAD_INFORMATION.unpack(8, data, at)
+    at = lists.SYSTEM_PROCESS_INFORMATION.size(8)
+    thread = lists.SYSTEM_THREAD_INFORMATION.unpack(8, data, at)
     assert (0x100, caller.thread.tid) == (at, thread.ClientId.UniqueThread)
     name = caller.process.space.read(entry.ImageName.Buffer, entry.ImageName.Length)
     assert "probe.exe" == name.decode("utf-16-le")
@@ -103,7 +106,7 @@ def test_handles_are_listed_with_their_owner(caller: Caller) -> None:
     handle = caller.handle("NtCreateEvent", 0x1F0003, 0, 0, 0)
     _, data = caller.query(CALL, nt.SystemExtendedHandleInformation)
     assert 1 == int.from_bytes(data[:8], "little")
-    entry = nt.SYSTEM_HANDLE_TABLE_ENTRY_INFO_EX.unpack(8, data, 16)
+    entry = lists.SYSTEM_HANDLE_TABLE_ENTRY_INFO_EX.unpack(8, data, 16)
     assert (caller.process.pid, handle, 0x1F0003) == (entry.UniqueProcessId, entry.HandleValue, entry.GrantedAccess)
 
 
@@ -134,7 +137,7 @@ def test_nothing_about_the_machine_is_changed(caller: Caller) -> None:
 def test_the_time_zone_is_the_hosts(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
     _, data = caller.query(CALL, nt.SystemDynamicTimeZoneInformation)
-    zone = nt.RTL_DYNAMIC_TIME_ZONE_INFORMATION.unpack(8, data)
+    zone = zones.RTL_DYNAMIC_TIME_ZONE_INFORMATION.unpack(8, data)
     assert (-60, (0, 10, 0, 5, 3, 0, 0, 0), (0, 3, 0, 5, 2, 0, 0, 0), -60) == (
         zone.Bias,
         zone.StandardDate,
@@ -193,7 +196,7 @@ def test_without_sysfs_every_processor_is_a_core(tmp_path: Path) -> None:
 
 
 def test_processor_relationships_come_as_entries_of_their_own_length(caller: Caller) -> None:
-    _, data = extended(caller, nt.SystemLogicalProcessorInformationEx, struct.pack("<I", 0xFFFF))
+    _, data = extended(caller, processors.SystemLogicalProcessorInformationEx, struct.pack("<I", 0xFFFF))
     at, kinds = 0, []
     while at < len(data):
         kind, size = struct.unpack_from("<II", data, at)
@@ -204,19 +207,19 @@ def test_processor_relationships_come_as_entries_of_their_own_length(caller: Cal
 
 
 def test_one_relationship_can_be_asked_for(caller: Caller) -> None:
-    _, data = extended(caller, nt.SystemLogicalProcessorInformationEx, struct.pack("<I", 4))
+    _, data = extended(caller, processors.SystemLogicalProcessorInformationEx, struct.pack("<I", 4))
     assert (4, 80) == struct.unpack_from("<II", data)
-    assert STATUS_INVALID_PARAMETER == extended(caller, nt.SystemLogicalProcessorInformationEx, b"\5\0\0\0")[0]
-    assert STATUS_INVALID_PARAMETER == extended(caller, nt.SystemLogicalProcessorInformationEx, b"")[0]
+    assert STATUS_INVALID_PARAMETER == extended(caller, processors.SystemLogicalProcessorInformationEx, b"\5\0\0\0")[0]
+    assert STATUS_INVALID_PARAMETER == extended(caller, processors.SystemLogicalProcessorInformationEx, b"")[0]
 
 
 def test_the_native_architecture_is_the_only_one(caller: Caller) -> None:
-    _, data = extended(caller, nt.SystemSupportedProcessorArchitectures, bytes(8))
+    _, data = extended(caller, processors.SystemSupportedProcessorArchitectures, bytes(8))
     assert struct.pack("<II", 0x000F8664, 0) == data
 
 
 def test_every_processor_is_a_cpu_set(caller: Caller) -> None:
-    _, data = extended(caller, nt.SystemCpuSetInformation, bytes(8))
+    _, data = extended(caller, processors.SystemCpuSetInformation, bytes(8))
     assert 32 * Topology().count == len(data)
     assert (32, 0, 0x100) == struct.unpack_from("<III", data)
 

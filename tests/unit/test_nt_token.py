@@ -11,7 +11,8 @@ from lswd.kernel import token as tokens
 from lswd.kernel.security_descriptor import Acl, allow
 from lswd.kernel.sid import Sid
 from lswd.kernel.token import Luids, Token, primary_token
-from lswd.nt import token as nt
+from lswd.nt import token_information as nt
+from lswd.nt.token import DISABLE_MAX_PRIVILEGE
 from lswd.ntdef.status import (
     STATUS_ACCESS_DENIED,
     STATUS_BAD_IMPERSONATION_LEVEL,
@@ -348,7 +349,7 @@ def test_a_restricted_token_has_fewer_rights(caller: Caller) -> None:
 
 def test_a_restricted_token_may_lose_all_privileges_but_one(caller: Caller) -> None:
     cell = caller.cell()
-    assert STATUS_SUCCESS == caller.call("NtFilterToken", opened(caller), nt.DISABLE_MAX_PRIVILEGE, 0, 0, 0, cell)
+    assert STATUS_SUCCESS == caller.call("NtFilterToken", opened(caller), DISABLE_MAX_PRIVILEGE, 0, 0, 0, cell)
     _, data = ask(caller, caller.number(cell, 8), nt.TokenPrivileges)
     assert struct.pack("<IQI", 1, tokens.SE_CHANGE_NOTIFY, 3) == data
     assert STATUS_INVALID_PARAMETER == caller.call("NtFilterToken", opened(caller), 4, 0, 0, 0, cell)

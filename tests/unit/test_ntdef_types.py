@@ -27,7 +27,7 @@ from lswd.ntdef.types import (
 )
 
 
-class MEMORY_BASIC_INFORMATION(Struct):
+class MEMORY_BASIC_INFORMATION(Struct):  # noqa: N801
     """winnt.h: 48 bytes on x64, 28 on x86."""
 
     BaseAddress: PVOID
@@ -121,7 +121,13 @@ def test_structures_are_equal_by_class_and_value() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "wide", "narrow", "signed"),
-    [(UCHAR, 1, 1, False), (LONG, 4, 4, True), (LARGE_INTEGER, 8, 8, True), (SIZE_T, 8, 4, False), (HANDLE, 8, 4, False)],
+    [
+        (UCHAR, 1, 1, False),
+        (LONG, 4, 4, True),
+        (LARGE_INTEGER, 8, 8, True),
+        (SIZE_T, 8, 4, False),
+        (HANDLE, 8, 4, False),
+    ],
 )
 def test_scalars_have_the_width_and_sign_of_their_names(kind: Any, wide: int, narrow: int, signed: bool) -> None:
     assert isinstance(kind, Scalar)

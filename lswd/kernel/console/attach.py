@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 # RTL_USER_PROCESS_PARAMETERS.ConsoleHandle of a process that was started from Unix without a terminal
 # (wine/condrv.h CONSOLE_HANDLE_SHELL_NO_WINDOW).
-_CODE_PAGES = "\\Registry\\Machine\\System\\CurrentControlSet\\Control\\Nls\\CodePage"
 NO_CONSOLE = 0xFFFF_FFFF_FFFF_FFFC
 
+_CODE_PAGES = "\\Registry\\Machine\\System\\CurrentControlSet\\Control\\Nls\\CodePage"
 _REDIRECTED = (FILE_GENERIC_READ, FILE_GENERIC_WRITE, FILE_GENERIC_WRITE)
 _SYNCHRONIZE = 0x00100000
 _CONSOLE = FILE_READ_DATA | FILE_WRITE_DATA | FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES | _SYNCHRONIZE
