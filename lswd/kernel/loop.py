@@ -35,7 +35,6 @@ class Trap:
         return self._name
 
 
-running = False  # for kernel.request
 NEEDS_LOOP = Trap("NEEDS_LOOP")
 PARKED = Trap("PARKED")
 

@@ -202,9 +202,9 @@ class ImageSection(Section):
                 relocate(view, image, region.base - image.image_base)
                 _set_image_base(view, image, region.base)
                 status = STATUS_IMAGE_NOT_AT_BASE
-        except ImageError as error:
+        except ImageError:
             space.unmap(region)
-            raise NtError(error.status) from None
+            raise
         return region, status
 
     def __del__(self) -> None:

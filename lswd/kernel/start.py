@@ -230,7 +230,7 @@ def _write_teb(process: Process, tid: int, stack_base: int, stack_limit: int, st
     at = region.base
     view = space.raw(region)
     teb = TEB(
-        ExceptionList=0 if word == 8 else 0xFFFFFFFF,
+        ExceptionList=(1 << 8 * word) - 1,  # the end of the chain; ntdll walks it on x64 too
         StackBase=stack_base,
         StackLimit=stack_limit,
         Self=at,

@@ -20,10 +20,13 @@ from lswd.ntdef.status import (
     STATUS_ALERTED,
     STATUS_INVALID_CID,
     STATUS_INVALID_HANDLE,
+    STATUS_NO_MEMORY,
     STATUS_SUCCESS,
     STATUS_UNSUCCESSFUL,
 )
 from lswd.ntdef.types import HANDLE, LARGE_INTEGER, NTSTATUS, PVOID, ULONG
+
+_MAXIMUM_APCS = 1 << 20  # in one thread's queue
 
 
 @syscall
@@ -74,6 +77,8 @@ async def NtTestAlert(call: Call) -> NTSTATUS:
 def _queue(thread: Thread, routine: int, arguments: tuple[int, int, int]) -> int:
     if thread.terminated:
         return STATUS_UNSUCCESSFUL
+    if len(thread.user_apcs) >= _MAXIMUM_APCS:
+        return STATUS_NO_MEMORY
     queue_user_apc(thread, UserApc(routine, *arguments))
     return STATUS_SUCCESS
 

@@ -13,7 +13,7 @@ from lswd.kernel.completion_port import (
 from lswd.nt.declare import Call, Handle, In, ObjectAttributes, Out, syscall
 from lswd.nt.information import QueryTable
 from lswd.nt.named_object import create_object, open_object
-from lswd.ntdef.status import STATUS_INVALID_PARAMETER, STATUS_SUCCESS
+from lswd.ntdef.status import STATUS_INVALID_PARAMETER, STATUS_NO_MEMORY, STATUS_SUCCESS
 from lswd.ntdef.types import (
     ACCESS_MASK,
     BOOLEAN,
@@ -30,6 +30,8 @@ from lswd.ntdef.types import (
 )
 
 IoCompletionBasicInformation = 0
+
+_MAXIMUM_PACKETS = 1 << 20  # that a program may post and leave in a port
 
 QUERY = QueryTable(exact=True)
 
@@ -74,6 +76,8 @@ def NtSetIoCompletion(
     IoStatus: NTSTATUS,
     IoStatusInformation: SIZE_T,
 ) -> NTSTATUS:
+    if len(IoCompletionHandle.packets) >= _MAXIMUM_PACKETS:
+        return STATUS_NO_MEMORY
     IoCompletionHandle.post(KeyContext, ApcContext, IoStatus, IoStatusInformation)
     return STATUS_SUCCESS
 

@@ -14,6 +14,7 @@ from lswd.host.drives import Drives
 from lswd.kernel.console import attach_console
 from lswd.kernel.console.attach import Terminals
 from lswd.kernel.console.console import Console
+from lswd.kernel.deadline import Deadlines
 from lswd.kernel.file_device import install_devices
 
 from .file_guest import Files
@@ -112,6 +113,7 @@ def run_with_streams(
     machine = Machine()
     machine.system.drives = Drives({"C": str(Path("/"))})
     install_devices(machine.system)
+    machine.scheduler.deadlines = Deadlines()  # the host's clock: trio waits by it
     machine.system.part(Terminals)._oem_code_page = 437  # there is no registry to look it up in
     handles = attach_console(machine.process, fds)
     prepare(machine)

@@ -12,7 +12,7 @@ from lswd.kernel.console.keys import KeyDecoder, character_records, typed_charac
 from lswd.kernel.console.protocol import KEY_EVENT_RECORD
 
 from .console_guest import Body, Consoles, run_on_terminal
-from .guest_threads import Guest
+from .guest_threads import PREEMPT, Guest
 
 LINE, ECHO, PROCESSED, VT_INPUT = 2, 4, 1, 0x200
 SHIFT, CONTROL, ALT, ENHANCED = 0x10, 0x08, 0x02, 0x100
@@ -118,7 +118,7 @@ def test_a_read_waits_for_the_line() -> None:
     def program(guest: Guest, c: Consoles) -> Body:
         consoles.append(c)
         thread = yield from guest.thread(reader)
-        yield from guest.wait(thread, 0.01)
+        yield PREEMPT
         guest.log.append("nothing yet")
         c.terminal.type("at last\n")
         yield from guest.wait(thread)
@@ -155,7 +155,7 @@ def test_control_d_and_control_z_are_the_end() -> None:
         c.terminal.type("\x04")
         guest.log.append((yield from c.read(c.input, 100)))
         thread = yield from guest.thread(reader)
-        yield from guest.wait(thread, 0.01)
+        yield PREEMPT
         c.terminal.type("\x1a\n")
         yield from guest.wait(thread)
         c.terminal.type("part\x04")
@@ -191,7 +191,7 @@ def test_the_terminal_edits_lines_itself_and_stops_at_control_z_only_between_rea
         consoles.append(c)
         guest.log.append(("before", c.terminal.flag("ICANON"), c.terminal.flag("ECHO"), c.terminal.suspends()))
         thread = yield from guest.thread(reader)
-        yield from guest.wait(thread, 0.01)
+        yield PREEMPT
         guest.log.append(("reading", c.terminal.flag("ICANON"), c.terminal.flag("ECHO"), c.terminal.suspends()))
         c.terminal.type("\n")
         yield from guest.wait(thread)
@@ -305,7 +305,7 @@ def test_reading_records_waits_for_a_key() -> None:
     def program(guest: Guest, c: Consoles) -> Body:
         consoles.append(c)
         thread = yield from guest.thread(reader)
-        yield from guest.wait(thread, 0.01)
+        yield PREEMPT
         c.terminal.type("k")
         yield from guest.wait(thread)
 
@@ -315,7 +315,7 @@ def test_reading_records_waits_for_a_key() -> None:
 
 def test_the_handle_is_signalled_while_there_are_records() -> None:
     def typist(guest: Guest, _: int) -> Body:
-        yield from guest.sleep(0.001)
+        yield PREEMPT
         guest.log.append("typing")
         consoles[0].terminal.type("\x1b[A")
 

@@ -101,7 +101,7 @@ class Console:
         self.screen, screen.display = screen, self._display
         if self._display is not None:
             self._display.alternate(screen is not self._first)
-            screen.refresh_all()
+            screen.refresh_all()  # the terminal's alternate screen still shows the last buffer that was there
 
     def screen_closed(self, screen: ScreenBuffer) -> None:
         """The last handle to ``screen`` is gone; when it was the active one, the first is shown again."""

@@ -11,8 +11,9 @@ from pathlib import Path
 import pefile
 import pytest
 
+from tests.guest.run import fixed_environment
+
 from . import corpus
-from .run import fixed_environment
 
 TIMEOUT_SECONDS = 120
 FILES = {
