@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import struct
 import termios
+import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from .guest_threads import Guest, Machine
 
 Body = Generator[Any, Any, Any]
 WIDTH, HEIGHT = 80, 24
+_END = b"\x05"
 
 
 class Terminal:
@@ -30,17 +33,27 @@ class Terminal:
     def __init__(self) -> None:
         self.master, self.slave = os.openpty()
         fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("4H", HEIGHT, WIDTH, 0, 0))
-        os.set_blocking(self.master, False)
 
     def type(self, text: str) -> None:
-        os.write(self.master, text.encode())
+        """Type ``text`` and wait until the other side can read it (in line mode, it must end a line)."""
+        data = text.encode()
+        before = self._waiting()
+        os.write(self.master, data)
+        needed = before + len(data) if not self.flag("ICANON") else before + (text != "\x04")
+        while self._waiting() < needed or not select.select([self.slave], [], [], 0)[0]:
+            time.sleep(0.0001)  # the kernel moves it over in a thread of its own
+
+    def _waiting(self) -> int:
+        """How many bytes the program could read."""
+        return int.from_bytes(fcntl.ioctl(self.slave, termios.FIONREAD, bytes(4)), "little")
 
     def shown(self) -> str:
         """What has been sent to the terminal since the last look, echo included."""
-        try:
-            return os.read(self.master, 65536).decode()
-        except BlockingIOError:
-            return ""
+        os.write(self.slave, _END)
+        data = b""
+        while not data.endswith(_END):
+            data += os.read(self.master, 65536)
+        return data.removesuffix(_END).decode()
 
     def flag(self, name: str) -> bool:
         """One of the local flags: ICANON, ECHO, ISIG."""

@@ -74,8 +74,8 @@ def kill(number: int) -> None:
 def test_a_signal_is_handled_in_a_new_thread(number: int, event: int) -> None:
     def program(guest: Guest, _: int) -> Body:
         kill(number)
-        yield PREEMPT
-        yield PREEMPT
+        for _ in range(4):
+            yield PREEMPT
         guest.log.append("goes on")
         return 7
 

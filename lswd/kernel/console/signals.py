@@ -96,8 +96,9 @@ class ControlThreads:
 
         terminate = process.system.userland.ntdll_exports.get("NtTerminateProcess", 0) + process.ntdll_base
         for thread in self._threads:
-            if thread.process is not process:
-                continue
+            stack = thread.stack
+            if thread.process is not process or stack is None or process.space.find(stack.base) is not stack:
+                continue  # it has returned
             called_from = backtrace(thread)
             if any(0 <= address - terminate < _STUB_SIZE for address in called_from[:3]):
                 return all(_is_userland(process, address) for address in called_from)
