@@ -22,6 +22,7 @@ TEXT = {".py", ".c", ".cpp", ".h", ".hpp", ".s", ".asm", ".def", ".rc", ".sh", "
 # Modules directly in lswd/ and the whole of lswctl stand on top.
 LAYERS = (
     ("service", "statusfs"),
+    ("session",),
     ("device", "ioctl", "nt", "unixlib"),
     ("kernel",),
     ("memory", "cpu", "image", "userland", "host"),
