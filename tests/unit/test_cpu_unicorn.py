@@ -207,6 +207,57 @@ def test_memory_that_is_freed_and_reused_runs_its_new_code(machine: Machine, tmp
         machine.space.release(0x900000)
 
 
+def test_interrupts_from_another_host_thread_do_not_change_what_code_computes(
+    machine: Machine, tmp_path: Path
+) -> None:
+    # Blocks that change memory and jump to each other directly: a block that ran twice would be seen in the sums.
+    code = assembled(
+        """
+        mov ecx, 300000
+    again:
+        call sum
+        add [rdi], rax
+        test ecx, 1
+        jz even
+        add qword [rdi + 8], 5
+        jmp next
+    even:
+        add [rdi + 8], rcx
+    next:
+        dec ecx
+        jnz again
+        mov r10, [rdi]
+        mov rdx, [rdi + 8]
+        mov eax, 1
+        syscall
+    sum:
+        lea rax, [rcx + 3]
+        ret
+        """,
+        tmp_path,
+    )
+    thread = machine.thread(code, rdi=DATA)
+    done = threading.Event()
+
+    def interrupt() -> None:
+        while not done.wait(0.0001):
+            machine.engine.interrupt()
+
+    other = threading.Thread(target=interrupt)
+    other.start()
+    interrupts = 0
+    try:
+        while thread.run(machine.answer) == cpu.INTERRUPTED:
+            interrupts += 1
+    finally:
+        done.set()
+        other.join()
+    assert interrupts > 0
+    numbers = range(1, 300001)
+    expected = (sum(n + 3 for n in numbers), sum(5 if n & 1 else n for n in numbers))
+    assert [expected] == [call[1:3] for call in machine.calls]
+
+
 def test_an_endless_loop_is_interrupted_from_another_host_thread(machine: Machine, tmp_path: Path) -> None:
     thread = machine.thread(assembled("l: inc rbx\njmp l", tmp_path))
     done = threading.Event()

@@ -16,6 +16,7 @@ from lswd.cpu.engine import EngineError, Fault
 from lswd.cpu.unicorn import library as uc
 from lswd.cpu.unicorn import segments
 from lswd.cpu.unicorn.handoff import HANDOFF64, MAILBOX, RESULT, SYSCALL_AT
+from lswd.cpu.unicorn.preempt import Preemption
 from lswd.cpu.unicorn.registers import GS_BASE, RAX, RIP, RegisterFile
 from lswd.memory.protection import EXECUTE, PAGE_EXECUTE_READ, PAGE_SIZE
 from lswd.ntdef.status import NtError
@@ -113,6 +114,8 @@ class UnicornEngine:
         self._hook(uc.UC_HOOK_TLB_FILL, uc.TLB_FILL(self._fill))
         self._hook(uc.UC_HOOK_DATA_UNMAPPED, uc.MEM_INVALID(self._invalid_memory))
         self._hook(uc.UC_HOOK_INTR, uc.INTR(self._interrupt_hook))
+        self._preemption = Preemption(self._lib)
+        self._hook(uc.UC_HOOK_BLOCK, ctypes.c_void_p(self._preemption.hook), data=self._preemption.page)
         spilled = cpu.HANDOFF_PAGE + SYSCALL_AT
         self._hook(uc.UC_HOOK_INSN, uc.INSN_SYSCALL(self._spilled_call), spilled, spilled, uc.UC_X86_INS_SYSCALL)
         direct = uc.INSN_SYSCALL(self._direct_call)
@@ -136,12 +139,12 @@ class UnicornEngine:
     def _control(self, kind: int, *arguments: object) -> None:
         self._check(self._lib.uc_ctl(self._uc, uc.control(kind, arguments=len(arguments)), *arguments))
 
-    def _hook(self, kind: int, callback: object, begin: int = 1, end: int = 0, *extra: int) -> None:
+    def _hook(self, kind: int, callback: object, begin: int = 1, end: int = 0, *extra: int, data: int = 0) -> None:
         handle = ctypes.c_size_t()
         self._check(
             self._lib.uc_hook_add(
-                self._uc, ctypes.byref(handle), ctypes.c_int(kind), callback, None, ctypes.c_uint64(begin),
-                ctypes.c_uint64(end), *(ctypes.c_int(e) for e in extra),
+                self._uc, ctypes.byref(handle), ctypes.c_int(kind), callback, ctypes.c_void_p(data),
+                ctypes.c_uint64(begin), ctypes.c_uint64(end), *(ctypes.c_int(e) for e in extra),
             )
         )  # fmt: skip
         self._hooks.append(callback)
@@ -369,11 +372,12 @@ class UnicornEngine:
 
     def _forget_outcome(self) -> None:
         self._left = self._interrupted = False
+        self._preemption.withdraw()
         self._trap = self._page_fault = None
 
     def interrupt(self) -> None:
         self._interrupted = True
-        self._lib.uc_emu_stop(self._uc)
+        self._preemption.request()
 
     def close(self) -> None:
         if self._uc.value:

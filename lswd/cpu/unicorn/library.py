@@ -25,6 +25,7 @@ UC_ERR_MEMORY = (6, 7, 8, UC_ERR_EXCEPTION)  # read, write and fetch of unmapped
 
 UC_HOOK_INTR = 1
 UC_HOOK_INSN = 2
+UC_HOOK_BLOCK = 1 << 3
 UC_HOOK_DATA_UNMAPPED = 1 << 4 | 1 << 5  # reads and writes
 UC_HOOK_TLB_FILL = 1 << 17
 UC_X86_INS_SYSCALL = 699
@@ -54,6 +55,7 @@ TLB_FILL = ctypes.CFUNCTYPE(
 MEM_INVALID = ctypes.CFUNCTYPE(
     ctypes.c_bool, ctypes.c_void_p, ctypes.c_int, ctypes.c_uint64, ctypes.c_int, ctypes.c_int64, ctypes.c_void_p
 )
+BLOCK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p)
 INSN_SYSCALL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
 INTR = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p)
 
