@@ -5,7 +5,7 @@ FUZZ_COUNT ?= 10000
 export PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run test check bench fuzz coverage-page clean real-programs
+.PHONY: help setup setup-test run test check bench fuzz coverage-page clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -35,9 +35,6 @@ check: setup ## lint and types only
 	@.venv/bin/ruff check .
 	@echo "check: mypy"
 	@.venv/bin/mypy
-
-real-programs: setup-test ## real Windows programs from the package registries, against their references
-	@.venv/bin/python -m pytest $(ARGS) tests/real_programs
 
 bench: setup-test ## launch time against Wine's
 	@.venv/bin/python bench/launch.py

@@ -33,11 +33,16 @@ def build() -> None:
 
 
 def once(command: list[str], environment: dict[str, str]) -> tuple[float, str]:
-    """Wall seconds of one run, and what it wrote to standard error."""
-    started = time.perf_counter()
-    quiet = subprocess.DEVNULL
-    done = subprocess.run(command, env=environment, stdout=quiet, stderr=subprocess.PIPE, text=True, check=True)
-    return time.perf_counter() - started, done.stderr
+    """Wall seconds of one run, and what it wrote to standard error.
+
+    Output goes to files: Wine's daemons inherit it, and a pipe would not end before they do.
+    """
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        started = time.perf_counter()
+        subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, check=True)
+        seconds = time.perf_counter() - started
+        errors.seek(0)
+        return seconds, errors.read()
 
 
 def main() -> None:
@@ -59,6 +64,9 @@ def main() -> None:
         if theirs and server:
             print("making Wine's prefix (once, takes a while)", file=sys.stderr)
             once(theirs, environment)
+            # A server that runs already cannot be made to stay: end it, wait for that, start one that stays.
+            subprocess.run([server, "-k", "-w"], env=environment, check=False)
+            subprocess.run([server, "-w"], env=environment, check=False)
             subprocess.run([server, "-p"], env=environment, check=True)
         try:
             once(ours, environment)

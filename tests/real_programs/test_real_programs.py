@@ -170,7 +170,7 @@ def test_a_script_launcher_without_its_script_says_so(launch: Launcher, lswctl: 
     program = corpus.working_copy(corpus.SCRIPT_LAUNCHER, tree)
     done = subprocess.run([*lswctl, "launch", str(program)], env=fixed_environment(), capture_output=True, check=False,
                           timeout=TIMEOUT_SECONDS)
-    script = "Z:" + str(tree / "cli-64-script.py").replace("/", "\\")
+    script = "\\\\?\\Z:" + str(tree / "cli-64-script.py").replace("/", "\\")
     assert (2, f"Cannot open {script}\r\n".encode()) == (done.returncode, done.stderr)
 
 
