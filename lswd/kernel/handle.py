@@ -57,7 +57,7 @@ class HandleTable:
         return iter(list(self._entries.items()))
 
     def add(self, obj: KernelObject, access: int, *, inherit: bool = False, value: int = 0) -> int:
-        """Open a handle; ``access`` may hold generic rights. ``value`` forces a slot (process start only)."""
+        """Open a handle; ``access`` may hold generic rights. ``value``: the free slot to take (process start only)."""
         if not value:
             if self._free:
                 value = self._free.pop()
@@ -66,6 +66,11 @@ class HandleTable:
                     raise NtError(STATUS_NO_MEMORY)
                 value = self._next
                 self._next += 4
+        elif value >= self._next:
+            self._free.extend(range(value - 4, self._next - 4, -4))
+            self._next = value + 4
+        else:
+            self._free.remove(value)
         self._entries[value] = HandleEntry(obj, obj.map_access(access), inherit)
         obj.handle_count += 1
         return value

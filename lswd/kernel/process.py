@@ -21,7 +21,7 @@ from lswd.ntdef.types import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
     from typing import Any
 
     from lswd.cpu.engine import Engine, EngineFactory, SystemCallHandler
@@ -42,7 +42,6 @@ class Process(Waitable):
 
     Attributes:
         make_handler: given a thread, the function the engine calls for its system calls (set by nt.dispatch).
-        services: coroutines to run beside the threads once there is an event loop.
         failure: one line saying what killed it, when something did.
         on_close: what undoes changes to the host (terminal modes, signal handlers).
         console: the console the process is attached to (kernel.console), or None.
@@ -55,6 +54,7 @@ class Process(Waitable):
         super().__init__()
         self.system = system
         self.pid = system.new_id()
+        self.parent_pid = 0
         system.processes[self.pid] = self
         self.space = AddressSpace(word)
         self.space.on_guard = self._kernel_touched_guard
@@ -65,7 +65,6 @@ class Process(Waitable):
         self.scheduler: Scheduler | None = None
         self.make_handler: Callable[[Thread], SystemCallHandler] | None = None
         self.call_finished: Callable[[Thread, int], None] = lambda thread, status: None
-        self.services: list[Callable[[], Awaitable[None]]] = []
         self.image: ImageSection | None = None
         self.image_base = 0
         self.image_region: Region | None = None
@@ -93,7 +92,6 @@ class Process(Waitable):
         self.signals: list[Callable[[], None]] = []
         self.exceptions: dict[int, LastException] = {}  # the last of each code; see note_exception
         self.missing_calls: dict[str, int] = {}
-        self._ended_event: Any = None
         self._clock: memoryview | None = None
         self.handles.pseudo[CURRENT_PROCESS] = lambda: self
         self.handles.pseudo[CURRENT_THREAD] = self._this_thread
@@ -149,10 +147,8 @@ class Process(Waitable):
             thread.finish(self.exit_status)
         self.threads.clear()
         self.engine.interrupt()
-        if self._ended_event is not None:
-            self._ended_event.set()
         if self.scheduler is not None:
-            self.scheduler.stop_all()
+            self.scheduler.process_ended(self)
         self.wake()
 
     def describe(self, address: int) -> str:
@@ -174,14 +170,6 @@ class Process(Waitable):
     def fail(self, code: int, what: str) -> None:
         """An unhandled exception: end with its code and say so."""
         self.end(code, f"{what} ({status_name(code)})")
-
-    async def ended_event_wait(self) -> None:
-        """Until the process has ended."""
-        import trio
-
-        if not self.ended:
-            self._ended_event = trio.Event()
-            await self._ended_event.wait()
 
     def restore_host(self) -> None:
         """Undo what was done to the host's terminal and signals."""

@@ -1,4 +1,4 @@
-"""Runs a process's guest threads, first come first served.
+"""Runs the guest threads of a program and of the processes it has started, first come first served.
 
 On an engine that cannot run threads in parallel (Unicorn) they take turns; the ticker ends a turn when somebody else
 could run. A thread in a blocking call is in nobody's way until ``make_ready``. As long as all that is waited for are
@@ -33,17 +33,19 @@ _LOOK_AT_HOST = 0.001  # seconds between looks at the host's I/O while guest thr
 
 
 class Scheduler:
-    """The threads of one process.
+    """The threads of one system.
 
     Attributes:
+        process: the first process; when it ends, everything does.
         deadlines: things to do at a time, between turns.
     """
 
     def __init__(self, process: Process, deadlines: Deadlines | None = None) -> None:
         self.process = process
         self.deadlines = Deadlines() if deadlines is None else deadlines
-        self.ticker = Ticker(process, self.contended)
+        self.ticker = Ticker(self.contended, process.signal_pending)
         self._ready: list[Thread] = []
+        self._ended: list[Process] = []
         self._wanted_tasks: list[Callable[[], Awaitable[None]]] = []  # until there is a loop
         self._poked = _thread.allocate_lock()
         self._poked.acquire()
@@ -76,9 +78,7 @@ class Scheduler:
 
     def contended(self) -> bool:
         """Should the turn end? May be asked from any host thread."""
-        if self._ready or self._tasks or self._wanted_tasks or self.deadlines.due():
-            return True
-        return self._nursery is not None and bool(self.process.services)
+        return bool(self._ready or self._tasks or self._wanted_tasks or self.deadlines.due())
 
     def resume_thread(self, thread: Thread) -> None:
         """The suspend count has fallen to zero."""
@@ -100,8 +100,9 @@ class Scheduler:
         if not in_task:
             self._bury(thread, killed=True)
 
-    def stop_all(self) -> None:
-        """The process is over."""
+    def process_ended(self, process: Process) -> None:
+        """None of its threads runs again."""
+        self._ended.append(process)
         self.poke()
 
     def poke(self) -> None:
@@ -151,11 +152,10 @@ class Scheduler:
                 self._take_turn(self._ready.pop(0))
                 if self._wanted_tasks:
                     return
-            elif process.services:
-                return
             else:
                 self.idle(self.deadlines.seconds())
             process.deliver_signals()
+            self._close_ended()
 
     def idle(self, seconds: float | None) -> None:
         """Sleep until ``poke``, but no longer than ``seconds``."""
@@ -167,8 +167,6 @@ class Scheduler:
         self._token = trio.lowlevel.current_trio_token()
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
-            for service in self.process.services:
-                nursery.start_soon(service)
             self._start_wanted_tasks()
             await self._take_turns()
             nursery.cancel_scope.cancel()
@@ -205,6 +203,14 @@ class Scheduler:
                     await self._work.wait()
                 self._work = None
             process.deliver_signals()
+            self._close_ended()
+
+    def _close_ended(self) -> None:
+        """Let go of what processes that have ended held; of the first, whoever ran it does."""
+        while self._ended:
+            ended = self._ended.pop()
+            if ended is not self.process:
+                ended.close()
 
     def _take_turn(self, thread: Thread) -> None:
         """Finish the thread's blocking call, if it has one, and let it run until it leaves."""
@@ -225,9 +231,10 @@ class Scheduler:
         """Let a thread run guest code until it leaves."""
         handler = thread.handler
         assert handler is not None
-        self.process.current_thread = thread
+        process = thread.process
+        process.current_thread = thread
         thread.initial_context = 0
-        self.ticker.begin()
+        self.ticker.begin(process)
         started = time.monotonic()
         try:
             reason = thread.cpu.run(handler)
@@ -257,7 +264,7 @@ class Scheduler:
         """Run a parked call on; True when it is finished and the thread goes on."""
         assert thread.pending is not None
         coroutine, thread.pending = thread.pending[0], None
-        self.process.current_thread = thread
+        thread.process.current_thread = thread
         try:
             trap = coroutine.send(None)
         except StopIteration as done:
@@ -272,7 +279,7 @@ class Scheduler:
             self._suspended(thread)
             return False
         self._call_finished(thread, status)
-        return not self.process.ended
+        return not thread.process.ended
 
     async def _call_task(self, thread: Thread) -> None:
         """Finish a blocking call as a trio task."""
@@ -299,7 +306,7 @@ class Scheduler:
 
     def _call_finished(self, thread: Thread, status: int) -> None:
         """Give a finished blocking call's status to the guest; APCs first when that is what ended it."""
-        self.process.call_finished(thread, status)
+        thread.process.call_finished(thread, status)
         if thread.context_changed:
             thread.context_changed = False
         else:
@@ -309,14 +316,14 @@ class Scheduler:
             try:
                 deliver_user_apcs(thread, status)
             except NtError:
-                self.process.fail(STATUS_STACK_OVERFLOW, "no stack left to run an APC on")
+                thread.process.fail(STATUS_STACK_OVERFLOW, "no stack left to run an APC on")
             thread.context_changed = False
 
     # ---- end
 
     def _bury(self, thread: Thread, *, killed: bool = False) -> None:
         """Free what a dead thread occupied."""
-        if self.process.ended:
+        if thread.process.ended:
             return
         thread.cpu.close()
         free_thread_memory(thread, keep_teb=killed)

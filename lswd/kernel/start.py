@@ -21,6 +21,9 @@ from lswd.ntdef.types import UNICODE_STRING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lswd.kernel.system import System
     from lswd.memory.space import AddressSpace
 
 SHARED_DATA = 0x7FFE0000
@@ -50,7 +53,13 @@ class StartParameters:
         console_handle: int = 0,
         standard_handles: tuple[int, int, int] = (0, 0, 0),
         window_title: str = "",
+        desktop: str = "WinSta0\\Default",
+        shell: str = "",
+        runtime_data: bytes = b"",
+        numbers: Mapping[str, int] | None = None,
     ) -> None:
+        """``runtime_data`` is what a C runtime tells its child's; ``numbers`` are fields of
+        RTL_USER_PROCESS_PARAMETERS by name, for those that differ from the usual."""
         self.image_path = image_path
         self.command_line = command_line
         self.current_directory = current_directory
@@ -59,6 +68,10 @@ class StartParameters:
         self.console_handle = console_handle
         self.standard_handles = standard_handles
         self.window_title = window_title or image_path
+        self.desktop = desktop
+        self.shell = shell
+        self.runtime_data = runtime_data
+        self.numbers = {"ShowWindowFlags": 1, **(numbers or {})}
 
 
 def map_images(process: Process, image: ImageSection, ntdll: ImageSection) -> None:
@@ -122,8 +135,8 @@ def _bias_seconds() -> int:
     return -time.localtime().tm_gmtoff
 
 
-def _pack_string(text: str, at: int) -> tuple[UNICODE_STRING, bytes]:
-    data = text.encode("utf-16-le", "surrogatepass")[:0xFFFC]
+def _pack_string(data: bytes, at: int) -> tuple[UNICODE_STRING, bytes]:
+    data = data[:0xFFFC]
     padded = data + b"\0\0" + b"\0" * (-(len(data) + 2) % 8)
     return UNICODE_STRING(Length=len(data), MaximumLength=len(data) + 2, Buffer=at), padded
 
@@ -139,9 +152,12 @@ def write_parameters(process: Process, start: StartParameters) -> int:
         "ImagePathName": start.image_path,
         "CommandLine": start.command_line,
         "WindowTitle": start.window_title,
-        "DesktopInfo": "WinSta0\\Default",
+        "DesktopInfo": start.desktop,
+        "ShellInfo": start.shell,
     }
-    room = sum(len(text.encode("utf-16-le", "surrogatepass")) + 16 for text in texts.values())
+    contents = {name: text.encode("utf-16-le", "surrogatepass") for name, text in texts.items()}
+    contents["RuntimeData"] = start.runtime_data
+    room = sum(len(data) + 16 for data in contents.values())
     total = head + len(start.environment) + room
     region = space.reserve(0, total, PAGE_READWRITE, name="process parameters")
     space.commit(region, region.base, region.size, PAGE_READWRITE)
@@ -149,8 +165,11 @@ def write_parameters(process: Process, start: StartParameters) -> int:
     view = space.raw(region)
     at = head
     strings: dict[str, UNICODE_STRING] = {}
-    for name, text in texts.items():
-        strings[name], data = _pack_string(text, base + at)
+    for name, content in contents.items():
+        if not content:  # ntdll takes a DllPath with a buffer as one to search, even when it is empty
+            strings[name] = UNICODE_STRING()
+            continue
+        strings[name], data = _pack_string(content, base + at)
         view[at : at + len(data)] = data
         at += len(data)
     view[at : at + len(start.environment)] = start.environment
@@ -168,8 +187,7 @@ def write_parameters(process: Process, start: StartParameters) -> int:
         CurrentDirectory=directory,
         Environment=environment_at,
         EnvironmentSize=len(start.environment),
-        WindowFlags=0,
-        ShowWindowFlags=1,
+        **start.numbers,
         **strings,
     )
     view[:head] = parameters.pack(word)
@@ -308,6 +326,15 @@ def free_thread_memory(thread: Thread, *, keep_teb: bool = False) -> None:
     for region in (thread.stack, None if keep_teb else space.find(thread.teb)):
         if region is not None and space.find(region.base) is region:
             space.unmap(region)
+
+
+def open_ntdll(system: System) -> ImageSection:
+    """The userland's ntdll, which every process has mapped first.
+
+    Raises:
+        OSError, ImageError: it is not there any more, or no PE file.
+    """
+    return ImageSection.open(system.userland.dll("ntdll.dll") or "", "C:\\windows\\system32\\ntdll.dll")
 
 
 def create_process(process: Process, image: ImageSection, ntdll: ImageSection, start: StartParameters) -> Thread:

@@ -23,7 +23,11 @@ USER_SID = "S-1-5-21-0-0-0-1000"  # the one user's; the value Wine gives its use
 
 
 class System:
-    """One NT system as its programs see it."""
+    """One NT system as its programs see it.
+
+    Attributes:
+        new_process: makes an empty process with an engine and system calls (set by whoever starts the first).
+    """
 
     def __init__(
         self,
@@ -41,6 +45,7 @@ class System:
         self._registry: Registry | None = None
         self._parts: dict[type, Any] = {}
         self.processes: dict[int, Process] = {}
+        self.new_process: Callable[[], Process] | None = None
         self._next_id = os.getpid() << 2 & 0x7FFFFFFC
 
     @property

@@ -23,10 +23,11 @@ TICKS_ALONE = 20
 class Ticker:
     """Started with the first turn; ``begin`` and ``end`` bracket guest execution."""
 
-    def __init__(self, process: Process, contended: Callable[[], bool]) -> None:
-        """``contended``: does anybody else want the processor?"""
-        self._process = process
+    def __init__(self, contended: Callable[[], bool], signal_pending: Callable[[], bool]) -> None:
+        """``contended``: does anybody else want the processor? ``signal_pending``: does a signal of the host wait?"""
+        self._process: Process | None = None  # whose code runs
         self._contended = contended
+        self._signal_pending = signal_pending
         self._active = False
         self._ticks = 0
         self._wakeup = _thread.allocate_lock()
@@ -35,9 +36,10 @@ class Ticker:
         self._started = False
         self._stopped = False
 
-    def begin(self) -> None:
-        """Guest code starts to run."""
-        self._process.update_clock()
+    def begin(self, process: Process) -> None:
+        """Guest code of ``process`` starts to run."""
+        self._process = process
+        process.update_clock()
         self._ticks = 0
         self._active = True
         if not self._started:
@@ -65,12 +67,13 @@ class Ticker:
     def _run(self) -> None:
         while not self._stopped:
             time.sleep(TICK)
-            if self._active:
-                self._process.update_clock()
+            process = self._process
+            if self._active and process is not None:
+                process.update_clock()
                 self._ticks += 1
                 if self.turn_is_over(self._ticks):
                     self._ticks = 0
-                    self._process.engine.interrupt()
+                    process.engine.interrupt()
             elif not self._stopped:
                 # Between "inactive" and "sleeping" a turn may begin and miss us: look again after saying we sleep.
                 self._sleeping = True
@@ -81,6 +84,6 @@ class Ticker:
 
     def turn_is_over(self, ticks: int) -> bool:
         """Should a turn that has lasted ``ticks`` ticks end?"""
-        if self._process.signal_pending() or ticks >= TICKS_ALONE:
+        if self._signal_pending() or ticks >= TICKS_ALONE:
             return True
         return ticks >= TICKS_A_SLICE and self._contended()

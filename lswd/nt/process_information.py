@@ -141,7 +141,7 @@ def _basic(call: Call, process: Process, address: int) -> Struct:
         AffinityMask=process.affinity or all_processors(),
         BasePriority=process.priority_class,  # the class, not a level: what Wine's GetPriorityClass reads
         UniqueProcessId=process.pid,
-        InheritedFromUniqueProcessId=0,
+        InheritedFromUniqueProcessId=process.parent_pid,
     )
 
 

@@ -147,6 +147,7 @@ def _process_list(call: Call, address: int, *, extended: bool) -> bytes:
             ),
             BasePriority=8,
             UniqueProcessId=process.pid,
+            InheritedFromUniqueProcessId=process.parent_pid,
             HandleCount=len(process.handles),
             SessionId=SESSION,
             PrivatePageCount=process.space.committed,

@@ -78,7 +78,7 @@ def NtCreateThreadEx(
         return STATUS_PROCESS_IS_TERMINATING
     if len(process.threads) >= _MAXIMUM_THREADS:
         return STATUS_TOO_MANY_THREADS
-    attributes = _read_attributes(call, AttributeList)
+    attributes = read_attributes(call, AttributeList)
     assert process.scheduler is not None
     thread = new_thread(process, StartRoutine, Argument, stack_reserve=MaximumStackSize, stack_commit=StackSize)
     thread.suspend_count = 1 if CreateFlags & THREAD_CREATE_FLAGS_CREATE_SUSPENDED else 0
@@ -96,15 +96,20 @@ def NtCreateThreadEx(
             data = thread.teb.to_bytes(call.word, "little")
         else:
             continue
-        data = data[: attribute.Size]
-        call.space.write(attribute.Value, data)
-        if attribute.ReturnLength:
-            call.space.write_pointer(attribute.ReturnLength, len(data))
+        write_attribute(call, attribute, data)
     process.scheduler.start_thread(thread)
     return STATUS_SUCCESS
 
 
-def _read_attributes(call: Call, address: int) -> list[PS_ATTRIBUTE]:
+def write_attribute(call: Call, attribute: PS_ATTRIBUTE, data: bytes) -> None:
+    """Answer an attribute that asks for something back."""
+    data = data[: attribute.Size]
+    call.space.write(attribute.Value, data)
+    if attribute.ReturnLength:
+        call.space.write_pointer(attribute.ReturnLength, len(data))
+
+
+def read_attributes(call: Call, address: int) -> list[PS_ATTRIBUTE]:
     """PS_ATTRIBUTE_LIST: its length in bytes, then attributes. Where answers go has been probed.
 
     Raises:

@@ -25,6 +25,14 @@ from lswd.ntdef.status import (
     NtError,
     status_name,
 )
+from lswd.service.exit_codes import (
+    EXIT_INTERNAL,
+    EXIT_MISSING_IMPORT,
+    EXIT_NO_PROGRAM,
+    EXIT_NO_USERLAND,
+    EXIT_NOT_RUNNABLE,
+    EXIT_USAGE,
+)
 from lswd.userland.discovery import find
 from lswd.userland.userland import Userland
 
@@ -36,14 +44,6 @@ if TYPE_CHECKING:
     from lswd.kernel.process import Process
     from lswd.kernel.registry.registry import Registry
     from lswd.nt.dispatch import Dispatcher
-
-# Exit codes of ours (documented in the README); programs' own codes pass through.
-EXIT_USAGE = 120
-EXIT_NO_USERLAND = 121
-EXIT_NO_PROGRAM = 122
-EXIT_NOT_RUNNABLE = 123
-EXIT_MISSING_IMPORT = 124
-EXIT_INTERNAL = 125
 
 # Where the loader looks for DLLs behind the program's own directory (Microsoft "Dynamic-link library search order").
 SYSTEM_DIRECTORIES = ("C:\\windows\\system32", "C:\\windows\\system", "C:\\windows")
@@ -159,13 +159,12 @@ def launch(options: Options, progress: Callable[[str, str], None] = quiet) -> Ou
     program, host = locate(options.program, drives)
     progress("INFO", f"Target: {program}")
     image = open_image(host, program, options.program)
-    ntdll = ImageSection.open(userland.dll("ntdll.dll") or "", "C:\\windows\\system32\\ntdll.dll")
     progress("INFO", f"PE loaded: entry {image.image.entry_rva:#x}, {image.image.size_of_image} bytes")
     phase("open")
     process, dispatcher = _new_process(prefix, drives, userland, options, lambda m: progress("WARN", m))
     phase("engine")
     try:
-        _start(process, options, image, ntdll, program, prefix, drives)
+        _start(process, options, image, program, prefix, drives)
         progress("INFO", f"Registered: pid {process.pid:#x}, base {process.image_base:#x}")
         phase("map")
         progress("INFO", "Executing")
@@ -281,14 +280,25 @@ def _new_process(
 
     system = System(drives, userland, open_registry, user=prefix.user)
     install_devices(system)
-    process = Process(system, engine_factory(options.engine))
-    dispatcher = attach(process)
+    engine = engine_factory(options.engine)
+    tracer = None
     if options.trace is not None:
         from lswd.nt.trace import Tracer
 
-        dispatcher.tracer = Tracer(options.trace)
-    process.scheduler = Scheduler(process)
-    return process, dispatcher
+        tracer = Tracer(options.trace)
+
+    def another() -> Process:
+        process = Process(system, engine)
+        attach(process).tracer = tracer
+        process.scheduler = first.scheduler
+        return process
+
+    first = Process(system, engine)
+    dispatcher = attach(first)
+    dispatcher.tracer = tracer
+    first.scheduler = Scheduler(first)
+    system.new_process = another
+    return first, dispatcher
 
 
 def dll_directories(program: str, directory: str, environment: Mapping[str, str]) -> list[str]:
@@ -305,11 +315,10 @@ def _surroundings(options: Options, prefix: Prefix, drives: Drives) -> tuple[str
 
 
 def _start(
-    process: Process, options: Options, image: ImageSection, ntdll: ImageSection, program: str, prefix: Prefix,
-    drives: Drives,
-) -> None:  # fmt: skip
+    process: Process, options: Options, image: ImageSection, program: str, prefix: Prefix, drives: Drives
+) -> None:
     from lswd.kernel.console import attach_console
-    from lswd.kernel.start import StartParameters, create_process
+    from lswd.kernel.start import StartParameters, create_process, open_ntdll
 
     directory, environment = _surroundings(options, prefix, drives)
     console, standard = attach_console(process)
@@ -322,7 +331,19 @@ def _start(
         console_handle=console,
         standard_handles=standard,
     )
-    create_process(process, image, ntdll, parameters)
+    create_process(process, image, open_ntdll(process.system), parameters)
 
 
-__all__ = ["ImageError", "LaunchError", "Options", "Outcome", "launch"]
+__all__ = [
+    "EXIT_INTERNAL",
+    "EXIT_MISSING_IMPORT",
+    "EXIT_NOT_RUNNABLE",
+    "EXIT_NO_PROGRAM",
+    "EXIT_NO_USERLAND",
+    "EXIT_USAGE",
+    "ImageError",
+    "LaunchError",
+    "Options",
+    "Outcome",
+    "launch",
+]

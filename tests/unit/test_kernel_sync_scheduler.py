@@ -184,7 +184,7 @@ def test_a_call_that_wants_the_loop_for_a_thread_that_is_killed_first_is_closed(
 
     machine = Machine()
     # The loop is there already, so that the task has been asked for but has not begun when the killer runs.
-    machine.process.services.append(_service)
+    machine.scheduler.start_task(_service)
     machine.run(main)
     assert ([True], []) == (closed, machine.guest.log)
 
@@ -237,7 +237,7 @@ def test_a_bug_of_ours_comes_out_as_it_is(declare: Declare, where: str) -> None:
 
     def main(guest: Guest, _: int) -> Body:
         if where == "service":
-            guest.machine.process.services.append(service)
+            guest.machine.scheduler.start_task(service)
             yield from guest.sleep(1)
         yield ("NtBroken",)
 
@@ -252,7 +252,7 @@ def test_a_process_ended_from_the_loop_ends(declare: Declare) -> None:
         machine.process.end(12)
 
     def main(guest: Guest, _: int) -> Body:
-        machine.process.services.append(service)
+        machine.scheduler.start_task(service)
         event = yield from guest.event()
         yield from guest.wait(event)
 
@@ -314,7 +314,7 @@ def test_a_thread_uses_its_own_time_only() -> None:
 def test_a_turn_ends_when_somebody_else_could_run() -> None:
     machine = Machine()
     contended = False
-    ticker = Ticker(machine.process, lambda: contended)
+    ticker = Ticker(lambda: contended, machine.process.signal_pending)
     assert [False, False] == [ticker.turn_is_over(TICKS_A_SLICE), ticker.turn_is_over(TICKS_ALONE - 1)]
     contended = True
     assert [False, True] == [ticker.turn_is_over(TICKS_A_SLICE - 1), ticker.turn_is_over(TICKS_A_SLICE)]
@@ -322,7 +322,7 @@ def test_a_turn_ends_when_somebody_else_could_run() -> None:
 
 def test_a_turn_ends_for_a_signal_and_even_alone_after_some_time() -> None:
     machine = Machine()
-    ticker = Ticker(machine.process, lambda: False)
+    ticker = Ticker(lambda: False, machine.process.signal_pending)
     assert ticker.turn_is_over(TICKS_ALONE)
     machine.process.signals.append(lambda: None)
     assert ticker.turn_is_over(1)
