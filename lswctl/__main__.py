@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "launch": "run a Windows program",
     "coverage": "which system calls are implemented, and how far",
+    "doctor": "can programs run here, and what is missing",
 }
 
 # Modules with something to do at the interpreter's exit: a database to close, threads to join, lines to count.

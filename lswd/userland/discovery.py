@@ -1,5 +1,8 @@
 """Where a userland is: the directory of 64-bit Windows DLLs that a distribution's Wine package installs.
 
+The 32-bit DLLs, for 32-bit programs, are looked for when one is launched: beside the 64-bit ones, where distributions
+put them, and where ``setup/i386-userland.sh`` does. ``LSW_USERLAND_I386`` names another place.
+
 The first place that has one wins, in this order: what the caller configured, ``LSW_USERLAND``, the directories that
 distributions and WineHQ's packages use, and at last beside the ``wine`` found on PATH. A place the user named must hold
 a userland: falling back silently to another would run programs under something the user did not choose.
@@ -9,13 +12,14 @@ from __future__ import annotations
 
 import os
 
-from lswd.userland.userland import Userland
+from lswd.userland.userland import Userland, UserlandError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ARCHITECTURE = "x86_64-windows"
+I386 = "i386-windows"
 REQUIRED = ("ntdll.dll", "kernel32.dll", "kernelbase.dll")
 MULTIARCH = f"/usr/lib/x86_64-linux-gnu/wine/{ARCHITECTURE}"  # Debian, Ubuntu
 WINEHQ = tuple([f"/opt/wine-{branch}/lib64/wine/{ARCHITECTURE}" for branch in ("stable", "staging", "devel")])
@@ -23,6 +27,11 @@ OTHERS = (
     f"/usr/lib64/wine/{ARCHITECTURE}",  # Fedora, openSUSE
     f"/usr/lib/wine/{ARCHITECTURE}",  # Arch, Alpine
     f"/usr/lib/x86_64-linux-gnu/wine-development/{ARCHITECTURE}",  # Debian's second package
+)
+I386_PLACES = (
+    f"/usr/lib/i386-linux-gnu/wine/{I386}",  # Debian, Ubuntu: libwine:i386
+    f"/usr/lib/wine/{I386}",  # Fedora, Arch
+    *[f"/opt/wine-{branch}/lib/wine/{I386}" for branch in ("stable", "staging", "devel")],
 )
 NLS = "/usr/share/wine/nls"
 NLS_FILE = "locale.nls"  # every version since Wine 6 has it, and nothing starts without it
@@ -41,8 +50,13 @@ INSTALL = {
 }
 
 
-class UserlandError(Exception):
-    """No usable userland; the message is one line that says what was searched and what to do."""
+INSTALL_I386 = {
+    "debian": "dpkg --add-architecture i386 && apt update && apt install libwine:i386",
+    "ubuntu": "dpkg --add-architecture i386 && apt update && apt install libwine:i386",
+    "fedora": "dnf install wine-core.i686",
+    "suse": "zypper install wine-32bit",
+    "opensuse": "zypper install wine-32bit",
+}
 
 
 def find(environ: Mapping[str, str], configured: str | None = None, *, root: str = "") -> Userland:
@@ -67,6 +81,42 @@ def find(environ: Mapping[str, str], configured: str | None = None, *, root: str
     )
 
 
+def find_i386(environ: Mapping[str, str], beside: Userland, *, root: str = "") -> Userland:
+    """The 32-bit userland that goes with the 64-bit one ``beside``. Raises UserlandError."""
+    chosen = environ.get("LSW_USERLAND_I386")
+    if chosen:
+        directory = os.path.abspath(os.path.expanduser(chosen))
+        inner = f"{directory}/{I386}"
+        directory = inner if os.path.isdir(inner) else directory
+        missing = missing_file(directory)
+        if missing is not None:
+            problem = f"has no {missing}" if os.path.isdir(directory) else "is not a directory"
+            raise UserlandError(f"LSW_USERLAND_I386: {directory} {problem}; it must be Wine's {I386}")
+        return Userland(directory, beside.nls_directory)
+    places = [f"{os.path.dirname(beside.directory)}/{I386}", *[root + place for place in I386_PLACES]]
+    own = _own_i386(environ)
+    if own:
+        places.append(own)
+    for directory in dict.fromkeys(places):
+        if missing_file(directory) is None:
+            return Userland(directory, beside.nls_directory)
+    raise UserlandError(
+        f"a 32-bit program, and no 32-bit userland (Wine's {I386}) found in {', '.join(dict.fromkeys(places))}: "
+        f"{_advice(root, INSTALL_I386)}, or set LSW_USERLAND_I386 to its directory"
+    )
+
+
+def _own_i386(environ: Mapping[str, str]) -> str:
+    """Where the setup script unpacks it: $XDG_DATA_HOME/lsw/userland (XDG Base Directory Specification)."""
+    base = environ.get("XDG_DATA_HOME", "")
+    if not base.startswith("/"):
+        home = environ.get("HOME", "")
+        if not home.startswith("/"):
+            return ""
+        base = home + "/.local/share"
+    return f"{base}/lsw/userland/{I386}"
+
+
 def missing_file(directory: str) -> str | None:
     """The first of the files no userland can lack that ``directory`` lacks; None if it has them all."""
     for name in REQUIRED:
@@ -84,7 +134,9 @@ def _chosen(origin: str, chosen: str, root: str) -> Userland:
         missing = missing_file(directory)
     if missing is not None:
         problem = f"has no {missing}" if os.path.isdir(directory) else "is not a directory"
-        raise UserlandError(f"{origin}: {directory} {problem}; it must be Wine's {ARCHITECTURE} or the directory above")
+        raise UserlandError(
+            f"{origin}: {directory} {problem}; it must be Wine's {ARCHITECTURE} or the directory above ({_advice(root)})"
+        )
     return _with_nls(directory, root)
 
 
@@ -124,7 +176,7 @@ def _with_nls(directory: str, root: str) -> Userland:
     )
 
 
-def _advice(root: str) -> str:
+def _advice(root: str, commands: Mapping[str, str] = INSTALL) -> str:
     """How to install a userland on this distribution. Source: os-release(5)."""
     values: dict[str, str] = {}
     for path in ("/etc/os-release", "/usr/lib/os-release"):
@@ -138,7 +190,10 @@ def _advice(root: str) -> str:
             values[key] = value.strip("\"' ")
         break
     for name in [values.get("ID", ""), *values.get("ID_LIKE", "").split()]:
-        command = INSTALL.get(name)
+        command = commands.get(name)
         if command is not None:
             return f"install one with '{command}'"
     return "install your distribution's Wine package, version 8 or newer (Debian: apt install libwine)"
+
+
+__all__ = ["UserlandError", "find", "find_i386", "missing_file"]
