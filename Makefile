@@ -3,9 +3,10 @@
 MINGW_CC ?= x86_64-w64-mingw32-gcc
 FUZZ_COUNT ?= 10000
 export PYTHON ?= python3
+prefix ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run test check bench fuzz coverage-page clean
+.PHONY: help setup setup-test run test check bench fuzz coverage-page clean install uninstall
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +48,12 @@ coverage-page: setup ## write docs/coverage.md, the table of system calls
 	@.venv/bin/lswctl coverage --markdown >build/coverage.md
 	@mv build/coverage.md docs/coverage.md
 	@echo "coverage-page: wrote docs/coverage.md"
+
+install: setup ## install lswctl, lswd and its units for everybody; prefix=/usr/local, DESTDIR= for packagers
+	@DESTDIR="$(DESTDIR)" prefix="$(prefix)" setup/install.sh install
+
+uninstall: ## remove what was installed
+	@DESTDIR="$(DESTDIR)" prefix="$(prefix)" setup/install.sh uninstall
 
 clean: ## remove what was built (not .venv)
 	rm -rf build dist *.egg-info .hypothesis

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "launch": "run a Windows program",
+    "conformance": "check a device against the protocol",
     "coverage": "which system calls are implemented, and how far",
     "doctor": "can programs run here, and what is missing",
 }
@@ -33,7 +34,7 @@ commands:
 
 def usage() -> str:
     """The text of ``lswctl --help``."""
-    return _HELP.format(commands="\n".join(f"  {name:10} {what}" for name, what in COMMANDS.items()))
+    return _HELP.format(commands="\n".join(f"  {name:11} {what}" for name, what in COMMANDS.items()))
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,19 +1,20 @@
 """``lswctl launch``: run a Windows program as if it were one of the shell's own.
 
-Options are parsed by hand: argparse costs 12 ms, and everything behind PROGRAM belongs to the program anyway.
+Options are parsed by hand: argparse costs 12 ms, and everything behind PROGRAM belongs to the program anyway. What they
+ask for is checked here; then a daemon that serves us runs the program (``via``), or this process does (``embedded``).
 """
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
+
+from lswctl.report import Stderr, exit_code, say
+from lswd.service.exit_codes import EXIT_USAGE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
-
-    from lswd.service.launch import Options, Outcome
 
 HELP = """usage: lswctl launch [options] PROGRAM [ARGS...]
 
@@ -23,11 +24,13 @@ Standard input, output and error, the working directory and the environment are 
 options:
   --cwd DIR           start in DIR (a Linux path)
   --drive X:=PATH     map drive X: to PATH (may be repeated)
-  --engine NAME       what runs the code: auto, unicorn
+  --engine NAME       what runs the code: auto, jail, unicorn
   --env NAME=VALUE    set a variable for the program (may be repeated)
   --json              when it has ended, write how as one line of JSON to standard error
   --prefix DIR        where drive C: and the registry live (default: $LSW_PREFIX, else ~/.lsw)
   --trace[=FILE]      print each system call with its arguments (to standard error, or to FILE)
+  --via WAY           who runs it: socket (lswd, over its socket), device (lswd, through /dev/lsw), embedded (this
+                      process); default: the first of these that is there, or $LSW_VIA
   -v, --verbose       say what is going on
   -h, --help          this text
 
@@ -35,13 +38,15 @@ exit code:
   the program's own, of which a shell sees the low 8 bits (a failure whose low 8 bits are 0 gives 1)
   120  wrong usage or configuration        123  the file is no program this version can run
   121  no userland (Wine's DLLs) found     124  a DLL or a function in it is missing
-  122  PROGRAM is missing or unreadable    125  an error inside lswctl
+  122  PROGRAM is missing or unreadable    125  an error inside lswctl or lswd
 
 environment and configuration file:
-  LSW_PREFIX, LSW_USERLAND (Wine's directory x86_64-windows), LSW_CONFIG (TOML; default ~/.config/lsw/config.toml)
+  LSW_PREFIX, LSW_USERLAND (Wine's directory x86_64-windows), LSW_CONFIG (TOML; default ~/.config/lsw/config.toml),
+  LSW_SOCKET (lswd's socket; default $XDG_RUNTIME_DIR/lsw/lswd.sock, then /run/lsw/lswd.sock)
 """
 
-_WITH_VALUE = ("--cwd", "--drive", "--engine", "--env", "--prefix")
+_WITH_VALUE = ("--cwd", "--drive", "--engine", "--env", "--prefix", "--via")
+AUTO, SOCKET, DEVICE, EMBEDDED = "auto", "socket", "device", "embedded"
 
 
 class UsageError(Exception):
@@ -81,53 +86,36 @@ def parse(arguments: list[str]) -> tuple[dict[str, list[str]], list[str]]:
     return options, arguments[at:]
 
 
-def exit_code(status: int) -> int:
-    """What a shell gets to see of a 32-bit exit code: its low 8 bits, but never success for a failure."""
-    return status & 0xFF or (1 if status else 0)
+class Request:
+    """What was asked for, checked and completed from the user's configuration.
 
-
-class Stderr:
-    """Standard error for lswctl's own lines: a reader that has gone is no reason to fail.
-
-    Trace lines go through it too, for there may be no reader behind ``--trace=FILE`` either, nor room on its disk.
+    Attributes:
+        trace: "" for none, "-" for standard error, else a file, which exists.
+        via: AUTO, SOCKET, DEVICE or EMBEDDED.
     """
 
-    def __init__(self, out: TextIO | None) -> None:
-        self._out = out
+    __slots__ = (
+        "arguments", "cwd", "drives", "engine", "environment", "json", "prefix", "program", "trace", "userland",
+        "verbose", "via",
+    )  # fmt: skip
 
-    def write(self, text: str) -> int:
-        """Write if somebody still listens."""
-        if self._out is not None:
-            try:
-                return self._out.write(text)
-            except (OSError, ValueError):
-                self._out = None
-        return len(text)
-
-    def flush(self) -> None:
-        """Write what is buffered."""
-        if self._out is not None:
-            try:
-                self._out.flush()
-            except (OSError, ValueError):
-                self._out = None
-
-
-def _line(text: str) -> None:
-    """One line to standard error, whatever the text."""
-    Stderr(sys.stderr).write("".join(c if c.isprintable() else "?" for c in text) + "\n")
-
-
-def _say(message: str) -> None:
-    _line(f"lswctl: {message}")
+    def __init__(self, program: str, arguments: list[str]) -> None:
+        self.program = program
+        self.arguments = arguments
+        self.cwd = ""
+        self.drives: list[tuple[str, str]] = []
+        self.engine = ""
+        self.environment: dict[str, str] = {}
+        self.json = False
+        self.prefix = ""
+        self.trace = ""
+        self.userland = ""
+        self.verbose = False
+        self.via = AUTO
 
 
 def main(arguments: list[str]) -> int:
     """Run the sub-command; returns the exit code."""
-    # A launch makes some 12000 objects that all live to its end; by default the collector looks through them 20 times.
-    gc.set_threshold(50_000)
-    from lswd.service import launch as service
-
     trace: Stderr | None = None
     try:
         options, command = parse(arguments)
@@ -141,11 +129,19 @@ def main(arguments: list[str]) -> int:
         if "--trace" in options:
             path = options["--trace"][0]
             trace = Stderr(_open_trace(path) if path else sys.stderr)
-        request = _request(options, command, trace)
+        request = _request(options, command)
     except UsageError as error:
-        _say(f"{error}; lswctl launch --help tells how")
-        return service.EXIT_USAGE
-    return _run(request, verbose="--verbose" in options, json="--json" in options)
+        say(f"{error}; lswctl launch --help tells how")
+        return EXIT_USAGE
+    if request.via != EMBEDDED:
+        from lswctl.via import run as run_via
+
+        code = run_via(request)
+        if code is not None:
+            return code
+    from lswctl.embedded import run
+
+    return run(request, trace)
 
 
 def _open_trace(path: str) -> TextIO:
@@ -155,108 +151,59 @@ def _open_trace(path: str) -> TextIO:
         raise UsageError(f"--trace={path}: {error.strerror}") from None
 
 
-def _request(options: dict[str, list[str]], command: list[str], trace: Stderr | None) -> Options:
-    from lswd.cpu.select import ENGINES
-    from lswd.host.prefix import PrefixError, parse_drive
-    from lswd.service.config import ConfigError, load
-    from lswd.service.launch import Options as NewOptions
-
-    environment = {}
+def _request(options: dict[str, list[str]], command: list[str]) -> Request:
+    """Raises UsageError."""
+    request = Request(command[0], command[1:])
     for text in options.get("--env", []):
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise UsageError(f"--env wants NAME=VALUE, not {text!r}")
-        environment[name] = value
+        request.environment[name] = value
+    if "--drive" in options:
+        request.drives = _drives(options["--drive"])
+    request.cwd = options.get("--cwd", [""])[-1]
+    if request.cwd and not os.path.isdir(request.cwd):
+        raise UsageError(f"--cwd {request.cwd}: no such directory")
+    request.engine = options.get("--engine", [""])[-1]
+    request.prefix = options.get("--prefix", [""])[-1]
+    _configure(request)
+    if request.engine not in ("", "auto"):
+        from lswd.cpu.select import ENGINES
+
+        if request.engine not in ENGINES:
+            raise UsageError(f"there is no engine {request.engine!r}; known: auto, {', '.join(ENGINES)}")
+    if "--trace" in options:
+        request.trace = options["--trace"][0] or "-"
+    request.via = options.get("--via", [""])[-1] or os.environ.get("LSW_VIA") or AUTO
+    if request.via not in (AUTO, SOCKET, DEVICE, EMBEDDED):
+        raise UsageError(f"--via wants {SOCKET}, {DEVICE} or {EMBEDDED}, not {request.via!r}")
+    request.verbose = "--verbose" in options
+    request.json = "--json" in options
+    return request
+
+
+def _drives(texts: list[str]) -> list[tuple[str, str]]:
+    from lswd.host.prefix import PrefixError, parse_drive
+
     try:
-        drives = [parse_drive(text) for text in options.get("--drive", [])]
+        return [parse_drive(text) for text in texts]
     except (ValueError, PrefixError) as error:
         raise UsageError(str(error)) from None
-    cwd = options.get("--cwd", [""])[-1]
-    if cwd and not os.path.isdir(cwd):
-        raise UsageError(f"--cwd {cwd}: no such directory")
+
+
+def _configure(request: Request) -> None:
+    """Complete it from the user's configuration file, before which options and variables go."""
+    from lswd.service.config import ConfigError, load
+
     try:
         config = load(os.environ)
     except ConfigError as error:
         raise UsageError(str(error)) from None
-    engine = options.get("--engine", [config.engine])[-1]
-    if engine not in ("", "auto", *ENGINES):
-        raise UsageError(f"there is no engine {engine!r}; known: auto, {', '.join(ENGINES)}")
-    return NewOptions(
-        command[0],
-        command[1:],
-        cwd=cwd,
-        drives=drives,
-        engine=engine,
-        environment=environment,
-        prefix=options.get("--prefix", [""])[-1] or ("" if os.environ.get("LSW_PREFIX") else config.prefix),
-        trace=trace,
-        userland=None if os.environ.get("LSW_USERLAND") else config.userland or None,
-    )
+    request.engine = request.engine or config.engine
+    if not request.prefix and not os.environ.get("LSW_PREFIX"):
+        request.prefix = config.prefix
+    if not os.environ.get("LSW_USERLAND"):
+        request.userland = config.userland
 
 
-def _run(request: Options, *, verbose: bool, json: bool) -> int:
-    from lswd.cpu.engine import EngineError
-    from lswd.host.prefix import PrefixError
-    from lswd.ntdef.status import NtError, status_name
-    from lswd.service import launch as service
-    from lswd.userland.discovery import UserlandError
-
-    def progress(level: str, message: str) -> None:
-        _line(f"{level}  {message}")
-
-    try:
-        outcome = service.launch(request, progress if verbose else service.quiet)
-    except service.LaunchError as error:
-        _say(str(error))
-        return error.exit_code
-    except UserlandError as error:
-        _say(str(error))
-        return service.EXIT_NO_USERLAND
-    except PrefixError as error:
-        _say(str(error))
-        return service.EXIT_USAGE
-    except EngineError as error:
-        _say(str(error))
-        return service.EXIT_INTERNAL
-    except NtError as error:
-        _say(f"{request.program}: cannot be started: {status_name(error.status)}")
-        return service.EXIT_NOT_RUNNABLE
-    except MemoryError:
-        _say(f"{request.program}: not enough memory")
-        return service.EXIT_INTERNAL
-    except Exception as error:
-        if os.environ.get("LSW_DEBUG"):
-            raise
-        _say(f"{request.program}: internal error: {error or type(error).__name__} (LSW_DEBUG=1 shows where)")
-        return service.EXIT_INTERNAL
-    _report(request.program, outcome, verbose=verbose)
-    if json:
-        _write_json(request.program, outcome)
-    if outcome.import_error:
-        return service.EXIT_MISSING_IMPORT
-    return exit_code(outcome.exit_status)
-
-
-def _report(program: str, outcome: Outcome, *, verbose: bool) -> None:
-    if outcome.import_error:
-        _say(f"{program}: {outcome.import_error}")
-        return
-    if outcome.failure:
-        _say(f"{program}: {outcome.failure}")
-    if outcome.missing_calls and (verbose or outcome.exit_status):
-        names = ", ".join(f"{n} ({c})" if c > 1 else n for n, c in sorted(outcome.missing_calls.items()))
-        _say(f"{program}: used system calls that are not implemented yet: {names}")
-
-
-def _write_json(program: str, outcome: Outcome) -> None:
-    import json
-
-    record = {
-        "program": program,
-        "exit_code": outcome.exit_status,
-        "failure": outcome.failure or outcome.import_error or None,
-        "missing_calls": outcome.missing_calls,
-        "system_calls": outcome.system_calls,
-        "seconds": {name: round(seconds, 6) for name, seconds in outcome.phases},
-    }
-    _line(json.dumps(record))
+__all__ = ["HELP", "Request", "Stderr", "UsageError", "exit_code", "main", "parse"]

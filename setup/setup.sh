@@ -15,7 +15,14 @@ STAMP=.venv/setup.stamp
 
 say() { printf 'setup: %s\n' "$@"; }
 fail() { say "$@" >&2; exit 1; }
-have() { command -v "$1" >/dev/null; }
+have() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null; }
+have_library() { have pkg-config && pkg-config --exists "$1"; }
+
+# Whether the distribution has the package at all; as long as no package lists are there, nobody knows.
+offered() {
+    have apt-cache || return 1
+    apt-cache show "$1" >/dev/null 2>&1 || ! compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null
+}
 
 # Debian keeps what creates virtual environments in a package of its own.
 have_venv() { [ -x .venv/bin/python ] || "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null; }
@@ -41,6 +48,16 @@ missing() {
     have nasm || echo nasm
     have npm || echo npm   # fetches real programs to test with
     have wine || echo wine # the reference that benchmarks compare with
+    have gcc || echo gcc
+    [ -e /usr/include/stdio.h ] || echo libc6-dev
+    # Tests on a real /dev/cuse, in a machine of their own.
+    have linux.uml || ! offered user-mode-linux || echo user-mode-linux
+    have insmod || echo kmod
+    have busybox || echo busybox
+    # libfuse, which the benchmark of /dev/lsw compares with, and what mounts /run/lsw.
+    have pkg-config || echo pkg-config
+    have_library fuse3 || echo libfuse3-dev
+    have fusermount3 || echo fuse3
 }
 
 install_packages() {
@@ -60,6 +77,8 @@ install_packages() {
     fi
     say "installing them with apt-get, which may take some minutes"
     "${as_root[@]}" apt-get -qq update || say "apt-get update failed, trying with the package lists there are"
+    mapfile -t packages < <(missing "$1") # with the lists there is more to know
+    [ ${#packages[@]} -gt 0 ] || return 0
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600 \
         install --no-install-recommends "${packages[@]}" >/dev/null ||
         fail "apt-get could not install ${packages[*]} (on Ubuntu they are in the component universe)"
@@ -97,4 +116,7 @@ case ${1:-} in
 esac
 install_packages "$1"
 install_venv
+if [ "$1" = test ] && ! have linux.uml; then
+    say "ATTENTION: there is no package user-mode-linux here, so nothing that needs a real /dev/cuse is tested"
+fi
 say "everything needed to $1 is there"

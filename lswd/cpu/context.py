@@ -1,11 +1,16 @@
 """The AMD64 CONTEXT record: the currency in which registers are exchanged with guest and engine.
 
-Layout: winnt.h ``struct _CONTEXT`` (AMD64), 0x4d0 bytes; the floating point part is the FXSAVE image.
+Layout: winnt.h ``struct _CONTEXT`` (AMD64), 0x4d0 bytes; the floating point part is the FXSAVE image. A 32-bit guest's
+record is ``context32.ContextI386``; code that serves both asks ``context_type`` and uses ``pc``, ``sp`` and ``result``.
 """
 
 from __future__ import annotations
 
 import struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import ClassVar, Self
 
 CONTEXT_AMD64 = 0x100000
 CONTEXT_CONTROL = CONTEXT_AMD64 | 1
@@ -47,13 +52,30 @@ class Context:
 
     __slots__ = ("data",)
 
+    # What differs between the records of different processors:
+    word: ClassVar[int] = 8
+    size: ClassVar[int] = SIZE
+    architecture: ClassVar[int] = CONTEXT_AMD64  # the flag that every record of this kind has
+    all_flags: ClassVar[int] = CONTEXT_ALL
+    selectors: ClassVar[tuple[int, int]] = (USER_CS, USER_DS)
+    _flags_at: ClassVar[int] = FLAGS
+    _eflags_at: ClassVar[int] = EFLAGS
+    _offsets: ClassVar[dict[str, int]] = _OFFSETS
+    _pc: ClassVar[str] = "rip"
+    _sp: ClassVar[str] = "rsp"
+    _result: ClassVar[str] = "rax"
+
     def __init__(self, data: bytes | bytearray | None = None) -> None:
-        self.data = bytearray(SIZE) if data is None else bytearray(data)
-        if len(self.data) != SIZE:
+        self.data = bytearray(self.size) if data is None else bytearray(data)
+        if len(self.data) != self.size:
             raise ValueError("not a CONTEXT record")
 
+    def copy(self) -> Self:
+        """The same record, to be changed on its own."""
+        return type(self)(self.data)
+
     @classmethod
-    def user(cls, **registers: int) -> Context:
+    def user(cls, **registers: int) -> Self:
         """A full context as NT starts threads with, plus ``registers``."""
         context = cls()
         context.flags = CONTEXT_FULL | CONTEXT_SEGMENTS
@@ -65,29 +87,62 @@ class Context:
             context[name] = value
         return context
 
+    @classmethod
+    def offset(cls, name: str) -> int:
+        """Where an integer register lies in the record."""
+        return cls._offsets[name]
+
     def __getitem__(self, name: str) -> int:
-        return int.from_bytes(self.data[_OFFSETS[name] : _OFFSETS[name] + 8], "little")
+        at = self._offsets[name]
+        return int.from_bytes(self.data[at : at + self.word], "little")
 
     def __setitem__(self, name: str, value: int) -> None:
-        at = _OFFSETS[name]
-        self.data[at : at + 8] = (value & 0xFFFFFFFFFFFFFFFF).to_bytes(8, "little")
+        at, word = self._offsets[name], self.word
+        self.data[at : at + word] = (value & (1 << 8 * word) - 1).to_bytes(word, "little")
+
+    @property
+    def pc(self) -> int:
+        """The instruction pointer."""
+        return self[self._pc]
+
+    @pc.setter
+    def pc(self, value: int) -> None:
+        self[self._pc] = value
+
+    @property
+    def sp(self) -> int:
+        """The stack pointer."""
+        return self[self._sp]
+
+    @sp.setter
+    def sp(self, value: int) -> None:
+        self[self._sp] = value
+
+    @property
+    def result(self) -> int:
+        """The register in which functions and system calls return."""
+        return self[self._result]
+
+    @result.setter
+    def result(self, value: int) -> None:
+        self[self._result] = value
 
     @property
     def flags(self) -> int:
         """ContextFlags: which parts are meant."""
-        return int.from_bytes(self.data[FLAGS : FLAGS + 4], "little")
+        return int.from_bytes(self.data[self._flags_at : self._flags_at + 4], "little")
 
     @flags.setter
     def flags(self, value: int) -> None:
-        self.data[FLAGS : FLAGS + 4] = value.to_bytes(4, "little")
+        self.data[self._flags_at : self._flags_at + 4] = value.to_bytes(4, "little")
 
     @property
     def eflags(self) -> int:
-        return int.from_bytes(self.data[EFLAGS : EFLAGS + 4], "little")
+        return int.from_bytes(self.data[self._eflags_at : self._eflags_at + 4], "little")
 
     @eflags.setter
     def eflags(self, value: int) -> None:
-        self.data[EFLAGS : EFLAGS + 4] = value.to_bytes(4, "little")
+        self.data[self._eflags_at : self._eflags_at + 4] = value.to_bytes(4, "little")
 
     def merge(self, other: Context) -> None:
         """Take over the parts ``other.flags`` names (what NtSetContextThread and NtContinue do)."""
@@ -107,3 +162,12 @@ class Context:
             mine[MXCSR : MXCSR + 4] = theirs[MXCSR : MXCSR + 4]
         if wanted & CONTEXT_DEBUG_REGISTERS:
             mine[DEBUG:INTEGER] = theirs[DEBUG:INTEGER]
+
+
+def context_type(word: int) -> type[Context]:
+    """The kind of CONTEXT record that guests of a pointer size have."""
+    if word == 8:
+        return Context
+    from lswd.cpu.context32 import ContextI386
+
+    return ContextI386

@@ -70,6 +70,10 @@ class EngineError(Exception):
     """The engine itself cannot go on: not the guest's doing. Ends this process only."""
 
 
+class GuestLost(EngineError):
+    """The guest cannot go on: it died behind our back, or has destroyed what it shares with the engine."""
+
+
 if TYPE_CHECKING:
 
     class CpuThread(Protocol):

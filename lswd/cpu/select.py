@@ -2,23 +2,55 @@
 
 from __future__ import annotations
 
+import os
+
 from lswd.cpu.engine import EngineError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from lswd.cpu.engine import EngineFactory
+    from lswd.cpu.engine import Engine, EngineFactory
+    from lswd.memory.space import AddressSpace
 
-ENGINES = ("unicorn",)
+ENGINES = ("jail", "unicorn")
+_reason = ""
 
 
 def engine_factory(name: str) -> EngineFactory:
-    """The engine called ``name``; "" or "auto" takes the best there is.
+    """The engine called ``name``; "" or "auto" takes the best that works on this host (see ``why_not``).
 
     Raises:
         EngineError: there is none of that name.
     """
-    if name in ("", "auto", "unicorn"):
+    if name in ("", "auto"):
+        return _best
+    if name == "jail":
+        from lswd.cpu.jail.engine import JailEngine
+
+        return JailEngine
+    if name == "unicorn":
         from lswd.cpu.unicorn.engine import UnicornEngine
 
         return UnicornEngine
     raise EngineError(f"there is no engine called {name!r}; known: {', '.join(ENGINES)}")
+
+
+def why_not() -> str:
+    """Why "auto" has not taken the jail; "" as long as it has."""
+    return _reason
+
+
+def _best(space: AddressSpace) -> Engine:
+    """The jail, whose start is its own test; else Unicorn, for good."""
+    global _reason
+    if not _reason and os.uname().machine != "x86_64":
+        _reason = f"the jail needs an x86-64 processor, this is {os.uname().machine}"
+    if not _reason and space.word == 8:  # 32-bit code is not for the jail yet
+        from lswd.cpu.jail.engine import JailEngine
+
+        try:
+            return JailEngine(space)
+        except EngineError as error:
+            _reason = str(error)
+    from lswd.cpu.unicorn.engine import UnicornEngine
+
+    return UnicornEngine(space)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _DIRECTORIES = (
     "windows/system32/drivers/etc",
+    "windows/syswow64",
     "windows/temp",
     "windows/Fonts",
     "temp",
@@ -35,7 +36,7 @@ _USER_DIRECTORIES = (
 )
 # Made last, so one look at it tells that all else is there. The number changes with the lists above. It lies inside
 # drive C: so that it goes when the drive goes.
-_MARKER = ("AppData/Local/lsw", "layout-1")
+_MARKER = ("AppData/Local/lsw", "layout-2")
 
 
 class PrefixError(Exception):

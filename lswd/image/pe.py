@@ -15,7 +15,6 @@ from lswd.image.errors import (
     DOTNET,
     DRIVER,
     EFI,
-    I386_UNSUPPORTED,
     NOT_EXECUTABLE,
     WRONG_MACHINE,
     WRONG_SUBSYSTEM,
@@ -37,7 +36,6 @@ from lswd.image.formats import (
     truncated,
 )
 from lswd.image.verify import MAX_SECTIONS, verify
-from lswd.ntdef.status import STATUS_INVALID_IMAGE_WIN_32
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,6 +56,7 @@ DIRECTORIES = 16
 # Image.characteristics (IMAGE_FILE_*).
 FILE_RELOCS_STRIPPED = 0x0001
 FILE_EXECUTABLE_IMAGE = 0x0002
+FILE_LARGE_ADDRESS_AWARE = 0x0020
 FILE_DLL = 0x2000
 
 # Image.dll_characteristics (IMAGE_DLLCHARACTERISTICS_*).
@@ -296,8 +295,7 @@ def check_program(image: Image) -> None:
     """Refuse an image that is sound, but cannot be launched as a program.
 
     Raises:
-        ImageError: DOTNET, WRONG_MACHINE, EFI, DRIVER, NOT_EXECUTABLE (a DLL), WRONG_SUBSYSTEM, I386_UNSUPPORTED or
-            BAD_ENTRY, with a hint at what to do.
+        ImageError: DOTNET, WRONG_MACHINE, EFI, DRIVER, NOT_EXECUTABLE (a DLL), WRONG_SUBSYSTEM or BAD_ENTRY, with a hint at what to do.
     """
     name = image.name
     if image.clr is not None:
@@ -322,14 +320,6 @@ def check_program(image: Image) -> None:
         what = SUBSYSTEMS.get(image.subsystem, f"the unknown subsystem {image.subsystem}")
         raise ImageError(
             WRONG_SUBSYSTEM, f"a program for {what}", hint="only Windows console and GUI programs can run", name=name
-        )
-    if image.machine == I386:
-        raise ImageError(
-            I386_UNSUPPORTED,
-            "32-bit programs are not supported yet by this version",
-            status=STATUS_INVALID_IMAGE_WIN_32,
-            hint="get the x86-64 (amd64, x64) build of it",
-            name=name,
         )
     if image.entry_rva >= image.size_of_image:
         raise ImageError(

@@ -3,6 +3,8 @@
 On x64 KiUserApcDispatcher finds a CONTEXT at the stack pointer whose P1Home..P4Home carry the three arguments and the
 routine, then a machine frame for the unwinder. Older userlands (Wine 8) want the same as a function call: CONTEXT and
 arguments in registers, the routine in the fifth slot, behind a return address they drop. One frame serves both.
+On i386 routine and arguments lie at the stack pointer, with the CONTEXT behind; older userlands want a function call
+again: a return address, then pointer to the CONTEXT, arguments and routine.
 KiUserApcDispatcher ends in NtContinue with its "test alert" flag, which delivers the next APC.
 Source: Microsoft "Types of APCs"; frame layouts read off ntdll's code and unwind data.
 """
@@ -11,7 +13,7 @@ from __future__ import annotations
 
 import struct
 
-from lswd.cpu.context import SIZE, USER_CS, USER_DS, Context
+from lswd.cpu.context import Context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 
 _DROPS_RETURN_ADDRESS = b"\x48\x83\xc4\x08"  # add rsp, 8
+_IS_A_FUNCTION = b"\x8d\x4c\x24\x04"  # lea ecx, [esp+4]
 
 
 class UserApc:
@@ -43,25 +46,46 @@ def deliver_user_apcs(thread: Thread, status: int) -> bool:
         return False
     context = thread.get_context()
     if not thread.context_changed:
-        context["rax"] = status
+        context.result = status
     push_apc(thread, context, thread.user_apcs.pop(0))
     return True
 
 
 def push_apc(thread: Thread, context: Context, apc: UserApc) -> None:
     """Build the frame for ``apc`` below ``context`` and enter KiUserApcDispatcher."""
-    process = thread.process
-    dispatcher = process.ntdll_export("KiUserApcDispatcher")
-    stack = (context["rsp"] - SIZE - 0x40) & -16
-    if process.space.read(dispatcher, len(_DROPS_RETURN_ADDRESS)) == _DROPS_RETURN_ADDRESS:
+    dispatcher = thread.process.ntdll_export("KiUserApcDispatcher")
+    entered = context.copy()
+    entered.pc = dispatcher
+    if context.word == 8:
+        _push64(thread, context, apc, entered)
+    else:
+        _push32(thread, context, apc, entered)
+    thread.set_context(entered)
+
+
+def _push64(thread: Thread, context: Context, apc: UserApc, entered: Context) -> None:
+    space = thread.process.space
+    stack = (context.sp - context.size - 0x40) & -16
+    if space.read(entered.pc, len(_DROPS_RETURN_ADDRESS)) == _DROPS_RETURN_ADDRESS:
         stack += 8
     frame = bytearray(context.data)
     struct.pack_into("<6Q", frame, 0, *apc.arguments, apc.routine, 0, apc.routine)
-    machine_frame = struct.pack("<5Q", context["rip"], USER_CS, context.eflags, context["rsp"], USER_DS)
-    process.space.write(stack, bytes(frame) + machine_frame)
-    entered = Context(context.data)
-    entered["rcx"] = stack
+    cs, ss = context.selectors
+    space.write(stack, bytes(frame) + struct.pack("<5Q", context.pc, cs, context.eflags, context.sp, ss))
+    entered.sp = entered["rcx"] = stack
     entered["rdx"], entered["r8"], entered["r9"] = apc.arguments
-    entered["rsp"] = stack
-    entered["rip"] = dispatcher
-    thread.set_context(entered)
+
+
+def _push32(thread: Thread, context: Context, apc: UserApc, entered: Context) -> None:
+    space = thread.process.space
+    arguments = [argument & 0xFFFFFFFF for argument in (*apc.arguments, apc.routine)]
+    if space.read(entered.pc, len(_IS_A_FUNCTION)) == _IS_A_FUNCTION:
+        head = 6 * 4
+        stack = (context.sp - head - context.size) & -16
+        frame = struct.pack("<6I", 0, stack + head, *arguments)
+    else:
+        head = 4 * 4
+        stack = (context.sp - head - context.size - 8) & -16  # the dispatcher has its exception frame in the last 8
+        frame = struct.pack("<4I", arguments[3], *arguments[:3])
+    space.write(stack, frame + bytes(context.data))
+    entered.sp = stack

@@ -1,6 +1,7 @@
 """Processor exceptions and raised exceptions on their way to the guest's KiUserExceptionDispatcher.
 
-The frame (x64): CONTEXT, CONTEXT_EX at 0x4d0, EXCEPTION_RECORD at 0x4f0, machine frame at 0x590.
+The frame on x64: CONTEXT, CONTEXT_EX at 0x4d0, EXCEPTION_RECORD at 0x4f0, machine frame at 0x590. On i386: pointers to
+record and CONTEXT, then these.
 Source: winnt.h (records), Microsoft "EXCEPTION_RECORD"; frame offsets from ntdll's own unwind data, as the facts page
 has them.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 import struct
 
 from lswd.cpu import engine as cpu
-from lswd.cpu.context import CONTEXT_ALL, CONTEXT_DEBUG_REGISTERS, Context
+from lswd.cpu.context import Context
 from lswd.kernel.stack import current_stack, grow_stack, touch_unsettled
 from lswd.ntdef.status import (
     STATUS_ACCESS_VIOLATION,
@@ -42,6 +43,7 @@ STATUS_ARRAY_BOUNDS_EXCEEDED = 0xC000008C
 STATUS_FLOAT_INVALID_OPERATION = 0xC0000090
 STATUS_FLOAT_MULTIPLE_TRAPS = 0xC00002B5
 
+_DEBUG_REGISTERS = 0x10  # the CONTEXT_* bit, of all processors
 _FRAME_SIZE = 0x5C0
 _RECORD_AT = 0x4F0
 _MACHINE_FRAME_AT = 0x590
@@ -100,17 +102,17 @@ def dispatch_fault(thread: Thread) -> None:
     if fault.vector == cpu.PAGE_FAULT and touch_unsettled(thread, fault.address):
         return
     context = thread.get_context()
-    rip = context["rip"]
+    rip = context.pc
     if fault.vector == cpu.SOFTWARE_INTERRUPT + 0x29:  # __fastfail: no handler gets to see it
-        thread.process.fail(STATUS_STACK_BUFFER_OVERRUN, f"__fastfail({context['rcx'] & 0xFFFFFFFF}) at {rip:#x}")
+        thread.process.fail(STATUS_STACK_BUFFER_OVERRUN, f"__fastfail({_fail_code(context)}) at {rip:#x}")
         return
     if fault.vector == cpu.BREAKPOINT:
-        context["rip"] = rip - 1  # NT reports the int3 itself
+        context.pc = rip - 1  # NT reports the int3 itself
         record = EXCEPTION_RECORD(
             ExceptionCode=STATUS_BREAKPOINT, ExceptionAddress=rip - 1, NumberParameters=1, ExceptionInformation=(0,)
         )
     elif fault.vector == cpu.SOFTWARE_INTERRUPT + 0x2D:
-        context["rip"] = rip + 1  # the byte behind `int 2d` is skipped
+        context.pc = rip + 1  # the byte behind `int 2d` is skipped
         record = EXCEPTION_RECORD(ExceptionCode=STATUS_BREAKPOINT, ExceptionAddress=rip + 1, NumberParameters=1)
     elif fault.vector == cpu.SOFTWARE_INTERRUPT + 0x2C:
         record = EXCEPTION_RECORD(ExceptionCode=STATUS_ASSERTION_FAILURE, ExceptionAddress=rip)
@@ -119,12 +121,12 @@ def dispatch_fault(thread: Thread) -> None:
     elif fault.vector == cpu.GENERAL_PROTECTION:
         record = _record(STATUS_PRIVILEGED_INSTRUCTION, thread, fault, parameters=False)
     elif fault.vector > cpu.SOFTWARE_INTERRUPT:  # any other `int n` is a #GP, which NT reports as a bad read of -1
-        context["rip"] = rip - 2
+        context.pc = rip - 2
         record = EXCEPTION_RECORD(
             ExceptionCode=STATUS_ACCESS_VIOLATION,
             ExceptionAddress=rip - 2,
             NumberParameters=2,
-            ExceptionInformation=(0, 0xFFFFFFFFFFFFFFFF),
+            ExceptionInformation=(0, (1 << 8 * context.word) - 1),
         )
     else:
         status = _BY_VECTOR.get(fault.vector, STATUS_ILLEGAL_INSTRUCTION)
@@ -138,7 +140,7 @@ def _record(status: int, thread: Thread, fault: Fault, *, parameters: bool) -> E
     kind = {1: 0, 2: 1, 4: 8}.get(fault.access, 0)
     return EXCEPTION_RECORD(
         ExceptionCode=status,
-        ExceptionAddress=thread.get_context()["rip"],
+        ExceptionAddress=thread.get_context().pc,
         NumberParameters=2 if parameters else 0,
         ExceptionInformation=(kind, fault.address) if parameters else (),
     )
@@ -149,23 +151,41 @@ def raise_in_guest(thread: Thread, context: Context, record: EXCEPTION_RECORD) -
     process = thread.process
     space = process.space
     process.note_exception(record.ExceptionCode, LastException(record, process.missing_calls))
-    context.flags = CONTEXT_ALL & ~CONTEXT_DEBUG_REGISTERS | 0x100000
-    stack = (context["rsp"] - _FRAME_SIZE) & -16
+    context.flags = context.all_flags & ~_DEBUG_REGISTERS | context.architecture
+    build = _frame64 if space.word == 8 else _frame32
+    stack, frame = build(context, record)
+    try:
+        space.write(stack, frame)
+    except NtError:
+        code = record.ExceptionCode
+        process.fail(code, f"exception {code:#010x} at {context.pc:#x}, and no stack left to handle it on")
+        return
+    entered = context.copy()
+    entered.sp = stack
+    entered.pc = process.ntdll_export("KiUserExceptionDispatcher")
+    entered.eflags = context.eflags & ~0x500  # TF and DF
+    thread.set_context(entered)
+
+
+def _frame64(context: Context, record: EXCEPTION_RECORD) -> tuple[int, bytes]:
+    """Where the frame goes, and what is in it."""
     frame = bytearray(_FRAME_SIZE)
     frame[: len(context.data)] = context.data
     # CONTEXT_EX: three (offset, length) chunks relative to itself: all, legacy, and no extended state.
     struct.pack_into("<iIiIiI", frame, len(context.data), -0x4D0, 0x4D0 + 0x18, -0x4D0, 0x4D0, 0x18 + 8, 0)
-    packed = record.pack(space.word)
+    packed = record.pack(8)
     frame[_RECORD_AT : _RECORD_AT + len(packed)] = packed
-    struct.pack_into("<5Q", frame, _MACHINE_FRAME_AT, context["rip"], 0x33, context.eflags, context["rsp"], 0x2B)
-    try:
-        space.write(stack, bytes(frame))
-    except NtError:
-        code = record.ExceptionCode
-        process.fail(code, f"exception {code:#010x} at {context['rip']:#x}, and no stack left to handle it on")
-        return
-    entered = Context(context.data)
-    entered["rsp"] = stack
-    entered["rip"] = process.ntdll_export("KiUserExceptionDispatcher")
-    entered.eflags = context.eflags & ~0x500  # TF and DF
-    thread.set_context(entered)
+    cs, ss = context.selectors
+    struct.pack_into("<5Q", frame, _MACHINE_FRAME_AT, context.pc, cs, context.eflags, context.sp, ss)
+    return (context.sp - _FRAME_SIZE) & -16, bytes(frame)
+
+
+def _frame32(context: Context, record: EXCEPTION_RECORD) -> tuple[int, bytes]:
+    packed = record.pack(4)
+    stack = (context.sp - 8 - len(packed) - context.size) & -4
+    record_at = stack + 8
+    return stack, struct.pack("<II", record_at, record_at + len(packed)) + packed + bytes(context.data)
+
+
+def _fail_code(context: Context) -> int:
+    return context["rcx" if context.word == 8 else "ecx"] & 0xFFFFFFFF

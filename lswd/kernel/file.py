@@ -201,7 +201,7 @@ class FileDevice(Device):
         """Open the file that the ``rest`` of the name means; ``parameters.information`` tells what came of it."""
         raise NotImplementedError
 
-    def look(self, rest: str) -> Metadata:
+    def look(self, process: Process, rest: str) -> Metadata:
         """What is known about a file, or a link itself, without opening it.
 
         Raises:

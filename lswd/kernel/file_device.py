@@ -41,7 +41,7 @@ class RemoteDevice(FileDevice):
     def open(self, process: Process, rest: str, parameters: OpenParameters) -> FileObject:
         raise NtError(STATUS_BAD_NETWORK_PATH)
 
-    def look(self, rest: str) -> Metadata:
+    def look(self, process: Process, rest: str) -> Metadata:
         raise NtError(STATUS_BAD_NETWORK_PATH)
 
 
@@ -90,8 +90,14 @@ class FileSystems:
 
             return NamedPipeDevice()
 
+        def sockets() -> FileDevice:
+            from lswd.kernel.afd.device import AfdDevice
+
+            return AfdDevice()
+
         add("MountPointManager", "\\Device\\MountPointManager", LateDevice(mount_manager))
         add("PIPE", "\\Device\\NamedPipe", LateDevice(named_pipes))
+        device.insert("Afd", _permanent(LateDevice(sockets)))
         add("NUL", "\\Device\\Null", NullDeviceObject())
         add("UNC", "\\Device\\Mup", RemoteDevice())
 
@@ -117,6 +123,11 @@ class FileSystems:
         return InheritedFile(
             volume, block_of(self.blocks, found), host, dos, os.dup(fd), parameters, path_only=False, overlay=False
         )
+
+
+def _permanent(device: FileDevice) -> FileDevice:
+    device.permanent = True
+    return device
 
 
 def install_devices(system: System) -> None:

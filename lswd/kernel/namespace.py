@@ -98,12 +98,15 @@ class Namespace:
         self.root.insert("??", SymbolicLink("\\GLOBAL??", permanent=True))
         self.root.insert("DosDevices", SymbolicLink("\\GLOBAL??", permanent=True))
         base = self.directory("\\BaseNamedObjects")
-        base.insert("Local", SymbolicLink("\\BaseNamedObjects", permanent=True))
-        base.insert("Global", SymbolicLink("\\BaseNamedObjects", permanent=True))
-        base.insert("Session", SymbolicLink("\\BaseNamedObjects", permanent=True))
         sessions = self.directory("\\Sessions")
+        links = Directory("BNOLINKS", sessions)
+        links.insert("0", SymbolicLink("\\BaseNamedObjects", permanent=True))
         one = Directory("1", sessions)
-        one.insert("BaseNamedObjects", SymbolicLink("\\BaseNamedObjects", permanent=True))
+        links.insert("1", SymbolicLink("\\Sessions\\1\\BaseNamedObjects", permanent=True))
+        for directory in (base, Directory("BaseNamedObjects", one)):
+            directory.insert("Local", SymbolicLink(directory.path(), permanent=True))
+            directory.insert("Global", SymbolicLink("\\BaseNamedObjects", permanent=True))
+            directory.insert("Session", SymbolicLink("\\Sessions\\BNOLINKS", permanent=True))
         one.insert("DosDevices", SymbolicLink("\\GLOBAL??", permanent=True))
 
     def directory(self, path: str) -> Directory:

@@ -67,7 +67,7 @@ def map_table(process: Process, name: str) -> tuple[int, int]:
     for region in space.regions():
         if region.name == dos_name and isinstance(region.source, NlsSection):
             return region.base, region.source.size
-    path = process.system.userland.native(name)
+    path = process.userland.native(name)
     if path is None:
         raise NtError(STATUS_OBJECT_NAME_NOT_FOUND)
     try:

@@ -10,7 +10,7 @@ from lswd.kernel.object import Waitable
 from lswd.kernel.thread import Thread
 from lswd.kernel.wait import system_time
 from lswd.memory.space import AddressSpace
-from lswd.ntdef.status import STATUS_PENDING, status_name
+from lswd.ntdef.status import STATUS_INVALID_HANDLE, STATUS_PENDING, STATUS_PROCESS_IS_TERMINATING, NtError, status_name
 from lswd.ntdef.types import (
     CURRENT_EFFECTIVE_TOKEN,
     CURRENT_PROCESS,
@@ -26,12 +26,27 @@ if TYPE_CHECKING:
 
     from lswd.cpu.engine import Engine, EngineFactory, SystemCallHandler
     from lswd.kernel.exception import LastException
+    from lswd.kernel.job import Job
     from lswd.kernel.object import KernelObject
+    from lswd.kernel.request import Request
     from lswd.kernel.scheduler import Scheduler
     from lswd.kernel.section import ImageSection
     from lswd.kernel.system import System
     from lswd.memory.region import Region
+    from lswd.userland.userland import Userland
 
+PROCESS_TERMINATE = 0x0001
+PROCESS_CREATE_THREAD = 0x0002
+PROCESS_VM_OPERATION = 0x0008
+PROCESS_VM_READ = 0x0010
+PROCESS_VM_WRITE = 0x0020
+PROCESS_DUP_HANDLE = 0x0040
+PROCESS_CREATE_PROCESS = 0x0080
+PROCESS_SET_QUOTA = 0x0100
+PROCESS_SET_INFORMATION = 0x0200
+PROCESS_QUERY_INFORMATION = 0x0400
+PROCESS_SUSPEND_RESUME = 0x0800
+PROCESS_QUERY_LIMITED_INFORMATION = 0x1000
 PROCESS_ALL_ACCESS = 0x1FFFFF
 _EXCEPTIONS_KEPT = 16
 _CLOCK = struct.Struct("<IiiIii")  # InterruptTime and SystemTime of KUSER_SHARED_DATA: low, high1, high2 each
@@ -45,6 +60,10 @@ class Process(Waitable):
         failure: one line saying what killed it, when something did.
         on_close: what undoes changes to the host (terminal modes, signal handlers).
         console: the console the process is attached to (kernel.console), or None.
+        group: the console process group, named by the process it began with.
+        job: the innermost job the process is in, or None.
+        requests: I/O that its threads have begun and that goes on behind their backs.
+        cpu_seconds: how long its threads have run.
     """
 
     type_name = "Process"
@@ -55,6 +74,8 @@ class Process(Waitable):
         self.system = system
         self.pid = system.new_id()
         self.parent_pid = 0
+        self.group = self.pid
+        self.job: Job | None = None
         system.processes[self.pid] = self
         self.space = AddressSpace(word)
         self.space.on_guard = self._kernel_touched_guard
@@ -79,6 +100,9 @@ class Process(Waitable):
         self.failure = ""
         self.last_words = ""  # the last diagnostic message of the userland
         self.created = system_time()
+        self.exited = 0
+        self.cpu_seconds = 0.0
+        self.requests: set[Request] = set()
         self.started_at = time.monotonic_ns()
         self.error_mode = 0
         self.execute_flags = 0
@@ -98,14 +122,23 @@ class Process(Waitable):
         for value in (CURRENT_PROCESS_TOKEN, CURRENT_THREAD_TOKEN, CURRENT_EFFECTIVE_TOKEN):
             self.handles.pseudo[value] = lambda value=value: self._pseudo_token(value)  # type: ignore[misc]
 
+    def map_access(self, access: int) -> int:
+        """The right to query holds the limited one."""
+        granted = super().map_access(access)
+        if granted & PROCESS_QUERY_INFORMATION:
+            granted |= PROCESS_QUERY_LIMITED_INFORMATION
+        return granted
+
     def _this_thread(self) -> KernelObject:
-        assert self.current_thread is not None
+        if self.current_thread is None:  # asked from outside
+            raise NtError(STATUS_INVALID_HANDLE)
         return self.current_thread
 
     def _pseudo_token(self, value: int) -> KernelObject:
         from lswd.kernel.token import pseudo_token
 
-        assert self.current_thread is not None
+        if self.current_thread is None:
+            raise NtError(STATUS_INVALID_HANDLE)
         return pseudo_token(self.current_thread, value)
 
     def _kernel_touched_guard(self, address: int) -> bool:
@@ -117,9 +150,30 @@ class Process(Waitable):
     def is_signalled(self, thread: Thread) -> bool:
         return self.ended
 
+    def living_space(self) -> AddressSpace:
+        """Its memory, for calls from outside.
+
+        Raises:
+            NtError: STATUS_PROCESS_IS_TERMINATING when it has ended.
+        """
+        if self.ended:
+            raise NtError(STATUS_PROCESS_IS_TERMINATING)
+        return self.space
+
+    def on_last_handle(self) -> None:
+        """A process that has ended is forgotten with its last handle."""
+        super().on_last_handle()
+        if self.ended:
+            self.system.forget_process(self)
+
     def ntdll_export(self, name: str) -> int:
         """Guest address of one of ntdll's exports."""
-        return self.ntdll_base + self.system.userland.ntdll_exports[name]
+        return self.ntdll_base + self.userland.ntdll_exports[name]
+
+    @property
+    def userland(self) -> Userland:
+        """The userland of the process's word size."""
+        return self.system.userland if self.space.word == 8 else self.system.userland.i386
 
     # ---- threads and end
 
@@ -141,14 +195,26 @@ class Process(Waitable):
             return
         self.ended = True
         self.exit_status = exit_status & 0xFFFFFFFF
+        self.exited = system_time()
         self.failure = failure
         for thread in tuple(self.threads):
             thread.terminating = True
             thread.finish(self.exit_status)
         self.threads.clear()
+        for request in tuple(self.requests):
+            request.cancel()
         self.engine.interrupt()
+        if self.job is not None:
+            self.job.process_ended(self)
+        if self.console is not None and self in self.console.processes:
+            self.console.processes.remove(self)
         if self.scheduler is not None:
             self.scheduler.process_ended(self)
+        self.system.let_go(self)
+
+    def let_go(self) -> None:
+        """Close its handles, and only then let others see that it has ended, as NT does."""
+        self.handles.close_all()
         self.wake()
 
     def describe(self, address: int) -> str:
@@ -178,8 +244,9 @@ class Process(Waitable):
 
     def close(self) -> None:
         """Release everything the host lent it."""
-        self.system.processes.pop(self.pid, None)
         self.handles.close_all()
+        if not self.handle_count:
+            self.system.forget_process(self)
         self.engine.close()
         self._clock = None
         self.space.close()

@@ -93,6 +93,7 @@ class Request:
         outcome = self._step(operation)
         if outcome is None:
             file.pending.append(self)
+            self.thread.process.requests.add(self)
             return STATUS_PENDING
         status, information = outcome
         self._finish(status, information)
@@ -160,6 +161,7 @@ class Request:
     def _end(self, status: int, information: int) -> None:
         """The end of a request that went on by itself."""
         self.operation = None
+        self.thread.process.requests.discard(self)
         if self in self.file.pending:
             self.file.pending.remove(self)
             if not self.thread.process.ended:

@@ -19,7 +19,7 @@ from lswd.kernel.loop import NEEDS_LOOP, Continue
 from lswd.kernel.start import free_thread_memory
 from lswd.kernel.thread import ThreadExit
 from lswd.kernel.ticker import Ticker
-from lswd.ntdef.status import STATUS_STACK_OVERFLOW, NtError
+from lswd.ntdef.status import STATUS_STACK_OVERFLOW, STATUS_UNSUCCESSFUL, NtError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -143,6 +143,8 @@ class Scheduler:
         finally:
             self._token = self._nursery = None
             self.ticker.stop()
+            for process in self.process.system.running_processes():
+                process.end(STATUS_UNSUCCESSFUL)
 
     def _run_without_loop(self) -> None:
         process = self.process
@@ -238,9 +240,14 @@ class Scheduler:
         started = time.monotonic()
         try:
             reason = thread.cpu.run(handler)
+        except cpu.GuestLost as error:
+            process.fail(STATUS_UNSUCCESSFUL, str(error))
+            return
         finally:
             self.ticker.end()
-            thread.cpu_seconds += time.monotonic() - started
+            seconds = time.monotonic() - started
+            thread.cpu_seconds += seconds
+            process.cpu_seconds += seconds
         if reason == cpu.FAULT:
             try:
                 dispatch_fault(thread)

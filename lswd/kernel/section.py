@@ -195,7 +195,7 @@ class ImageSection(Section):
             region.pages[:] = bytes((no_access,)) * len(region.pages)
             for rva, run, raw_offset, raw_bytes, run_protect in plan(image):
                 if raw_bytes:
-                    os.preadv(self.fd, [view[rva : rva + raw_bytes]], raw_offset)
+                    space.private.load(region.offset + rva, raw_bytes, self.fd, raw_offset)
                 first = rva // PAGE_SIZE
                 region.pages[first : first + run // PAGE_SIZE] = bytes((encode(run_protect),)) * (run // PAGE_SIZE)
             if region.base != image.image_base:
@@ -211,6 +211,11 @@ class ImageSection(Section):
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
+
+
+def word_of(image: ImageSection) -> int:
+    """The pointer size of a process that runs this program."""
+    return 8 if image.image.is_64bit else 4
 
 
 def _set_image_base(view: memoryview, image: Image, base: int) -> None:

@@ -22,7 +22,8 @@ MIN_COMMIT = 4 * PAGE_SIZE
 LOADER_COMMIT = 0x40000  # what the loader gets to begin with
 
 _DIRECTION = 0x400  # the flag DF
-_REP_STOSQ = b"\xf3\x48\xab"
+_REP_STOS = {8: b"\xf3\x48\xab", 4: b"\xf3\xab"}  # rep stosq, rep stosd
+_STRING_REGISTERS = {8: ("rdi", "rcx"), 4: ("edi", "ecx")}
 
 
 def reserve_stack(space: AddressSpace, reserve: int, name: str) -> Region:
@@ -49,28 +50,30 @@ def touch_unsettled(thread: Thread, address: int) -> bool:
         return False
     space = thread.process.space
     context = thread.get_context()
-    first, end = context["rdi"], context["rdi"] + 8 * context["rcx"]
+    word = space.word
+    to, count = _STRING_REGISTERS[word]
+    first, end = context[to], context[to] + word * context[count]
     if (
         first == address
         and end <= stack.end
-        and context["rax"] == 0
+        and context.result == 0
         and not context.eflags & _DIRECTION
-        and _code_at(space, context["rip"]) == _REP_STOSQ
+        and _code_at(space, context.pc, len(_REP_STOS[word])) == _REP_STOS[word]
     ):
         begin = max(first, stack.end - LOADER_COMMIT) - stack.base
         if begin < end - stack.base:
             space.raw(stack)[begin : end - stack.base] = bytes(end - stack.base - begin)
-        context["rdi"] = end
-        context["rcx"] = 0
+        context[to] = end
+        context[count] = 0
         thread.set_context(context)
     else:
         space.commit(stack, stack.base + PAGE_SIZE, stack.size - PAGE_SIZE, PAGE_READWRITE)
     return True
 
 
-def _code_at(space: AddressSpace, address: int) -> bytes:
+def _code_at(space: AddressSpace, address: int, size: int) -> bytes:
     try:
-        return space.read(address, len(_REP_STOSQ))
+        return space.read(address, size)
     except NtError:
         return b""
 

@@ -6,9 +6,9 @@ import os
 import struct
 import time
 
-from lswd.cpu.context import SIZE as CONTEXT_SIZE
-from lswd.cpu.context import Context
+from lswd.cpu.context import context_type
 from lswd.cpu.engine import HANDOFF_PAGE, HANDOFF_POINTER
+from lswd.image.pe import FILE_LARGE_ADDRESS_AWARE
 from lswd.kernel import environment_block as blocks
 from lswd.kernel.environment_block import KUSER_SHARED_DATA as K
 from lswd.kernel.environment_block import PEB, RTL_USER_PROCESS_PARAMETERS, TEB, WINDOWS_VERSION
@@ -30,12 +30,16 @@ SHARED_DATA = 0x7FFE0000
 # Where ntdll's __wine_unix_call goes: a system call stub with a number of our own, behind the engine's hand-off code.
 UNIX_CALL_GATE = HANDOFF_PAGE + 0x800
 UNIX_CALL_NUMBER = 0x7000
-_UNIX_CALL_GATE = (
-    b"\x49\x89\xca"  # mov r10, rcx
+_UNIX_CALL_GATE = {  # by word size
+    8: b"\x49\x89\xca"  # mov r10, rcx
     + b"\xb8" + UNIX_CALL_NUMBER.to_bytes(4, "little")  # mov eax, number
     + b"\xff\x14\x25" + HANDOFF_POINTER.to_bytes(4, "little")  # call [hand-off]
-    + b"\xc3"
-)  # fmt: skip
+    + b"\xc3",
+    4: b"\xb8" + UNIX_CALL_NUMBER.to_bytes(4, "little")
+    + b"\xff\x15" + HANDOFF_POINTER.to_bytes(4, "little")
+    + b"\xc2\x10\0",  # ret 16
+}  # fmt: skip
+_DIRECTORY_ROOM = 520  # bytes, MAX_PATH characters, for the current directory
 _TEB_AREA = 0x7FFD0000  # PEB and TEBs go below this, where NT puts them for small processes
 
 
@@ -76,12 +80,19 @@ class StartParameters:
 
 def map_images(process: Process, image: ImageSection, ntdll: ImageSection) -> None:
     """Map ntdll and the program."""
-    region, _ = ntdll.map(process.space, 0, 0, 0, 0)
+    space = process.space
+    if space.word == 4 and image.image.characteristics & FILE_LARGE_ADDRESS_AWARE:
+        space.use_all_of_4_gib()
+    region, _ = ntdll.map(space, 0, 0, 0, 0)
     process.ntdll_base = region.base
-    dispatcher = process.system.userland.ntdll_exports.get("__wine_unix_call_dispatcher")
-    if dispatcher is not None:
-        process.space.raw(region)[dispatcher : dispatcher + 8] = UNIX_CALL_GATE.to_bytes(8, "little")
-    region, _ = image.map(process.space, 0, 0, 0, 0)
+    view, word = space.raw(region), space.word
+    # 32-bit stubs find the hand-off through a variable of ntdll's, 64-bit ones behind KUSER_SHARED_DATA.
+    for name, target in (("__wine_unix_call_dispatcher", UNIX_CALL_GATE),
+                         ("__wine_syscall_dispatcher", process.engine.handoff if word == 4 else 0)):  # fmt: skip
+        at = process.userland.ntdll_exports.get(name)
+        if at is not None and target:
+            view[at : at + word] = target.to_bytes(word, "little")
+    region, _ = image.map(space, 0, 0, 0, 0)
     process.image = image
     process.image_base = region.base
     process.image_region = region
@@ -96,7 +107,7 @@ def fill_shared_data(process: Process, handoff: int) -> None:
     space.commit(region, HANDOFF_POINTER, PAGE_SIZE, PAGE_READONLY)
     view = space.raw(region)
     struct.pack_into("<Q", view, HANDOFF_POINTER - SHARED_DATA, handoff)
-    gate = _UNIX_CALL_GATE
+    gate = _UNIX_CALL_GATE[space.word]
     view[UNIX_CALL_GATE - SHARED_DATA : UNIX_CALL_GATE - SHARED_DATA + len(gate)] = gate
     major, minor, build = WINDOWS_VERSION
     processors = os.cpu_count() or 1
@@ -109,7 +120,7 @@ def fill_shared_data(process: Process, handoff: int) -> None:
         (K.NtBuildNumber, "<I", build),
         (K.NtProductType, "<I", 1),
         (K.ProductTypeIsValid, "<B", 1),
-        (K.NativeProcessorArchitecture, "<H", 9),
+        (K.NativeProcessorArchitecture, "<H", 9 if space.word == 8 else 0),
         (K.NtMajorVersion, "<I", major),
         (K.NtMinorVersion, "<I", minor),
         (K.SuiteMask, "<I", 0x100),
@@ -157,7 +168,7 @@ def write_parameters(process: Process, start: StartParameters) -> int:
     }
     contents = {name: text.encode("utf-16-le", "surrogatepass") for name, text in texts.items()}
     contents["RuntimeData"] = start.runtime_data
-    room = sum(len(data) + 16 for data in contents.values())
+    room = sum(len(data) + 16 for data in contents.values()) + _DIRECTORY_ROOM
     total = head + len(start.environment) + room
     region = space.reserve(0, total, PAGE_READWRITE, name="process parameters")
     space.commit(region, region.base, region.size, PAGE_READWRITE)
@@ -166,10 +177,15 @@ def write_parameters(process: Process, start: StartParameters) -> int:
     at = head
     strings: dict[str, UNICODE_STRING] = {}
     for name, content in contents.items():
-        if not content:  # ntdll takes a DllPath with a buffer as one to search, even when it is empty
-            strings[name] = UNICODE_STRING()
+        if not content and name in ("DllPath", "RuntimeData"):
+            strings[name] = UNICODE_STRING()  # ntdll takes a DllPath with a buffer as one to search, empty or not
             continue
         strings[name], data = _pack_string(content, base + at)
+        if name == "RuntimeData":  # no text, so without a terminator
+            strings[name].MaximumLength = strings[name].Length
+        elif name == "CurrentDirectory":  # others are put there
+            strings[name].MaximumLength = max(strings[name].MaximumLength, _DIRECTORY_ROOM)
+            data = data.ljust(_DIRECTORY_ROOM, b"\0")
         view[at : at + len(data)] = data
         at += len(data)
     view[at : at + len(start.environment)] = start.environment
@@ -231,7 +247,7 @@ def write_peb(process: Process, parameters: int) -> None:
 
 def _map_api_sets(process: Process) -> int:
     """The API set schema, where the loader looks up which DLL stands behind ``api-ms-win-*``."""
-    schema = process.system.userland.apiset_schema
+    schema = process.userland.apiset_schema
     if not schema:
         return 0
     region = process.space.reserve(0, len(schema), PAGE_READONLY, name="ApiSetMap")
@@ -303,16 +319,18 @@ def _enter_loader(process: Process, thread: Thread, start: int, parameter: int) 
     space: AddressSpace = process.space
     assert thread.stack is not None
     top = thread.stack.end
-    context_at = (top - CONTEXT_SIZE - 0x100) & -16
-    begin = Context.user(
-        rip=process.ntdll_export("RtlUserThreadStart"), rsp=top - 0x28, rcx=start, rdx=parameter
-    )
-    space.write(context_at, bytes(begin.data))
+    kind = context_type(space.word)
+    context_at = (top - kind.size - 0x100) & -16
     thread.initial_context = context_at
-    entry = Context.user(
-        rip=process.ntdll_export("LdrInitializeThunk"), rsp=context_at - 0x28 & -16 | 8, rcx=context_at,
-        rdx=process.ntdll_base,
-    )  # fmt: skip
+    continue_at, enter_at = process.ntdll_export("RtlUserThreadStart"), process.ntdll_export("LdrInitializeThunk")
+    if space.word == 8:
+        begin = kind.user(rip=continue_at, rsp=top - 0x28, rcx=start, rdx=parameter)
+        entry = kind.user(rip=enter_at, rsp=context_at - 0x28 & -16 | 8, rcx=context_at, rdx=process.ntdll_base)
+    else:
+        begin = kind.user(eip=continue_at, esp=top - 0x10, eax=start, ebx=parameter)
+        entry = kind.user(eip=enter_at, esp=context_at - 0x20)
+        space.write(entry.sp, struct.pack("<5I", 0, context_at, process.ntdll_base, 0, 0))
+    space.write(context_at, bytes(begin.data))
     thread.cpu.set_context(entry)
 
 
@@ -328,13 +346,14 @@ def free_thread_memory(thread: Thread, *, keep_teb: bool = False) -> None:
             space.unmap(region)
 
 
-def open_ntdll(system: System) -> ImageSection:
+def open_ntdll(system: System, word: int = 8) -> ImageSection:
     """The userland's ntdll, which every process has mapped first.
 
     Raises:
-        OSError, ImageError: it is not there any more, or no PE file.
+        OSError, ImageError: it is not there any more, or no PE file. UserlandError: there is no 32-bit userland.
     """
-    return ImageSection.open(system.userland.dll("ntdll.dll") or "", "C:\\windows\\system32\\ntdll.dll")
+    userland = system.userland if word == 8 else system.userland.i386
+    return ImageSection.open(userland.dll("ntdll.dll") or "", "C:\\windows\\system32\\ntdll.dll")
 
 
 def create_process(process: Process, image: ImageSection, ntdll: ImageSection, start: StartParameters) -> Thread:

@@ -26,7 +26,8 @@ class System:
     """One NT system as its programs see it.
 
     Attributes:
-        new_process: makes an empty process with an engine and system calls (set by whoever starts the first).
+        new_process: makes an empty process of a word size, with an engine and system calls (set by whoever starts the
+            first).
     """
 
     def __init__(
@@ -41,11 +42,13 @@ class System:
         self.userland = userland
         self.namespace = Namespace()
         self.user = user
+        self.network = "on"
         self._open_registry = open_registry
         self._registry: Registry | None = None
         self._parts: dict[type, Any] = {}
-        self.processes: dict[int, Process] = {}
-        self.new_process: Callable[[], Process] | None = None
+        self.processes: dict[int, Process] = {}  # those that have ended too, while somebody has a handle to them
+        self._ended: list[Process] = []  # whose handles are still open
+        self.new_process: Callable[[int], Process] | None = None
         self._next_id = os.getpid() << 2 & 0x7FFFFFFC
 
     @property
@@ -67,6 +70,22 @@ class System:
         """A process or thread identifier: a multiple of four, as NT's are."""
         self._next_id += 4
         return self._next_id
+
+    def running_processes(self) -> list[Process]:
+        """The processes that have not ended, oldest first."""
+        return [process for process in self.processes.values() if not process.ended]
+
+    def let_go(self, process: Process) -> None:
+        """Close the handles of a process that has ended. That may end others (jobs), which then have their turn."""
+        self._ended.append(process)
+        if len(self._ended) == 1:
+            while self._ended:
+                self._ended[0].let_go()
+                self._ended.pop(0)
+
+    def forget_process(self, process: Process) -> None:
+        """Nobody can open it by its identifier any more."""
+        self.processes.pop(process.pid, None)
 
     def volume_name(self, dos_path: str) -> str:
         """``C:\\x`` as the object manager names it: ``\\Device\\HarddiskVolume<n>\\x``."""

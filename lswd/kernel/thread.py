@@ -193,6 +193,9 @@ class Thread(Waitable):
         self._abandon_call()
         for mutant in tuple(self.owned_mutants):
             mutant.abandon()
+        for request in tuple(self.process.requests):
+            if request.thread is self and request.file.completion is None:
+                request.cancel()
         self.process.thread_finished(self)
         self.wake()
 

@@ -15,6 +15,7 @@ from lswd.kernel.file_mapping import mapped_by_data, mapped_by_image
 from lswd.kernel.file_metadata import STORED, Metadata, nt_error, set_attributes
 from lswd.kernel.file_stream import StreamFile
 from lswd.kernel.object import DELETE, MAXIMUM_ALLOWED
+from lswd.kernel.redirection import redirected
 from lswd.ntdef import file as nt
 from lswd.ntdef.status import (
     STATUS_ACCESS_DENIED,
@@ -72,7 +73,7 @@ class Volume(FileDevice):
         """Open what follows the device's name; nothing means the volume itself."""
         if not rest:
             return VolumeFile(self, parameters)
-        return self.open_path(process, f"{self.letter}:{rest}", parameters)
+        return self.open_path(process, redirected(process, f"{self.letter}:{rest}"), parameters)
 
     def open_path(self, process: Process, dos_path: str, parameters: OpenParameters) -> FileObject:
         """Open or create ``X:\\dir\\file``.
@@ -99,10 +100,10 @@ class Volume(FileDevice):
                 return opened
         raise NtError(STATUS_SHARING_VIOLATION)  # it comes and goes faster than we can look
 
-    def look(self, rest: str) -> Metadata:
+    def look(self, process: Process, rest: str) -> Metadata:
         if not rest:
             raise NtError(STATUS_INVALID_PARAMETER)
-        return self.look_at(f"{self.letter}:{rest}")
+        return self.look_at(redirected(process, f"{self.letter}:{rest}"))
 
     def look_at(self, dos_path: str) -> Metadata:
         """``look`` for a DOS path.

@@ -7,7 +7,7 @@ Source: Microsoft "VirtualAlloc", "VirtualFree", "VirtualProtect", "MEMORY_BASIC
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 
 from lswd.memory.backing import Backing, PrivateMemory
 from lswd.memory.protection import (
@@ -54,6 +54,10 @@ if TYPE_CHECKING:
 
         def attach_backing(self, backing: Backing) -> None: ...
         def detach_backing(self, backing: Backing) -> None: ...
+        def committed(self, base: int, size: int) -> None:
+            """Pages that allowed nothing before may allow something now."""
+            ...
+
         def changed(self, base: int, size: int) -> None: ...
         def code_changed(self, base: int, size: int) -> None: ...
 
@@ -61,6 +65,7 @@ if TYPE_CHECKING:
 LOWEST_ADDRESS = 0x10000
 HIGHEST_ADDRESS_64 = 0x7FFF_FFFE_FFFF
 HIGHEST_ADDRESS_32 = 0x7FFE_FFFF
+HIGHEST_ADDRESS_32_LARGE = 0xFFFE_FFFF  # for a program that says it can deal with it, on a 64-bit kernel
 
 
 class AddressSpace:
@@ -70,6 +75,7 @@ class AddressSpace:
         self.word = word
         self.lowest = LOWEST_ADDRESS
         self.highest = HIGHEST_ADDRESS_64 if word == 8 else HIGHEST_ADDRESS_32
+        self.ceiling = self.highest  # an engine that needs addresses of its own lowers it: nothing is put above
         self.private = PrivateMemory()
         self.listener: MemoryListener | None = None
         # Called with a guard page's address when the kernel itself touches it: grows a stack, or says no.
@@ -81,6 +87,10 @@ class AddressSpace:
         self.peak_committed = 0
 
     # ---- structure
+
+    def use_all_of_4_gib(self) -> None:
+        """A 32-bit program is aware of large addresses: it gets those above 2 GiB too."""
+        self.highest = self.ceiling = HIGHEST_ADDRESS_32_LARGE
 
     def find(self, address: int) -> Region | None:
         """The region that holds ``address``."""
@@ -99,6 +109,13 @@ class AddressSpace:
         """All regions in address order."""
         return list(self._regions)
 
+    def overlapping(self, base: int, end: int) -> list[Region]:
+        """The regions that have addresses in ``[base, end)``, in order."""
+        i = bisect_right(self._bases, base)
+        if i > 0 and self._regions[i - 1].end > base:
+            i -= 1
+        return self._regions[i : bisect_left(self._bases, end)]
+
     def _is_free(self, base: int, size: int) -> bool:
         i = bisect_right(self._bases, base) - 1
         if i >= 0 and self._regions[i].end > base:
@@ -113,7 +130,7 @@ class AddressSpace:
         """
         align = max(align, GRANULARITY)
         low = max(low, self.lowest)
-        high = min(high or self.highest, self.highest)
+        high = min(high or self.ceiling, self.ceiling)
         gaps = [low, *(e for r in self._regions for e in (r.base, r.end)), high + 1]
         # gaps: start, end of hole, start of next hole, ... in order
         pairs = [(max(gaps[i], low), min(gaps[i + 1], high + 1)) for i in range(0, len(gaps), 2)]
@@ -145,7 +162,7 @@ class AddressSpace:
             NtError: STATUS_CONFLICTING_ADDRESSES when the range is taken or outside user space, STATUS_NO_MEMORY.
         """
         size = (size + PAGE_SIZE - 1) & -PAGE_SIZE
-        if base < self.lowest or base + size - 1 > self.highest or not self._is_free(base, size):
+        if base < self.lowest or base + size - 1 > self.ceiling or not self._is_free(base, size):
             raise NtError(STATUS_CONFLICTING_ADDRESSES)
         if backing is None:
             backing = self.private
@@ -157,6 +174,8 @@ class AddressSpace:
         i = bisect_right(self._bases, base)
         self._bases.insert(i, base)
         self._regions.insert(i, region)
+        if kind == MEM_IMAGE and self.listener:
+            self.listener.committed(base, size)  # its pages get their protection from the section
         return region
 
     def unmap(self, region: Region) -> None:
@@ -215,8 +234,11 @@ class AddressSpace:
         if region.kind == MEM_PRIVATE:
             self.committed += fresh * PAGE_SIZE
             self.peak_committed = max(self.peak_committed, self.committed)
-        if fresh != last - first and self.listener:
-            self.listener.changed(base, size)
+        if self.listener:
+            if fresh == last - first:
+                self.listener.committed(base, size)
+            else:
+                self.listener.changed(base, size)
 
     def decommit(self, region: Region, base: int, size: int) -> None:
         """Take pages back to merely reserved; their contents are lost."""

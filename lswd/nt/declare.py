@@ -162,14 +162,15 @@ if not TYPE_CHECKING:
 
 
 class Parameter:
-    """One declared parameter: its name, its type as written, and its decoder."""
+    """One declared parameter: its name, its type as written, its decoder, and how it lies on a 32-bit guest's stack."""
 
-    __slots__ = ("decode", "declared", "name")
+    __slots__ = ("code32", "declared", "decode", "name")
 
-    def __init__(self, name: str, declared: str, decode: Decoder) -> None:
+    def __init__(self, name: str, declared: str, decode: Decoder, code32: str) -> None:
         self.name = name
         self.declared = declared
         self.decode = decode
+        self.code32 = code32
 
 
 class SystemCall:
@@ -192,15 +193,22 @@ class SystemCall:
         if self._parameters is None:
             scope = sys.modules[self.module].__dict__
             self._parameters = [
-                Parameter(name, declared, self._decoder(name, declared, scope))
+                self._parameter(name, declared, scope)
                 for name, declared in self.handler.__annotations__.items()
                 if name not in ("call", "return")
             ]
         return self._parameters
 
-    def _decoder(self, name: str, declared: str, scope: dict[str, Any]) -> Decoder:
+    def _parameter(self, name: str, declared: str, scope: dict[str, Any]) -> Parameter:
         text, optional = (declared[:-7], True) if declared.endswith(" | None") else (declared, False)
         kind = eval(text, scope)
+        # Every slot has 32 bits; a 64-bit number takes two.
+        code = "I"
+        if isinstance(kind, Scalar) and (kind.signed or kind.size(4) == 8):
+            code = kind.code(4) if kind.size(4) >= 4 else "i"
+        return Parameter(name, declared, self._decoder(name, kind, optional), code)
+
+    def _decoder(self, name: str, kind: Any, optional: bool) -> Decoder:
         if isinstance(kind, Scalar):
             return _scalar(kind)
         if kind is ObjectAttributes:
@@ -216,7 +224,7 @@ class SystemCall:
 
 
 def _scalar(kind: Scalar) -> Decoder:
-    # Widths are those of a 64-bit guest; a 32-bit guest's arguments arrive as 32-bit slots and fit as they are.
+    # Widths are those of a 64-bit guest; a 32-bit guest's arguments arrive with the right width and sign.
     bits = 8 * kind.size(8)
     mask = (1 << bits) - 1
     if not kind.signed:

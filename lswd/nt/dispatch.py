@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from lswd.kernel.thread import Thread
     from lswd.nt.trace import Tracer
 
-FIRST_STACK_ARGUMENT = 0x28  # behind the return address and the four home slots of the x64 calling convention
+# Where arguments on the stack begin, by word size: behind the return address, and on x64 behind four home slots.
+FIRST_STACK_ARGUMENT = {8: 0x28, 4: 4}
 
 
 class InternalError(Exception):
@@ -37,15 +38,17 @@ class Prepared:
 
     __slots__ = ("call", "decoders", "handler", "is_async", "name", "stack_format", "stack_size")
 
-    def __init__(self, call: SystemCall) -> None:
+    def __init__(self, call: SystemCall, word: int) -> None:
         self.call = call
         self.name = call.name
         self.handler = call.handler
         self.is_async = call.is_async
         self.decoders = [p.decode for p in call.parameters]
-        extra = max(0, len(self.decoders) - 4)
-        self.stack_size = 8 * extra
-        self.stack_format = struct.Struct(f"<{extra}Q")
+        if word == 8:
+            self.stack_format = struct.Struct(f"<{max(0, len(self.decoders) - 4)}Q")
+        else:
+            self.stack_format = struct.Struct("<" + "".join([p.code32 for p in call.parameters]))
+        self.stack_size = self.stack_format.size
 
 
 class Dispatcher:
@@ -71,7 +74,7 @@ class Dispatcher:
             declared = _supplement(number)
         if declared is None:
             return None
-        prepared = self._prepared[number] = Prepared(declared)
+        prepared = self._prepared[number] = Prepared(declared, self._process.space.word)
         return prepared
 
     def missing(self, thread: Thread, number: int) -> int:
@@ -91,6 +94,8 @@ class Dispatcher:
         space = process.space
         call = Call(thread)
         prepared_calls = self._prepared
+        first_on_stack = FIRST_STACK_ARGUMENT[space.word]
+        in_registers = space.word == 8
 
         def system_call(number: int, a1: int, a2: int, a3: int, a4: int, stack: int) -> int | None:
             prepared = prepared_calls.get(number & 0xFFFFFFFF)
@@ -100,11 +105,11 @@ class Dispatcher:
                     return self.missing(thread, number & 0xFFFFFFFF)
             thread.system_calls += 1
             process.current_thread = thread
-            raw: tuple[int, ...] = (a1, a2, a3, a4)
+            raw: tuple[int, ...] = (a1, a2, a3, a4) if in_registers else ()
             arguments: list[Any] = []
             try:
                 if prepared.stack_size:
-                    data = space.read(stack + FIRST_STACK_ARGUMENT, prepared.stack_size)
+                    data = space.read(stack + first_on_stack, prepared.stack_size)
                     raw += prepared.stack_format.unpack(data)
                 for decode, value in zip(prepared.decoders, raw, strict=False):
                     arguments.append(decode(call, value))
@@ -170,7 +175,7 @@ def _supplement(number: int) -> SystemCall | None:
 
 def attach(process: Process, *, strict: bool = True) -> Dispatcher:
     """Give ``process`` its system calls."""
-    numbers = dict(process.system.userland.system_calls)
+    numbers = dict(process.userland.system_calls)
     numbers[UNIX_CALL_NUMBER] = "__wine_unix_call"
     dispatcher = Dispatcher(process, numbers, strict=strict)
     process.make_handler = dispatcher.handler

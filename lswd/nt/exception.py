@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lswd.cpu.context import CONTEXT_ALL, CONTEXT_AMD64, SIZE, Context
+from lswd.cpu.context import Context, context_type
 from lswd.kernel.apc import push_apc
 from lswd.kernel.exception import EXCEPTION_RECORD, LastException, raise_in_guest
 from lswd.kernel.stack import settle_stack
@@ -13,18 +13,19 @@ from lswd.ntdef.types import BOOLEAN, NTSTATUS, PVOID
 
 def read_context(call: Call, address: int) -> Context:
     """A CONTEXT record from guest memory."""
-    return Context(call.space.read(address, SIZE))
+    kind = context_type(call.word)
+    return kind(call.space.read(address, kind.size))
 
 
 @syscall
 def NtContinue(call: Call, ContextRecord: PVOID, TestAlert: BOOLEAN) -> NTSTATUS:
     context = read_context(call, ContextRecord)
-    if not context.flags & CONTEXT_AMD64:
+    if not context.flags & context.architecture:
         return STATUS_INVALID_PARAMETER
     thread = call.thread
     if not thread.initialized:  # a thread's first NtContinue is LdrInitializeThunk's last act
         thread.initialized = call.process.initialized = True
-        settle_stack(thread, context["rsp"], thread.stack_commit)
+        settle_stack(thread, context.sp, thread.stack_commit)
     if TestAlert and thread.user_apcs:
         current = thread.get_context()
         current.merge(context)
@@ -45,7 +46,7 @@ def NtRaiseException(
         call.process.end(record.ExceptionCode, last.describe(call.process))
         return STATUS_SUCCESS
     full = call.thread.get_context()
-    context.flags = context.flags or CONTEXT_ALL
+    context.flags = context.flags or context.all_flags
     full.merge(context)
     raise_in_guest(call.thread, full, record)
     return STATUS_SUCCESS

@@ -163,7 +163,7 @@ def _metadata(call: Call, attributes: ObjectAttributes) -> Metadata:
         name, root, case_sensitive=not attributes.attributes & OBJ_CASE_INSENSITIVE
     )
     if isinstance(device, FileDevice):
-        return device.look(rest)
+        return device.look(call.process, rest)
     raise NtError(STATUS_OBJECT_NAME_NOT_FOUND if rest else STATUS_OBJECT_TYPE_MISMATCH)
 
 

@@ -6,7 +6,13 @@ Source: Microsoft "NtAllocateVirtualMemory", "NtFreeVirtualMemory", "NtProtectVi
 
 from __future__ import annotations
 
-from lswd.kernel.process import Process
+from lswd.kernel.process import (
+    PROCESS_QUERY_INFORMATION,
+    PROCESS_VM_OPERATION,
+    PROCESS_VM_READ,
+    PROCESS_VM_WRITE,
+    Process,
+)
 from lswd.memory.protection import ACCESS, GRANULARITY, PAGE_SIZE, READ, encode
 from lswd.memory.region import (
     MEM_COMMIT,
@@ -23,6 +29,7 @@ from lswd.nt.declare import Call, Handle, InOut, Out, encode_wide, syscall
 from lswd.ntdef.status import (
     STATUS_ACCESS_VIOLATION,
     STATUS_BUFFER_OVERFLOW,
+    STATUS_COMMITMENT_LIMIT,
     STATUS_CONFLICTING_ADDRESSES,
     STATUS_FREE_VM_NOT_AT_BASE,
     STATUS_INFO_LENGTH_MISMATCH,
@@ -42,6 +49,10 @@ from lswd.ntdef.status import (
 )
 from lswd.ntdef.types import NTSTATUS, PVOID, SIZE_T, ULONG, ULONG_PTR, ULONGLONG, UNICODE_STRING, Struct
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lswd.memory.space import AddressSpace
+
 MEM_RESET_UNDO = 0x1000000
 MEM_LARGE_PAGES = 0x20000000
 
@@ -59,7 +70,6 @@ class MEMORY_BASIC_INFORMATION(Struct):
     BaseAddress: PVOID
     AllocationBase: PVOID
     AllocationProtect: ULONG
-    PartitionId: ULONG
     RegionSize: SIZE_T
     State: ULONG
     Protect: ULONG
@@ -85,16 +95,14 @@ class MEM_ADDRESS_REQUIREMENTS(Struct):
     Alignment: SIZE_T
 
 
-def _own(call: Call, process: Process) -> None:
-    """Another process's memory is reached when child processes exist; until then there is none to reach."""
-    if process is not call.process:
-        raise NtError(STATUS_INVALID_PARAMETER)
+def _may_commit(process: Process, size: int) -> bool:
+    return process.job is None or process.job.check_memory(process, size)
 
 
 def _allocate(
-    call: Call, base: InOut[PVOID], size: InOut[SIZE_T], kind: int, protect: int, low: int, high: int, align: int
+    process: Process, base: InOut[PVOID], size: InOut[SIZE_T], kind: int, protect: int, low: int, high: int, align: int
 ) -> int:
-    space = call.space
+    space = process.living_space()
     address, length = base.value, size.value
     if not length:
         return STATUS_INVALID_PARAMETER_4
@@ -118,6 +126,9 @@ def _allocate(
             start &= -GRANULARITY
             region = space.reserve(start, end - start, protect)
         if kind & MEM_COMMIT:
+            if not _may_commit(process, region.size):
+                space.release(region.base)
+                return STATUS_COMMITMENT_LIMIT
             space.commit(region, region.base, region.size, protect)
         base.set(region.base)
         size.set(region.size)
@@ -128,13 +139,15 @@ def _allocate(
     if kind & MEM_COMMIT:
         if found.kind == MEM_IMAGE:
             return STATUS_CONFLICTING_ADDRESSES
+        if not _may_commit(process, end - start):
+            return STATUS_COMMITMENT_LIMIT
         space.commit(found, start, end - start, protect)
     base.set(start)
     size.set(end - start)
     return STATUS_SUCCESS
 
 
-@syscall
+@syscall(access={"ProcessHandle": PROCESS_VM_OPERATION})
 def NtAllocateVirtualMemory(
     call: Call,
     ProcessHandle: Handle[Process],
@@ -144,7 +157,6 @@ def NtAllocateVirtualMemory(
     AllocationType: ULONG,
     Protect: ULONG,
 ) -> NTSTATUS:
-    _own(call, ProcessHandle)
     high = 0
     if ZeroBits:
         # Up to 31: that many high bits of a 32-bit address are zero; more: the value is a mask of usable bits.
@@ -154,10 +166,10 @@ def NtAllocateVirtualMemory(
             high = (1 << (32 - ZeroBits)) - 1
         else:
             return STATUS_INVALID_PARAMETER_3
-    return _allocate(call, BaseAddress, RegionSize, AllocationType, Protect, 0, high, 0)
+    return _allocate(ProcessHandle, BaseAddress, RegionSize, AllocationType, Protect, 0, high, 0)
 
 
-@syscall
+@syscall(access={"ProcessHandle": PROCESS_VM_OPERATION})
 def NtAllocateVirtualMemoryEx(
     call: Call,
     ProcessHandle: Handle[Process],
@@ -168,7 +180,6 @@ def NtAllocateVirtualMemoryEx(
     ExtendedParameters: PVOID,
     ExtendedParameterCount: ULONG,
 ) -> NTSTATUS:
-    _own(call, ProcessHandle)
     low = high = align = 0
     if ExtendedParameterCount > 8:
         return STATUS_INVALID_PARAMETER
@@ -184,10 +195,10 @@ def NtAllocateVirtualMemoryEx(
             return STATUS_INVALID_PARAMETER
         if BaseAddress.value and (low or high or align):
             return STATUS_INVALID_PARAMETER
-    return _allocate(call, BaseAddress, RegionSize, AllocationType, Protect, low, high, align)
+    return _allocate(ProcessHandle, BaseAddress, RegionSize, AllocationType, Protect, low, high, align)
 
 
-@syscall
+@syscall(access={"ProcessHandle": PROCESS_VM_OPERATION})
 def NtFreeVirtualMemory(
     call: Call,
     ProcessHandle: Handle[Process],
@@ -195,8 +206,7 @@ def NtFreeVirtualMemory(
     RegionSize: InOut[SIZE_T],
     FreeType: ULONG,
 ) -> NTSTATUS:
-    _own(call, ProcessHandle)
-    space = call.space
+    space = ProcessHandle.living_space()
     address, length = BaseAddress.value, RegionSize.value
     if FreeType not in (MEM_RELEASE, MEM_DECOMMIT):
         return STATUS_INVALID_PARAMETER_4
@@ -226,7 +236,7 @@ def NtFreeVirtualMemory(
     return STATUS_SUCCESS
 
 
-@syscall
+@syscall(access={"ProcessHandle": PROCESS_VM_OPERATION})
 def NtProtectVirtualMemory(
     call: Call,
     ProcessHandle: Handle[Process],
@@ -235,20 +245,23 @@ def NtProtectVirtualMemory(
     NewProtect: ULONG,
     OldProtect: Out[ULONG],
 ) -> NTSTATUS:
-    _own(call, ProcessHandle)
+    space = ProcessHandle.living_space()
     address, length = BaseAddress.value, RegionSize.value
     start = address & -PAGE_SIZE
     end = (address + length + PAGE_SIZE - 1) & -PAGE_SIZE
     if not length:
         return STATUS_INVALID_PARAMETER
-    old = call.space.protect(start, end - start, NewProtect)
+    old = space.protect(start, end - start, NewProtect)
     BaseAddress.set(start)
     RegionSize.set(end - start)
     OldProtect.set(old)
     return STATUS_SUCCESS
 
 
-@syscall(partial="working set details beyond valid and shared are not reported")
+@syscall(
+    partial="working set details beyond valid and shared are not reported",
+    access={"ProcessHandle": PROCESS_QUERY_INFORMATION},
+)
 def NtQueryVirtualMemory(
     call: Call,
     ProcessHandle: Handle[Process],
@@ -258,8 +271,7 @@ def NtQueryVirtualMemory(
     MemoryInformationLength: SIZE_T,
     ReturnLength: Out[SIZE_T] | None,
 ) -> NTSTATUS:
-    _own(call, ProcessHandle)
-    space, word = call.space, call.word
+    space, word = ProcessHandle.living_space(), call.word
     if MemoryInformationClass == MemoryBasicInformation:
         if MemoryInformationLength < MEMORY_BASIC_INFORMATION.size(word):
             return STATUS_INFO_LENGTH_MISMATCH
@@ -276,7 +288,7 @@ def NtQueryVirtualMemory(
             Type=kind,
         ).pack(word)
     elif MemoryInformationClass == MemoryMappedFilenameInformation:
-        return _mapped_file_name(call, BaseAddress, MemoryInformation, MemoryInformationLength, ReturnLength)
+        return _mapped_file_name(call, space, BaseAddress, MemoryInformation, MemoryInformationLength, ReturnLength)
     elif MemoryInformationClass == MemoryRegionInformation:
         region = space.find(BaseAddress)
         if region is None:
@@ -291,21 +303,25 @@ def NtQueryVirtualMemory(
             CommitSize=(len(region.pages) - region.pages.count(0)) * PAGE_SIZE,
         ).pack(word)
     elif MemoryInformationClass == MemoryWorkingSetExInformation:
-        return _working_set(call, MemoryInformation, MemoryInformationLength, ReturnLength)
+        return _working_set(call, space, MemoryInformation, MemoryInformationLength, ReturnLength)
     elif MemoryInformationClass == MemoryWineUnixFuncs:
         from lswd.nt.unixcall import unix_library
 
+        if ProcessHandle is not call.process:
+            return STATUS_INVALID_PARAMETER
         return unix_library(call, BaseAddress, MemoryInformation)
     else:
         return STATUS_INVALID_INFO_CLASS
-    space.write(MemoryInformation, data)
+    call.space.write(MemoryInformation, data)
     if ReturnLength is not None:
         ReturnLength.set(len(data))
     return STATUS_SUCCESS
 
 
-def _mapped_file_name(call: Call, address: int, buffer: int, length: int, returned: Out[SIZE_T] | None) -> int:
-    region = call.space.find(address)
+def _mapped_file_name(
+    call: Call, space: AddressSpace, address: int, buffer: int, length: int, returned: Out[SIZE_T] | None
+) -> int:
+    region = space.find(address)
     if region is None:
         return STATUS_INVALID_ADDRESS
     if region.source is None or not region.name:
@@ -323,7 +339,9 @@ def _mapped_file_name(call: Call, address: int, buffer: int, length: int, return
     return STATUS_SUCCESS
 
 
-def _working_set(call: Call, buffer: int, length: int, returned: Out[SIZE_T] | None) -> int:
+def _working_set(
+    call: Call, space: AddressSpace, buffer: int, length: int, returned: Out[SIZE_T] | None
+) -> int:
     """MEMORY_WORKING_SET_EX_INFORMATION entries: { PVOID address, ULONG_PTR attributes }."""
     word = call.word
     if length < 2 * word or length > 1 << 24:
@@ -331,7 +349,7 @@ def _working_set(call: Call, buffer: int, length: int, returned: Out[SIZE_T] | N
     for i in range(length // (2 * word)):
         at = buffer + i * 2 * word
         address = call.space.read_pointer(at)
-        region = call.space.find(address)
+        region = space.find(address)
         valid = region is not None and ACCESS[region.pages[(address - region.base) // PAGE_SIZE]] & READ
         shared = 1 << 15 if valid and region is not None and region.kind != MEM_PRIVATE else 0
         call.space.write_pointer(at + word, 1 | shared if valid else 0)
@@ -340,7 +358,7 @@ def _working_set(call: Call, buffer: int, length: int, returned: Out[SIZE_T] | N
     return STATUS_SUCCESS
 
 
-@syscall
+@syscall(access={"ProcessHandle": PROCESS_VM_READ})
 def NtReadVirtualMemory(
     call: Call,
     ProcessHandle: Handle[Process],
@@ -349,8 +367,9 @@ def NtReadVirtualMemory(
     BufferSize: SIZE_T,
     NumberOfBytesRead: Out[SIZE_T] | None,
 ) -> NTSTATUS:
+    space = ProcessHandle.living_space()
     try:
-        data = ProcessHandle.space.read(BaseAddress, min(BufferSize, 1 << 30))
+        data = space.read(BaseAddress, min(BufferSize, 1 << 30))
         status = STATUS_SUCCESS
     except NtError:
         data, status = b"", STATUS_PARTIAL_COPY
@@ -360,7 +379,7 @@ def NtReadVirtualMemory(
     return status
 
 
-@syscall
+@syscall(access={"ProcessHandle": PROCESS_VM_WRITE})
 def NtWriteVirtualMemory(
     call: Call,
     ProcessHandle: Handle[Process],
@@ -369,10 +388,11 @@ def NtWriteVirtualMemory(
     BufferSize: SIZE_T,
     NumberOfBytesWritten: Out[SIZE_T] | None,
 ) -> NTSTATUS:
+    space = ProcessHandle.living_space()
     data = call.space.read(Buffer, min(BufferSize, 1 << 30))
     status, done = STATUS_SUCCESS, len(data)
     try:
-        ProcessHandle.space.write(BaseAddress, data)
+        space.write(BaseAddress, data)
     except NtError:
         status, done = STATUS_ACCESS_VIOLATION, 0
     if NumberOfBytesWritten is not None:
@@ -382,13 +402,13 @@ def NtWriteVirtualMemory(
 
 @syscall
 def NtFlushInstructionCache(call: Call, ProcessHandle: Handle[Process], BaseAddress: PVOID, Length: SIZE_T) -> NTSTATUS:
-    listener = ProcessHandle.space.listener
+    listener = ProcessHandle.living_space().listener
     if listener is not None:
         listener.code_changed(BaseAddress, Length if BaseAddress else 0)
     return STATUS_SUCCESS
 
 
-@syscall
+@syscall(access={"ProcessHandle": PROCESS_VM_OPERATION})
 def NtFlushVirtualMemory(
     call: Call,
     ProcessHandle: Handle[Process],
@@ -396,7 +416,7 @@ def NtFlushVirtualMemory(
     RegionSize: InOut[SIZE_T],
     IoStatus: PVOID,
 ) -> NTSTATUS:
-    region = ProcessHandle.space.find(BaseAddress.value)
+    region = ProcessHandle.living_space().find(BaseAddress.value)
     if region is None:
         return STATUS_INVALID_PARAMETER
     try:
@@ -413,20 +433,20 @@ def _whole_pages(process: Process, base: InOut[PVOID], size: InOut[SIZE_T]) -> i
     """
     start = base.value & -PAGE_SIZE
     end = (base.value + size.value + PAGE_SIZE - 1) & -PAGE_SIZE
-    process.space.readable(start, end - start)
+    process.living_space().readable(start, end - start)
     base.set(start)
     size.set(end - start)
     return STATUS_SUCCESS
 
 
-@syscall
+@syscall(access={"ProcessHandle": PROCESS_VM_OPERATION})
 def NtLockVirtualMemory(
     call: Call, ProcessHandle: Handle[Process], BaseAddress: InOut[PVOID], RegionSize: InOut[SIZE_T], MapType: ULONG
 ) -> NTSTATUS:
     return _whole_pages(ProcessHandle, BaseAddress, RegionSize)
 
 
-@syscall
+@syscall(access={"ProcessHandle": PROCESS_VM_OPERATION})
 def NtUnlockVirtualMemory(
     call: Call, ProcessHandle: Handle[Process], BaseAddress: InOut[PVOID], RegionSize: InOut[SIZE_T], MapType: ULONG
 ) -> NTSTATUS:

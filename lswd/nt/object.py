@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from lswd.kernel.handle import OBJ_INHERIT
 from lswd.kernel.object import KernelObject
-from lswd.kernel.process import Process
+from lswd.kernel.process import PROCESS_DUP_HANDLE, Process
 from lswd.nt.declare import Call, Handle, Out, encode_wide, syscall
 from lswd.ntdef.status import (
     STATUS_ACCESS_DENIED,
@@ -17,12 +17,14 @@ from lswd.ntdef.status import (
     STATUS_INVALID_HANDLE,
     STATUS_INVALID_INFO_CLASS,
     STATUS_NOT_SAME_OBJECT,
+    STATUS_PROCESS_IS_TERMINATING,
     STATUS_SUCCESS,
     NtError,
 )
 from lswd.ntdef.types import (
     ACCESS_MASK,
     BOOLEAN,
+    CURRENT_THREAD,
     HANDLE,
     LARGE_INTEGER,
     NTSTATUS,
@@ -74,7 +76,7 @@ def NtClose(call: Call, Handle: HANDLE) -> NTSTATUS:
     return STATUS_SUCCESS
 
 
-@syscall
+@syscall(access={"SourceProcessHandle": PROCESS_DUP_HANDLE})
 def NtDuplicateObject(
     call: Call,
     SourceProcessHandle: Handle[Process],
@@ -85,16 +87,22 @@ def NtDuplicateObject(
     HandleAttributes: ULONG,
     Options: ULONG,
 ) -> NTSTATUS:
+    if SourceProcessHandle.ended:
+        return STATUS_PROCESS_IS_TERMINATING
     source = SourceProcessHandle.handles
-    obj = source.get(SourceHandle)
+    # In the table of another process the caller's thread still is the current one.
+    own_thread = SourceHandle & 0xFFFFFFFF == CURRENT_THREAD & 0xFFFFFFFF
+    obj = call.thread if own_thread else source.get(SourceHandle)
     try:
         entry = source.entry(SourceHandle)
         access, inherit = entry.access, entry.inherit
     except NtError:  # a pseudo handle stands for everything
         access, inherit = obj.map_access(0x10000000), False
     if TargetProcessHandle:
-        target = call.process.handles.get(TargetProcessHandle, Process)
+        target = call.process.handles.get(TargetProcessHandle, Process, PROCESS_DUP_HANDLE)
         assert isinstance(target, Process)
+        if target.ended:
+            return STATUS_PROCESS_IS_TERMINATING
         granted = access if Options & DUPLICATE_SAME_ACCESS else obj.map_access(DesiredAccess)
         if not Options & DUPLICATE_SAME_ATTRIBUTES:
             inherit = bool(HandleAttributes & OBJ_INHERIT)

@@ -6,7 +6,7 @@ Source: Microsoft "NtTerminateProcess", "NtOpenProcess"; "Terminating a Process"
 from __future__ import annotations
 
 from lswd.kernel.handle import OBJ_INHERIT
-from lswd.kernel.process import Process
+from lswd.kernel.process import PROCESS_QUERY_INFORMATION, PROCESS_SUSPEND_RESUME, PROCESS_TERMINATE, Process
 from lswd.kernel.thread import Thread, ThreadExit
 from lswd.nt.declare import Call, Handle, In, ObjectAttributes, Out, syscall
 from lswd.ntdef.status import (
@@ -14,14 +14,10 @@ from lswd.ntdef.status import (
     STATUS_INVALID_PARAMETER,
     STATUS_INVALID_PARAMETER_MIX,
     STATUS_NO_MORE_ENTRIES,
-    STATUS_PROCESS_NOT_IN_JOB,
+    STATUS_PROCESS_IS_TERMINATING,
     STATUS_SUCCESS,
 )
 from lswd.ntdef.types import ACCESS_MASK, CLIENT_ID, HANDLE, NTSTATUS, ULONG
-
-PROCESS_TERMINATE = 0x0001
-PROCESS_SUSPEND_RESUME = 0x0800
-PROCESS_QUERY_INFORMATION = 0x0400
 
 _MAXIMUM_SUSPEND_COUNT = 127
 
@@ -37,6 +33,8 @@ def NtTerminateProcess(call: Call, ProcessHandle: Handle[Process] | None, ExitSt
             if thread is not call.thread and own.scheduler is not None:
                 own.scheduler.stop_thread(thread, ExitStatus)
         return STATUS_SUCCESS
+    if process.ended:
+        return STATUS_PROCESS_IS_TERMINATING
     process.end(ExitStatus)
     if process is call.process:
         raise ThreadExit
@@ -105,12 +103,6 @@ def NtGetNextThread(
             NewThreadHandle.set(call.process.handles.add(thread, DesiredAccess, inherit=inherit))
             return STATUS_SUCCESS
     return STATUS_NO_MORE_ENTRIES
-
-
-@syscall
-def NtIsProcessInJob(call: Call, ProcessHandle: Handle[Process], JobHandle: HANDLE) -> NTSTATUS:
-    """There are no jobs, so no process is in one."""
-    return STATUS_PROCESS_NOT_IN_JOB
 
 
 @syscall

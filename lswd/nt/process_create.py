@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from lswd.kernel.environment_block import RTL_USER_PROCESS_PARAMETERS
 from lswd.kernel.handle import OBJ_INHERIT
+from lswd.kernel.job import JOB_OBJECT_ASSIGN_PROCESS, Job
+from lswd.kernel.process import PROCESS_CREATE_PROCESS, Process
 from lswd.kernel.spawn import Inheritance, open_program, spawn
 from lswd.kernel.start import StartParameters
 from lswd.nt.declare import Call, ObjectAttributes, Out, syscall
@@ -19,22 +21,32 @@ from lswd.nt.thread import (
     read_attributes,
     write_attribute,
 )
-from lswd.ntdef.status import STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, STATUS_SUCCESS, NtError
+from lswd.ntdef.status import (
+    STATUS_INVALID_PARAMETER,
+    STATUS_NOT_SUPPORTED,
+    STATUS_PROCESS_IS_TERMINATING,
+    STATUS_SUCCESS,
+    NtError,
+)
 from lswd.ntdef.types import ACCESS_MASK, CLIENT_ID, HANDLE, NTSTATUS, PVOID, ULONG, UNICODE_STRING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lswd.nt.thread import PS_ATTRIBUTE
 
+PROCESS_CREATE_FLAGS_BREAKAWAY = 0x01
 PROCESS_CREATE_FLAGS_INHERIT_HANDLES = 0x04
 PROCESS_CREATE_FLAGS_SUSPENDED = 0x200
 
 # Numbers of attributes (their low 16 bits).
+PsAttributeParentProcess = 0
 PsAttributeDebugObject = 1
 PsAttributeImageName = 5
 PsAttributeImageInfo = 6
-PsAttributeHandleList = 10
+PsAttributeHandleList = 11
+PsAttributeJobList = 19
 
+_CONSOLE_IGNORE_CTRL_C = 1  # ConsoleFlags: CREATE_NEW_PROCESS_GROUP was asked for
 _NORMALIZED = 1  # the strings' buffers are addresses, not offsets
 _MAXIMUM_PARAMETERS = 1 << 20
 _MAXIMUM_ENVIRONMENT = 1 << 24
@@ -45,7 +57,7 @@ _PASSED_ON = (
 )  # fmt: skip
 
 
-@syscall(partial="no debugging, no other parent than the caller; the child ends with the program that was launched")
+@syscall(partial="no debugging, no other token; the child ends with the program that was launched")
 def NtCreateUserProcess(
     call: Call,
     ProcessHandle: Out[HANDLE],
@@ -71,9 +83,20 @@ def NtCreateUserProcess(
     inheritance = Inheritance(
         everything=bool(ProcessFlags & PROCESS_CREATE_FLAGS_INHERIT_HANDLES),
         only=_handle_list(call, attributes.get(PsAttributeHandleList)),
+        jobs=_job_list(call, attributes.get(PsAttributeJobList)),
+        breakaway=bool(ProcessFlags & PROCESS_CREATE_FLAGS_BREAKAWAY),
+        new_group=bool(start.numbers["ConsoleFlags"] & _CONSOLE_IGNORE_CTRL_C),
     )
-    image = open_program(call.process.system, path)
-    thread = spawn(call.process, image, start, inheritance)
+    parent = call.process
+    if PsAttributeParentProcess in attributes:
+        handle = attributes[PsAttributeParentProcess].Value
+        chosen = call.process.handles.get(handle, Process, PROCESS_CREATE_PROCESS)
+        assert isinstance(chosen, Process)
+        parent = chosen
+    if parent.ended:
+        return STATUS_PROCESS_IS_TERMINATING
+    image = open_program(call.process, path)
+    thread = spawn(parent, image, start, inheritance)
     process = thread.process
     if ThreadFlags & THREAD_CREATE_FLAGS_CREATE_SUSPENDED or ProcessFlags & PROCESS_CREATE_FLAGS_SUSPENDED:
         thread.suspend_count = 1
@@ -96,15 +119,28 @@ def _inherits(attributes: ObjectAttributes | None) -> bool:
     return attributes is not None and bool(attributes.attributes & OBJ_INHERIT)
 
 
-def _handle_list(call: Call, attribute: PS_ATTRIBUTE | None) -> set[int] | None:
-    """PROC_THREAD_ATTRIBUTE_HANDLE_LIST: the only handles to inherit."""
-    if attribute is None:
-        return None
+def _handles(call: Call, attribute: PS_ATTRIBUTE) -> list[int]:
+    """An attribute's array of handles."""
     count = attribute.Size // call.word
     if count > _MAXIMUM_HANDLES:
         raise NtError(STATUS_INVALID_PARAMETER)
     data = call.space.read(attribute.Value, count * call.word)
-    return {int.from_bytes(data[at : at + call.word], "little") for at in range(0, len(data), call.word)}
+    return [int.from_bytes(data[at : at + call.word], "little") for at in range(0, len(data), call.word)]
+
+
+def _handle_list(call: Call, attribute: PS_ATTRIBUTE | None) -> set[int] | None:
+    """PROC_THREAD_ATTRIBUTE_HANDLE_LIST: the only handles to inherit."""
+    return set(_handles(call, attribute)) if attribute is not None else None
+
+
+def _job_list(call: Call, attribute: PS_ATTRIBUTE | None) -> list[Job]:
+    """PROC_THREAD_ATTRIBUTE_JOB_LIST, from the outermost to the innermost."""
+    jobs = []
+    for handle in _handles(call, attribute) if attribute is not None else ():
+        job = call.process.handles.get(handle, Job, JOB_OBJECT_ASSIGN_PROCESS)
+        assert isinstance(job, Job)
+        jobs.append(job)
+    return jobs
 
 
 def _start_parameters(call: Call, address: int) -> StartParameters:

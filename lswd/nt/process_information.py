@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import os
 
-from lswd.kernel.process import Process
+from lswd.kernel.process import (
+    PROCESS_SET_INFORMATION,
+    Process,
+)
 from lswd.memory.protection import PAGE_READWRITE
 from lswd.nt.declare import Call, Handle, Out, syscall
 from lswd.nt.information import QueryTable, SetTable
@@ -70,10 +73,6 @@ ProcessImageInformation = 37
 ProcessThreadStackAllocation = 41
 ProcessImageFileNameWin32 = 43
 ProcessTelemetryIdInformation = 64
-
-PROCESS_QUERY_LIMITED_INFORMATION = 0x1000
-PROCESS_QUERY_INFORMATION = 0x0400
-PROCESS_SET_INFORMATION = 0x0200
 
 SESSION = 1  # the interactive session
 
@@ -171,8 +170,8 @@ def _vm_counters(call: Call, process: Process, address: int) -> Struct:
 
 @QUERY.answers(ProcessTimes)
 def _times(call: Call, process: Process, address: int) -> Struct:
-    user, kernel = processor_times()
-    return KERNEL_USER_TIMES(CreateTime=process.created, KernelTime=kernel, UserTime=user)
+    user, kernel = processor_times(process)
+    return KERNEL_USER_TIMES(CreateTime=process.created, ExitTime=process.exited, KernelTime=kernel, UserTime=user)
 
 
 @QUERY.answers(ProcessDebugPort, ProcessWow64Information)
@@ -322,7 +321,7 @@ def _allocate_stack(call: Call, process: Process, buffer: int, length: int) -> i
     call.space.probe_write(buffer, size)
     if not wanted.ReserveSize:
         return STATUS_INVALID_PARAMETER
-    wanted.StackBase = process.space.reserve(0, wanted.ReserveSize, PAGE_READWRITE, name="stack").base
+    wanted.StackBase = process.living_space().reserve(0, wanted.ReserveSize, PAGE_READWRITE, name="stack").base
     call.space.write(buffer, wanted.pack(word))
     return STATUS_SUCCESS
 

@@ -11,7 +11,7 @@ import os
 from lswd.image.errors import ImageError
 from lswd.image.pe import Image
 from lswd.kernel.file import FileObject
-from lswd.kernel.process import Process
+from lswd.kernel.process import PROCESS_VM_OPERATION, Process
 from lswd.kernel.section import (
     SEC_COMMIT,
     SEC_FILE,
@@ -199,6 +199,7 @@ def _map(
     call: Call, section: Section, process: Process, base: InOut[PVOID], offset: int, size: InOut[SIZE_T], kind: int,
     protect: int, high: int,
 ) -> int:  # fmt: skip
+    space = process.living_space()
     address = base.value
     if encode(protect) < 0:
         return STATUS_INVALID_PAGE_PROTECTION
@@ -211,7 +212,7 @@ def _map(
         if protect & 0xFF in _WRITABLE and section.protect & 0xFF not in _WRITABLE:
             return STATUS_SECTION_PROTECTION
     region, status = section.map(
-        process.space, address, offset, size.value, protect, high=high, top_down=bool(kind & MEM_TOP_DOWN)
+        space, address, offset, size.value, protect, high=high, top_down=bool(kind & MEM_TOP_DOWN)
     )
     base.set(region.base)
     size.set(region.size)
@@ -228,7 +229,7 @@ def _section(call: Call, handle: int, protect: int) -> Section:
     return section
 
 
-@syscall
+@syscall(access={"ProcessHandle": PROCESS_VM_OPERATION})
 def NtMapViewOfSection(
     call: Call,
     SectionHandle: HANDLE,
@@ -250,7 +251,7 @@ def NtMapViewOfSection(
     return _map(call, section, ProcessHandle, BaseAddress, offset, ViewSize, AllocationType, Win32Protect, high)
 
 
-@syscall(partial="extended parameters are refused")
+@syscall(partial="extended parameters are refused", access={"ProcessHandle": PROCESS_VM_OPERATION})
 def NtMapViewOfSectionEx(
     call: Call,
     SectionHandle: HANDLE,
@@ -271,19 +272,20 @@ def NtMapViewOfSectionEx(
 
 
 def _unmap(process: Process, address: int) -> int:
-    region = process.space.find(address)
+    space = process.living_space()
+    region = space.find(address)
     if region is None or region.kind not in (MEM_MAPPED, MEM_IMAGE):
         return STATUS_NOT_MAPPED_VIEW
-    process.space.unmap(region)
+    space.unmap(region)
     return STATUS_SUCCESS
 
 
-@syscall
+@syscall(access={"ProcessHandle": PROCESS_VM_OPERATION})
 def NtUnmapViewOfSection(call: Call, ProcessHandle: Handle[Process], BaseAddress: PVOID) -> NTSTATUS:
     return _unmap(ProcessHandle, BaseAddress)
 
 
-@syscall
+@syscall(access={"ProcessHandle": PROCESS_VM_OPERATION})
 def NtUnmapViewOfSectionEx(
     call: Call, ProcessHandle: Handle[Process], BaseAddress: PVOID, Flags: ULONG
 ) -> NTSTATUS:

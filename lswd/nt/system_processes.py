@@ -125,7 +125,7 @@ def _process_list(call: Call, address: int, *, extended: bool) -> bytes:
     """Process entries: the structure, its threads, and the image's name behind them."""
     word = call.word
     result = b""
-    processes = list(call.process.system.processes.values())
+    processes = call.process.system.running_processes()
     for process in processes:
         threads = b"".join(_thread_entry(process, t, extended).pack(word) for t in process.threads)
         path = process.image.dos_name if process.image is not None else ""
@@ -133,7 +133,7 @@ def _process_list(call: Call, address: int, *, extended: bool) -> bytes:
         head = SYSTEM_PROCESS_INFORMATION.size(word) + len(threads)
         size = (head + len(name) + 2 + 7) & -8
         counters = vm_counters(process)
-        user, kernel = processor_times()
+        user, kernel = processor_times(process)
         entry = SYSTEM_PROCESS_INFORMATION(
             NextEntryOffset=size if process is not processes[-1] else 0,
             NumberOfThreads=len(process.threads),
@@ -193,7 +193,7 @@ def _handles(call: Call, subject: object, address: int) -> bytes:
             HandleValue=value & 0xFFFF,
             GrantedAccess=entry.access,
         ).pack(call.word)
-        for process in call.process.system.processes.values()
+        for process in call.process.system.running_processes()
         for value, entry in process.handles
     ]
     return len(entries).to_bytes(4, "little").ljust(call.word, b"\0") + b"".join(entries)
@@ -209,7 +209,7 @@ def _handles_extended(call: Call, subject: object, address: int) -> bytes:
             ObjectTypeIndex=_type_index(entry.object.type_name),
             HandleAttributes=2 if entry.inherit else 0,
         ).pack(call.word)
-        for process in call.process.system.processes.values()
+        for process in call.process.system.running_processes()
         for value, entry in process.handles
     ]
     return len(entries).to_bytes(call.word, "little") + bytes(call.word) + b"".join(entries)

@@ -6,10 +6,10 @@ attribute list from the public headers (PS_ATTRIBUTE).
 
 from __future__ import annotations
 
-from lswd.cpu.context import CONTEXT_AMD64, SIZE, Context
+from lswd.cpu.context import Context, context_type
 from lswd.kernel.environment_block import SAME_TEB_FLAGS, TEB_SKIP_THREAD_ATTACH
 from lswd.kernel.handle import OBJ_INHERIT
-from lswd.kernel.process import Process
+from lswd.kernel.process import PROCESS_CREATE_THREAD, Process
 from lswd.kernel.start import new_thread
 from lswd.kernel.thread import (
     THREAD_GET_CONTEXT,
@@ -33,8 +33,6 @@ from lswd.ntdef.status import (
     NtError,
 )
 from lswd.ntdef.types import ACCESS_MASK, CLIENT_ID, HANDLE, NTSTATUS, PVOID, SIZE_T, ULONG, ULONG_PTR, Struct
-
-PROCESS_CREATE_THREAD = 0x0002
 
 THREAD_CREATE_FLAGS_CREATE_SUSPENDED = 0x01
 THREAD_CREATE_FLAGS_SKIP_THREAD_ATTACH = 0x02
@@ -142,7 +140,7 @@ def NtOpenThread(
 ) -> NTSTATUS:
     if ClientId is None or (ObjectAttributes is not None and ObjectAttributes.name):
         return STATUS_INVALID_PARAMETER_MIX
-    for process in call.process.system.processes.values():
+    for process in call.process.system.running_processes():
         if ClientId.UniqueProcess in (0, process.pid):
             thread = process.find_thread(ClientId.UniqueThread)
             if thread is not None:
@@ -187,9 +185,16 @@ def NtResumeThread(
     return STATUS_SUCCESS
 
 
+def _initial_context(thread: Thread) -> Context:
+    """What a thread that has not run yet will continue with when it has initialised."""
+    kind = context_type(thread.process.space.word)
+    return kind(thread.process.space.read(thread.initial_context, kind.size))
+
+
 def _guest_record(call: Call, address: int) -> Context:
-    record = Context(call.space.read(address, SIZE))
-    if not record.flags & CONTEXT_AMD64:
+    kind = context_type(call.word)
+    record = kind(call.space.read(address, kind.size))
+    if not record.flags & kind.architecture:
         raise NtError(STATUS_INVALID_PARAMETER)
     return record
 
@@ -203,7 +208,7 @@ async def NtGetContextThread(call: Call, ThreadHandle: Handle[Thread], ThreadCon
     if thread.terminated:
         return STATUS_UNSUCCESSFUL
     if thread.initial_context:
-        current = Context(thread.process.space.read(thread.initial_context, SIZE))
+        current = _initial_context(thread)
     else:
         current = thread.get_context()
     current.flags = record.flags
@@ -224,7 +229,7 @@ async def NtSetContextThread(call: Call, ThreadHandle: Handle[Thread], ThreadCon
         return STATUS_UNSUCCESSFUL
     if thread.initial_context:
         space = thread.process.space
-        current = Context(space.read(thread.initial_context, SIZE))
+        current = _initial_context(thread)
         current.merge(record)
         space.write(thread.initial_context, bytes(current.data))
     else:

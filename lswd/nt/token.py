@@ -6,7 +6,7 @@ Source: Microsoft "NtOpenProcessToken", "DuplicateTokenEx", "CreateRestrictedTok
 from __future__ import annotations
 
 from lswd.kernel.handle import OBJ_INHERIT
-from lswd.kernel.process import Process
+from lswd.kernel.process import PROCESS_QUERY_LIMITED_INFORMATION, Process
 from lswd.kernel.thread import Thread
 from lswd.kernel.token import (
     SE_CHANGE_NOTIFY,
@@ -42,8 +42,6 @@ from lswd.ntdef.types import (
     PVOID,
     ULONG,
 )
-
-PROCESS_QUERY_LIMITED_INFORMATION = 0x1000
 
 DISABLE_MAX_PRIVILEGE = 1
 

@@ -10,7 +10,7 @@ from lswd import unixlib
 from lswd.kernel.start import UNIX_CALL_NUMBER
 from lswd.nt.declare import Call, syscall
 from lswd.ntdef.status import STATUS_DLL_NOT_FOUND, STATUS_NOT_IMPLEMENTED, STATUS_SUCCESS
-from lswd.ntdef.types import NTSTATUS, PVOID, ULONG, ULONG_PTR
+from lswd.ntdef.types import NTSTATUS, PVOID, ULONG, ULONGLONG
 
 NUMBERS = {UNIX_CALL_NUMBER: "__wine_unix_call"}
 
@@ -27,11 +27,12 @@ def unix_library(call: Call, address: int, result: int) -> int:
 
 
 @syscall(partial="only the Unix halves in lswd.unixlib exist")
-def __wine_unix_call(call: Call, handle: ULONG_PTR, code: ULONG, arguments: PVOID) -> NTSTATUS:
+async def __wine_unix_call(call: Call, handle: ULONGLONG, code: ULONG, arguments: PVOID) -> NTSTATUS:
     function = unixlib.function(handle, code)
     if function is None:
         missing = call.process.missing_calls
         name = f"unix call {unixlib.name_of(handle)}:{code}"
         missing[name] = missing.get(name, 0) + 1
         return STATUS_NOT_IMPLEMENTED
-    return function(call.thread, arguments)
+    result = function(call.thread, arguments)
+    return result if isinstance(result, int) else await result

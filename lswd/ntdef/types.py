@@ -106,7 +106,7 @@ def array(element: Any, count: int) -> Any:
 class _Layout:
     """A structure compiled for one word size: one flat ``struct`` format and where each field's values go."""
 
-    __slots__ = ("alignment", "fields", "format", "offsets", "packer", "size")
+    __slots__ = ("alignment", "fields", "format", "narrow", "offsets", "packer", "size")
     if TYPE_CHECKING:
         size: int
 
@@ -118,6 +118,7 @@ class _Layout:
         self.offsets: dict[str, int] = {}
         # (name, how many flat values, nested structure or None, scalar array?)
         self.fields: list[tuple[str, int, type[Struct] | None, bool]] = []
+        self.narrow: set[str] = set()  # pointer-sized numbers of a 32-bit guest: what does not fit is cut off
         for name, declared in cls.declared():
             kind = cls.__dict__.get(name)
             if not isinstance(kind, _Array):
@@ -136,6 +137,8 @@ class _Layout:
             elif isinstance(kind, Scalar):
                 size = align = kind.size(word)
                 code = kind.code(word)
+                if word == 4 and kind.code64 != code and not kind.signed:
+                    self.narrow.add(name)
             else:
                 nested = kind
                 layout = kind.layout(word)
@@ -191,7 +194,8 @@ class Struct:
     def _flat(self, word: int) -> list[Any]:
         values: list[Any] = []
         own = self.__dict__
-        for name, count, nested, many in self.layout(word).fields:
+        layout = self.layout(word)
+        for name, count, nested, many in layout.fields:
             value = own.get(name)
             if nested is not None:
                 values += (value if value is not None else nested())._flat(word)
@@ -201,7 +205,7 @@ class Struct:
             elif value is None:
                 values.append(b"" if isinstance(getattr(type(self), name, None), _Array) else 0)
             else:
-                values.append(value)
+                values.append(value & 0xFFFFFFFF if name in layout.narrow else value)
         return values
 
     def pack(self, word: int) -> bytes:

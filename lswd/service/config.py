@@ -12,17 +12,14 @@ from __future__ import annotations
 
 import os
 
+from lswd.service.keys import ConfigError, Key
+from lswd.service.keys import read as read_keys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_PATHS = ("prefix", "userland")
-_KEYS = (*_PATHS, "engine")
-_LARGEST = 1 << 20
-
-
-class ConfigError(Exception):
-    """The configuration cannot be used; the message is one line that names the file and the field."""
+_KEYS = (Key("prefix", "path"), Key("userland", "path"), Key("engine", "text"))
 
 
 class Config:
@@ -36,6 +33,16 @@ class Config:
         self.engine = engine
 
 
+def find(environ: Mapping[str, str]) -> str:
+    """The file that applies to ``environ``: the one LSW_CONFIG names, or the usual one if it exists, or ""."""
+    path = environ.get("LSW_CONFIG", "")
+    if not path:
+        home = environ.get("XDG_CONFIG_HOME") or os.path.join(environ.get("HOME") or "/nonexistent", ".config")
+        path = os.path.join(home, "lsw", "config.toml")
+        return path if os.path.exists(path) else ""
+    return path
+
+
 def load(environ: Mapping[str, str]) -> Config:
     """The configuration that applies to ``environ``; an empty one if there is no file.
 
@@ -43,33 +50,13 @@ def load(environ: Mapping[str, str]) -> Config:
         ConfigError: the file named by LSW_CONFIG does not exist; it cannot be read or parsed; it has an unknown key or
             a value of the wrong type.
     """
-    path = environ.get("LSW_CONFIG", "")
-    if not path:
-        home = environ.get("XDG_CONFIG_HOME") or os.path.join(environ.get("HOME") or "/nonexistent", ".config")
-        path = os.path.join(home, "lsw", "config.toml")
-        if not os.path.exists(path):
-            return Config()
-    return read(path)
+    path = find(environ)
+    return read(path) if path else Config()
 
 
 def read(path: str) -> Config:
     """The configuration in the file ``path``. Raises ConfigError."""
-    import tomllib
+    return Config(**{name: str(value) for name, value in read_keys(path, _KEYS).items()})
 
-    try:
-        with open(path, "rb") as file:
-            values = tomllib.loads(file.read(_LARGEST).decode())
-    except OSError as error:
-        raise ConfigError(f"configuration {path}: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
-        raise ConfigError(f"configuration {path}: not valid TOML: {str(error).splitlines()[0]}") from None
-    config = Config()
-    for key, value in values.items():
-        if key not in _KEYS:
-            raise ConfigError(f"configuration {path}: unknown setting {key!r}; there are {', '.join(_KEYS)}")
-        if not isinstance(value, str) or not value or "\0" in value:
-            raise ConfigError(f"configuration {path}: {key} must be a text in quotes, not {value!r}")
-        if key in _PATHS:
-            value = os.path.join(os.path.dirname(os.path.abspath(path)), os.path.expanduser(value))
-        setattr(config, key, value)
-    return config
+
+__all__ = ["Config", "ConfigError", "find", "load", "read"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from lswd.image.errors import ImageError, printable
 from lswd.image.imports import Missing, missing_imports
 from lswd.kernel.exception import EXCEPTION_WINE_STUB
+from lswd.kernel.redirection import redirected
 from lswd.ntdef.status import (
     STATUS_DLL_NOT_FOUND,
     STATUS_ENTRYPOINT_NOT_FOUND,
@@ -64,6 +65,7 @@ def import_error(
     stub = status == EXCEPTION_WINE_STUB
     if not stub and (status not in _LOADER_STATUSES or process.initialized):
         return ""
+    directories = [redirected(process, directory) for directory in directories]
     try:
         missing = missing_imports(host, dll_finder(directories, drives, userland))
     except (ImageError, OSError) as error:

@@ -15,7 +15,7 @@ from lswd.host.prefix import Prefix, default_root
 from lswd.image.errors import ImageError
 from lswd.image.pe import check_program
 from lswd.kernel.exception import EXCEPTION_WINE_STUB
-from lswd.kernel.section import ImageSection
+from lswd.kernel.section import ImageSection, word_of
 from lswd.ntdef.status import (
     STATUS_ACCESS_DENIED,
     STATUS_DLL_NOT_FOUND,
@@ -34,7 +34,7 @@ from lswd.service.exit_codes import (
     EXIT_USAGE,
 )
 from lswd.userland.discovery import find
-from lswd.userland.userland import Userland
+from lswd.userland.userland import Userland, UserlandError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -161,7 +161,10 @@ def launch(options: Options, progress: Callable[[str, str], None] = quiet) -> Ou
     image = open_image(host, program, options.program)
     progress("INFO", f"PE loaded: entry {image.image.entry_rva:#x}, {image.image.size_of_image} bytes")
     phase("open")
-    process, dispatcher = _new_process(prefix, drives, userland, options, lambda m: progress("WARN", m))
+    word = word_of(image)
+    if word == 4:
+        _check_i386(userland, options.program)
+    process, dispatcher = _new_process(prefix, drives, userland, options, word, lambda m: progress("WARN", m))
     phase("engine")
     try:
         _start(process, options, image, program, prefix, drives)
@@ -189,7 +192,7 @@ def launch(options: Options, progress: Callable[[str, str], None] = quiet) -> Ou
         from lswd.service.explain import import_error
 
         directories = dll_directories(program, *_surroundings(options, prefix, drives))
-        outcome.import_error = import_error(process, host, directories, drives, userland)
+        outcome.import_error = import_error(process, host, directories, drives, process.userland)
     progress("INFO", f"Program exited with code: {outcome.exit_status}")
     return outcome
 
@@ -256,11 +259,20 @@ def open_image(host: str, dos: str, called: str = "") -> ImageSection:
 
 def _drives(prefix: Prefix, options: Options, userland: Userland) -> Drives:
     system32 = Overlay("C:\\windows\\system32", userland.dll, userland.names)
-    return Drives(prefix.drives(options.drives), [system32])
+    syswow64 = Overlay("C:\\windows\\syswow64", userland.i386_dll, userland.i386_names)
+    return Drives(prefix.drives(options.drives), [system32, syswow64])
+
+
+def _check_i386(userland: Userland, program: str) -> None:
+    """Raises UserlandError: there are no DLLs for 32-bit programs."""
+    try:
+        userland.i386.ntdll_exports
+    except UserlandError as error:
+        raise UserlandError(f"{program}: {error}") from None
 
 
 def _new_process(
-    prefix: Prefix, drives: Drives, userland: Userland, options: Options, report: Callable[[str], None]
+    prefix: Prefix, drives: Drives, userland: Userland, options: Options, word: int, report: Callable[[str], None]
 ) -> tuple[Process, Dispatcher]:
     from lswd.cpu.select import engine_factory
     from lswd.kernel.file_device import install_devices
@@ -287,13 +299,13 @@ def _new_process(
 
         tracer = Tracer(options.trace)
 
-    def another() -> Process:
-        process = Process(system, engine)
+    def another(word: int) -> Process:
+        process = Process(system, engine, word=word)
         attach(process).tracer = tracer
         process.scheduler = first.scheduler
         return process
 
-    first = Process(system, engine)
+    first = Process(system, engine, word=word)
     dispatcher = attach(first)
     dispatcher.tracer = tracer
     first.scheduler = Scheduler(first)
@@ -318,10 +330,12 @@ def _start(
     process: Process, options: Options, image: ImageSection, program: str, prefix: Prefix, drives: Drives
 ) -> None:
     from lswd.kernel.console import attach_console
+    from lswd.kernel.console.signals import install
     from lswd.kernel.start import StartParameters, create_process, open_ntdll
 
     directory, environment = _surroundings(options, prefix, drives)
     console, standard = attach_console(process)
+    install(process)
     parameters = StartParameters(
         image_path=program,
         command_line=quote([program, *(to_guest_text(a) for a in options.arguments)]),
@@ -331,7 +345,7 @@ def _start(
         console_handle=console,
         standard_handles=standard,
     )
-    create_process(process, image, open_ntdll(process.system), parameters)
+    create_process(process, image, open_ntdll(process.system, process.space.word), parameters)
 
 
 __all__ = [

@@ -1,5 +1,6 @@
 """Unix halves of userland DLLs: one module per DLL, each with ``FUNCTIONS``, a table of code to handler.
-A handler gets the calling thread and the address of its arguments, and returns an NTSTATUS.
+A handler gets the calling thread and the address of its arguments, and returns an NTSTATUS; one that may wait is a
+coroutine.
 
 Handles given to the guest are indices into ``LIBRARIES``, plus one. Codes are the position in the DLL's own table, in
 the version of the userland named in each module.
@@ -9,14 +10,14 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import TypeAlias
+    from collections.abc import Callable, Coroutine
+    from typing import Any, TypeAlias
 
     from lswd.kernel.thread import Thread
 
-    UnixFunction: TypeAlias = Callable[[Thread, int], int]
+    UnixFunction: TypeAlias = Callable[[Thread, int], int | Coroutine[Any, Any, int]]
 
-LIBRARIES = ("ntdll.dll",)
+LIBRARIES = ("ntdll.dll", "ws2_32.dll")
 
 
 def handle_of(dll: str) -> int:

@@ -2,6 +2,7 @@
 
 Every build numbers its system calls anew, so none is known beforehand: an exported function that begins with
 ``mov r10, rcx; mov eax, number`` is a stub, and says its number. Wine 8 to 10 and Windows itself agree on that much.
+On i386 it is ``mov eax, number; mov edx, thunk; call edx; ret bytes``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from lswd.image.rva import Reader
 
 PREFIX = b"\x4c\x8b\xd1\xb8"  # mov r10, rcx; mov eax, imm32
+_CALL_EDX = b"\xff\xd2\xc2"  # behind mov eax, imm32 (b8) and mov edx, imm32 (ba): call edx; ret imm16
 _LARGEST_NUMBER = 0x4000  # four service tables of 0x1000
 
 
@@ -24,15 +26,29 @@ def read_stubs(reader: Reader, exports: dict[str, int]) -> dict[int, str]:
     found: dict[int, str] = {}
     for name, rva in exports.items():
         try:
-            code = reader.read(rva, 8)
+            code = reader.read(rva, 16)
         except ImageError:
             continue  # an exported variable, or nothing
-        number = int.from_bytes(code[4:], "little")
-        if code[:4] == PREFIX and number < _LARGEST_NUMBER:
+        number = _number(code)
+        if 0 <= number < _LARGEST_NUMBER:
             known = found.get(number)
             if known is None or _rank(name) < _rank(known):
                 found[number] = name
     return found
+
+
+def _number(code: bytes) -> int:
+    """The number that a stub with this code has; -1 when it is none."""
+    if code[:4] == PREFIX:
+        return int.from_bytes(code[4:8], "little")
+    if code[:1] == b"\xb8" and code[5:6] == b"\xba" and code[10:13] == _CALL_EDX:
+        return int.from_bytes(code[1:5], "little")
+    return -1
+
+
+def argument_bytes(code: bytes) -> int:
+    """How many bytes of arguments an i386 stub with this code takes off the stack."""
+    return int.from_bytes(code[13:15], "little")
 
 
 def _rank(name: str) -> tuple[int, str]:

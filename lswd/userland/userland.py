@@ -17,12 +17,19 @@ if TYPE_CHECKING:
 _LONGEST_NAME = 255
 
 
+class UserlandError(Exception):
+    """No usable userland; the message is one line that says what was searched and what to do."""
+
+
 class Userland:
     """The userland in ``directory``, with the NLS tables in ``nls_directory``. ``lswd.userland.discovery`` finds it."""
 
-    __slots__ = ("_apisets", "_files", "_ntdll", "_overlays", "_schema", "_win32u", "directory", "nls_directory")
+    __slots__ = (
+        "_apisets", "_files", "_i386", "_ntdll", "_overlays", "_schema", "_win32u", "directory", "nls_directory",
+    )  # fmt: skip
 
     def __init__(self, directory: str, nls_directory: str) -> None:
+        self._i386: Userland | None = None
         self.directory = directory
         self.nls_directory = nls_directory
         self._files: dict[str, str] | None = None
@@ -31,6 +38,29 @@ class Userland:
         self._win32u: tuple[dict[int, str], dict[str, int]] | None = None
         self._apisets: dict[str, tuple[str, dict[str, str]]] | None = None
         self._schema: bytes | None = None
+
+    @property
+    def i386(self) -> Userland:
+        """The 32-bit userland that goes with this one. Raises UserlandError when there is none."""
+        if self._i386 is None:
+            from lswd.userland.discovery import find_i386
+
+            self._i386 = find_i386(os.environ, self)
+        return self._i386
+
+    def i386_dll(self, name: str) -> str | None:
+        """As ``dll``, of the 32-bit userland; None also when there is no such userland."""
+        try:
+            return self.i386.dll(name)
+        except UserlandError:
+            return None
+
+    def i386_names(self) -> list[str]:
+        """As ``names``, of the 32-bit userland."""
+        try:
+            return self.i386.names()
+        except UserlandError:
+            return []
 
     def file(self, name: str) -> str | None:
         """The host path of a file of ``C:\\windows\\system32`` by its name in any case, or None.

@@ -23,6 +23,8 @@ ROOT = HERE.parent.parent
 OUTPUT = ROOT / "build" / "guest"
 
 PREFIX = "x86_64-w64-mingw32-"
+PREFIXES = {"x86_64": PREFIX, "i386": "i686-w64-mingw32-"}
+PACKAGES = {"x86_64": "g++-mingw-w64-x86-64", "i386": "g++-mingw-w64-i686"}
 # Half of the compiler's time goes into what windows.h includes without WIN32_LEAN_AND_MEAN.
 COMMON_FLAGS = (
     "-O1", "-Wall", "-Wextra", "-Wno-cast-function-type", "-DWIN32_LEAN_AND_MEAN", "-pipe", "-I", str(FIXTURES),
@@ -34,11 +36,11 @@ class BuildError(Exception):
     """A fixture did not compile; the message is the compiler's own."""
 
 
-def _tool(name: str) -> str:
+def _tool(name: str, target: str) -> str:
     """The full path of a mingw tool. Raises BuildError naming the package when it is not installed."""
-    path = shutil.which(PREFIX + name)
+    path = shutil.which(PREFIXES[target] + name)
     if path is None:
-        raise BuildError(f"{PREFIX}{name} not found: install g++-mingw-w64-x86-64")
+        raise BuildError(f"{PREFIXES[target]}{name} not found: install {PACKAGES[target]}")
     return path
 
 
@@ -51,8 +53,8 @@ def _run(arguments: list[str], directory: Path) -> None:
 
 
 @functools.cache
-def _compiler_version() -> str:
-    done = subprocess.run([_tool("gcc"), "--version"], capture_output=True, text=True, check=True)
+def _compiler_version(target: str) -> str:
+    done = subprocess.run([_tool("gcc", target), "--version"], capture_output=True, text=True, check=True)
     return done.stdout.splitlines()[0]
 
 
@@ -66,50 +68,59 @@ def _libraries(libraries: tuple[Library, ...]) -> list[Library]:
     return ordered
 
 
-def _digest(program: Program) -> str:
+def _digest(program: Program, target: str) -> str:
     """A name for this exact content: compiler, flags, sources and shared headers."""
     sources = list(program.sources)
     for library in _libraries(program.libraries):
         sources += library.sources
         sources += [library.definition] if library.definition else []
-    digest = hashlib.sha256(repr((program, COMMON_FLAGS[:-1], LINK_FLAGS, _compiler_version())).encode())
-    for name in sorted({*sources, *(header.name for header in FIXTURES.glob("*.h"))}):
+    sources = [_variant(source, target) for source in sources]
+    digest = hashlib.sha256(repr((program, COMMON_FLAGS[:-1], LINK_FLAGS, _compiler_version(target))).encode())
+    directories = {FIXTURES, *((FIXTURES / source).parent for source in sources)}
+    headers = {str(header.relative_to(FIXTURES)) for directory in directories for header in directory.glob("*.h")}
+    for name in sorted({*sources, *headers}):
         digest.update(name.encode() + b"\0" + (FIXTURES / name).read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _objects(sources: tuple[str, ...], flags: tuple[str, ...], scratch: Path) -> list[str]:
+def _variant(source: str, target: str) -> str:
+    """The source to compile for `target`: NAME_TARGET.c instead of NAME.* where there is one."""
+    other = f"{source.rpartition('.')[0]}_{target}.c"
+    return other if (FIXTURES / other).exists() else source
+
+
+def _objects(sources: tuple[str, ...], flags: tuple[str, ...], scratch: Path, target: str) -> list[str]:
     """Compile each source; the paths of the object files."""
     made = []
     for source in sources:
-        target = scratch / (source.replace("/", "_") + ".o")
-        path = str(FIXTURES / source)
+        made_at = scratch / (source.replace("/", "_") + ".o")
+        path = str(FIXTURES / _variant(source, target))
         if source.endswith(".rc"):
-            _run([_tool("windres"), "-I", str(FIXTURES), path, str(target)], scratch)
+            _run([_tool("windres", target), "-I", str(FIXTURES), path, str(made_at)], scratch)
         else:
-            compiler = _tool("g++" if source.endswith(".cpp") else "gcc")
-            _run([compiler, *COMMON_FLAGS, *flags, "-c", path, "-o", str(target)], scratch)
-        made.append(str(target))
+            compiler = _tool("g++" if source.endswith(".cpp") else "gcc", target)
+            _run([compiler, *COMMON_FLAGS, *flags, "-c", path, "-o", str(made_at)], scratch)
+        made.append(str(made_at))
     return made
 
 
-def _build_library(library: Library, directory: Path, scratch: Path) -> None:
+def _build_library(library: Library, directory: Path, scratch: Path, target: str) -> None:
     """NAME.dll into `directory`, its import library libNAME.a into `scratch`."""
-    objects = _objects(library.sources, library.flags, scratch)
+    objects = _objects(library.sources, library.flags, scratch, target)
     definition = [str(FIXTURES / library.definition)] if library.definition else []
     dll = directory / f"{library.name}.dll"
     imports = scratch / f"lib{library.name}.a"
     needed = [f"-l{other.name}" for other in library.libraries]
-    _run([_tool("gcc"), "-shared", *LINK_FLAGS, f"-Wl,--out-implib,{imports}", *objects, *definition,
+    _run([_tool("gcc", target), "-shared", *LINK_FLAGS, f"-Wl,--out-implib,{imports}", *objects, *definition,
           "-L", str(scratch), *needed, *library.flags, "-o", str(dll)], scratch)
     if library.linked == "delay":
         imports.unlink()
-        _run([_tool("dlltool"), "-d", *definition, "-D", dll.name, "--output-delaylib", str(imports)], scratch)
+        _run([_tool("dlltool", target), "-d", *definition, "-D", dll.name, "--output-delaylib", str(imports)], scratch)
 
 
-def build(program: Program) -> Path:
+def build(program: Program, target: str = "x86_64") -> Path:
     """The executable of `program`, compiled now or earlier; its DLLs lie beside it. Raises BuildError."""
-    final = OUTPUT / f"{program.name}-{_digest(program)}"
+    final = OUTPUT / f"{program.name}-{_digest(program, target)}"
     executable = f"{program.name}.exe"
     if (final / executable).exists():
         return final / executable
@@ -121,10 +132,10 @@ def build(program: Program) -> Path:
         scratch.mkdir()
         libraries = _libraries(program.libraries)
         for library in libraries:
-            _build_library(library, directory, scratch)
-        objects = _objects(program.sources, program.flags, scratch)
+            _build_library(library, directory, scratch, target)
+        objects = _objects(program.sources, program.flags, scratch, target)
         linked = [f"-l{library.name}" for library in program.libraries if library.linked != "no"]
-        driver = _tool("g++" if any(source.endswith(".cpp") for source in program.sources) else "gcc")
+        driver = _tool("g++" if any(source.endswith(".cpp") for source in program.sources) else "gcc", target)
         _run([driver, *LINK_FLAGS, *objects, "-L", str(scratch), *linked, *program.flags,
               "-o", str(directory / executable)], scratch)
         for library in libraries:

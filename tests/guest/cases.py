@@ -253,6 +253,22 @@ SYSTEM = (
     Case("pipes", _c("system/pipes")),
 )
 
+
+def _socket(name: str) -> Program:
+    """A program that uses Winsock."""
+    return _c(f"sockets/{name}", "-lws2_32")
+
+
+NETWORK = (
+    Case("sockets-tcp", _socket("tcp")),
+    Case("sockets-udp", _socket("udp")),
+    Case("sockets-nonblocking", _socket("nonblocking")),
+    Case("sockets-events", _socket("events")),
+    Case("sockets-overlapped", _socket("overlapped")),
+    Case("sockets-options", _socket("options")),
+    Case("sockets-names", _socket("names")),
+)
+
 CRT = (
     Case("algorithms", _c("crt/algorithms")),
     Case("wide-text", _c("crt/wide_text")),
@@ -260,5 +276,5 @@ CRT = (
 )
 
 CASES: tuple[Case, ...] = (
-    *START, *STDIO, *FILES, *MEMORY, *REGISTRY, *LOCALE, *EXCEPTIONS, *CXX, *THREADS, *DLL, *SYSTEM, *CRT,
+    *START, *STDIO, *FILES, *MEMORY, *REGISTRY, *LOCALE, *EXCEPTIONS, *CXX, *THREADS, *DLL, *SYSTEM, *NETWORK, *CRT,
 )

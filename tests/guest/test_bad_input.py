@@ -151,7 +151,8 @@ def test_a_file_the_user_may_not_read_is_said_to_be_that() -> None:
     script = (
         "import os, sys; from lswctl.__main__ import main; from lswd.service.launch import locate, open_image; "
         "import lswctl.launch, lswd.cpu.select, lswd.service.config, lswd.userland.userland, lswd.userland.cache; "
-        "import errno, lswd.image.pe, lswd.image.imports, lswd.host.drives, lswd.host.directories, encodings.idna; "
+        "import errno, tomllib, lswd.image.pe, lswd.image.imports, lswd.host.drives, lswd.host.directories; "
+        "import encodings.idna; "
         "os.getuid() or os.setuid(int(sys.argv[1])); sys.exit(main(['launch', sys.argv[2]]))"
     )
     with tempfile.TemporaryDirectory() as directory:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import subprocess
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from lswd.cpu import engine as cpu
 from lswd.cpu.context import CONTEXT_INTEGER, REGISTERS, Context
 from lswd.cpu.unicorn import library, registers
-from lswd.cpu.unicorn.engine import UnicornEngine, UnicornThread
+from lswd.cpu.unicorn.engine import UnicornEngine
 from lswd.cpu.unicorn.handoff import HANDOFF64, SYSCALL_AT
 from lswd.memory.protection import PAGE_EXECUTE_READ, PAGE_EXECUTE_READWRITE, PAGE_READONLY, PAGE_READWRITE
 from lswd.memory.region import Region
 from lswd.memory.space import AddressSpace
+
+if TYPE_CHECKING:
+    from lswd.cpu.engine import CpuThread, EngineFactory
 
 CODE = 0x400000
 DATA = 0x500000
@@ -25,9 +29,9 @@ STACK_TOP = 0x610000 - 0x100
 class Machine:
     """An address space with code, data, a stack and a TEB, and one thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, engine: EngineFactory = UnicornEngine) -> None:
         self.space = AddressSpace()
-        self.engine = UnicornEngine(self.space)
+        self.engine = engine(self.space)
         self.code = self.region(CODE, 0x10000, PAGE_EXECUTE_READWRITE)
         self.data = self.region(DATA, 0x10000, PAGE_READWRITE)
         self.region(0x600000, 0x10000, PAGE_READWRITE)
@@ -35,7 +39,7 @@ class Machine:
         assert shared is not None
         self.space.commit(shared, cpu.HANDOFF_POINTER, 0x1000, PAGE_READONLY)
         view = self.space.raw(shared)
-        view[0x1000:0x1008] = cpu.HANDOFF_PAGE.to_bytes(8, "little")
+        view[0x1000:0x1008] = self.engine.handoff.to_bytes(8, "little")
         self.calls: list[tuple[int, ...]] = []
 
     def region(self, base: int, size: int, protect: int) -> Region:
@@ -43,7 +47,7 @@ class Machine:
         self.space.commit(region, base, size, protect)
         return region
 
-    def thread(self, code: bytes, at: int = CODE, teb: int = 0x700000, **values: int) -> UnicornThread:
+    def thread(self, code: bytes, at: int = CODE, teb: int = 0x700000, **values: int) -> CpuThread:
         self.space.raw(self.code)[at - CODE : at - CODE + len(code)] = code
         if self.space.find(teb) is None:
             self.region(teb, 0x4000, PAGE_READWRITE)

@@ -52,7 +52,7 @@ def test_an_option_that_makes_no_sense_is_an_error(line: str, what: str) -> None
         (["--drive", "XY=/", "a.exe"], "write it as X:=PATH"),
         (["--drive", "X:=/nonexistent", "a.exe"], "does not exist"),
         (["--cwd", "/nonexistent", "a.exe"], "no such directory"),
-        (["--engine", "steam", "a.exe"], "there is no engine 'steam'; known: auto, unicorn"),
+        (["--engine", "steam", "a.exe"], "there is no engine 'steam'; known: auto, jail, unicorn"),
         (["--trace=/nonexistent/log", "a.exe"], "--trace=/nonexistent/log: No such file or directory"),
     ],
 )

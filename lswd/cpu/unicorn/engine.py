@@ -8,21 +8,19 @@ the engine nothing but a flush, however many regions there are.
 from __future__ import annotations
 
 import ctypes
-import struct
 
 from lswd.cpu import engine as cpu
-from lswd.cpu.context import Context
 from lswd.cpu.engine import EngineError, Fault
 from lswd.cpu.unicorn import library as uc
-from lswd.cpu.unicorn import segments
-from lswd.cpu.unicorn.handoff import HANDOFF64, MAILBOX, RESULT, SYSCALL_AT
+from lswd.cpu.unicorn.guest import Guest32, Guest64
+from lswd.cpu.unicorn.handoff import MAILBOX, RESULT
 from lswd.cpu.unicorn.preempt import Preemption
-from lswd.cpu.unicorn.registers import GS_BASE, RAX, RIP, RegisterFile
 from lswd.memory.protection import EXECUTE, PAGE_EXECUTE_READ, PAGE_SIZE
 from lswd.ntdef.status import NtError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from lswd.cpu.context import Context
     from lswd.cpu.engine import SystemCallHandler
     from lswd.memory.backing import Backing
     from lswd.memory.space import AddressSpace
@@ -32,14 +30,13 @@ _TCG_BUFFER = 64 << 20  # the default asks for 1 GiB of address space and takes 
 _NEVER = cpu.HANDOFF_PAGE + PAGE_SIZE - 0x10
 _GDT_AT = 0xC00  # in the hand-off page
 _HOLE = 1 << 44  # physical memory that is never mapped
-_FRAME = struct.Struct("<6Q")
 _ACCESS = {uc.UC_MEM_READ: 1, uc.UC_MEM_WRITE: 2, uc.UC_MEM_FETCH: 4}
 
 
 class UnicornThread:
     """A guest thread: its saved processor state and its mailbox."""
 
-    __slots__ = ("_engine", "_first", "_rax", "_result_in_rax", "_saved", "fault", "teb")
+    __slots__ = ("_engine", "_first", "_rax", "_result_in_rax", "_saved", "fault", "teb")  # "rax" is eax in 32 bits
 
     def __init__(self, engine: UnicornEngine, teb: int) -> None:
         self._engine = engine
@@ -58,11 +55,12 @@ class UnicornThread:
 
     def get_context(self) -> Context:
         if self._first is not None:
-            return Context(self._first.data)
+            return self._first.copy()
         return self._engine.context_of(self)
 
     def set_context(self, context: Context) -> None:
-        current = self.get_context() if self._first is not None or self._engine.knows(self) else Context.user()
+        known = self._first is not None or self._engine.knows(self)
+        current = self.get_context() if known else self._engine.registers.context.user()
         current.merge(context)
         if self._engine.knows(self):
             self._engine.load(current)
@@ -86,19 +84,17 @@ class UnicornEngine:
     parallel = False
 
     def __init__(self, space: AddressSpace) -> None:
-        if space.word != 8:
-            raise EngineError("the Unicorn engine runs 64-bit guests only so far")
+        kind = Guest64 if space.word == 8 else Guest32
         self.space = space
         self._lib = uc.load()
         self._uc = ctypes.c_void_p()
-        self._check(self._lib.uc_open(uc.UC_ARCH_X86, uc.UC_MODE_64, ctypes.byref(self._uc)))
+        self._check(self._lib.uc_open(uc.UC_ARCH_X86, kind.mode, ctypes.byref(self._uc)))
         self._control(uc.UC_CTL_TCG_BUFFER_SIZE, ctypes.c_uint32(_TCG_BUFFER))
         self._control(uc.UC_CTL_CPU_MODEL, ctypes.c_int(uc.UC_CPU_X86_HASWELL))
         self._next_physical = 0
         self.attach_backing(space.private)
         space.private.users += 1
         self._control(uc.UC_CTL_TLB_TYPE, ctypes.c_int(uc.UC_TLB_VIRTUAL))
-        self.registers = RegisterFile(self._lib, self._uc)
         self._current: UnicornThread | None = None
         self._handler: SystemCallHandler | None = None
         self._replacement: Context | None = None
@@ -109,6 +105,7 @@ class UnicornEngine:
         self._detached: list[tuple[int, int]] = []
         self._page_fault: Fault | None = None
         self._trap: int | None = None
+        self._trap_behind = 0  # how far behind the instruction of the trap the Uc will stop
         self._error: BaseException | None = None
         self._hooks: list[object] = []
         self._hook(uc.UC_HOOK_TLB_FILL, uc.TLB_FILL(self._fill))
@@ -116,19 +113,18 @@ class UnicornEngine:
         self._hook(uc.UC_HOOK_INTR, uc.INTR(self._interrupt_hook))
         self._preemption = Preemption(self._lib)
         self._hook(uc.UC_HOOK_BLOCK, ctypes.c_void_p(self._preemption.hook), data=self._preemption.page)
-        spilled = cpu.HANDOFF_PAGE + SYSCALL_AT
+        spilled = cpu.HANDOFF_PAGE + kind.syscall_at
         self._hook(uc.UC_HOOK_INSN, uc.INSN_SYSCALL(self._spilled_call), spilled, spilled, uc.UC_X86_INS_SYSCALL)
-        direct = uc.INSN_SYSCALL(self._direct_call)
+        direct = uc.INSN_SYSCALL(self._direct_call if space.word == 8 else self._no_direct_call)
         self._hook(uc.UC_HOOK_INSN, direct, 2, cpu.HANDOFF_PAGE - 1, uc.UC_X86_INS_SYSCALL)
-        self._hook(uc.UC_HOOK_INSN, direct, cpu.HANDOFF_PAGE + PAGE_SIZE, (1 << 64) - 1, uc.UC_X86_INS_SYSCALL)
+        self._hook(uc.UC_HOOK_INSN, direct, cpu.HANDOFF_PAGE + PAGE_SIZE, kind.highest, uc.UC_X86_INS_SYSCALL)
         space.listener = self
         page = space.reserve(cpu.HANDOFF_PAGE & -0x10000, 0x10000, PAGE_EXECUTE_READ, name="KUSER_SHARED_DATA")
         space.commit(page, cpu.HANDOFF_PAGE, PAGE_SIZE, PAGE_EXECUTE_READ)
-        at = cpu.HANDOFF_PAGE - page.base
-        space.raw(page)[at : at + len(HANDOFF64)] = HANDOFF64
-        table = segments.descriptor_table()
-        space.raw(page)[at + _GDT_AT : at + _GDT_AT + len(table)] = table
-        segments.load(self.registers, cpu.HANDOFF_PAGE + _GDT_AT, len(table))
+        view = space.raw(page)[cpu.HANDOFF_PAGE - page.base :]
+        view[: len(kind.stub)] = kind.stub
+        self._guest = kind(self._lib, self._uc, view[_GDT_AT:], cpu.HANDOFF_PAGE + _GDT_AT)
+        self.registers = self._guest.registers
 
     # ---- the library
 
@@ -161,6 +157,8 @@ class UnicornEngine:
         # Unmapping from inside a hook makes Unicorn translate the range as if it were code, which ends the run with a
         # fault of nobody's making. No address in physical space is used twice, so it can wait.
         self._detached.append((backing.physical, (backing.size + PAGE_SIZE - 1) & -PAGE_SIZE))
+
+    def committed(self, base: int, size: int) -> None: ...
 
     def changed(self, base: int, size: int) -> None:
         self._control(uc.UC_CTL_TLB_FLUSH)
@@ -220,7 +218,7 @@ class UnicornEngine:
             at = found[0] + ((thread.teb + MAILBOX) & 0xFFF)
             view = self.space.private.view
             thread._result_in_rax = False
-            result = self._handler(*_FRAME.unpack_from(view, at))
+            result = self._handler(*self._guest.frame.unpack_from(view, at))
             if result is None:
                 self._left = True
                 self._lib.uc_emu_stop(self._uc)
@@ -242,10 +240,16 @@ class UnicornEngine:
                 self._left = True
                 self._lib.uc_emu_stop(self._uc)
             else:
-                self.registers.set(RAX, result)
+                self.registers.set(self._guest.result, result)
         except BaseException as error:
             self._error = error
             self._lib.uc_emu_stop(self._uc)
+
+    def _no_direct_call(self, _uc: int, _data: object) -> None:
+        """32-bit code has no such instruction."""
+        self._trap = cpu.INVALID_OPCODE
+        self._trap_behind = 2
+        self._lib.uc_emu_stop(self._uc)
 
     def _interrupt_hook(self, _uc: int, number: int, _data: object) -> None:
         self._trap = number
@@ -269,20 +273,20 @@ class UnicornEngine:
         """The registers of a thread that has run before; one that is in the hand-off stub has returned from there."""
         self.switch(thread)
         if self._replacement is not None:
-            return Context(self._replacement.data)
+            return self._replacement.copy()
         context = self.registers.read()
         if self._running:
-            context["rip"] += 2  # inside the hook the Uc has not passed the syscall instruction yet
-        if context["rip"] == cpu.HANDOFF_PAGE + SYSCALL_AT + 2:
+            context.pc += 2  # inside the hook the Uc has not passed the syscall instruction yet
+        if context.pc == cpu.HANDOFF_PAGE + self._guest.syscall_at + 2:
             try:
-                result, caller = self.space.read_u64(thread.teb + RESULT), self.space.read_u64(context["rsp"])
+                result, caller = self.space.read_u64(thread.teb + RESULT), self.space.read_pointer(context.sp)
             except NtError:
                 return context  # it will find out itself
-            context["rax"] = result
-            context["rip"] = caller
-            context["rsp"] += 8
+            context.result = result
+            context.pc = caller
+            context.sp += context.word
         elif thread._rax is not None:
-            context["rax"] = thread._rax
+            context.result = thread._rax
         return context
 
     def load(self, context: Context) -> None:
@@ -305,9 +309,10 @@ class UnicornEngine:
         self._current = thread
         if thread._saved is not None:
             self._check(self._lib.uc_context_restore(self._uc, thread._saved))
+            self._guest.resume(thread.teb)
         else:
-            self.registers.write(thread._first or Context.user())
-            self.registers.set(GS_BASE, thread.teb)
+            self.registers.write(thread._first or self.registers.context.user())
+            self._guest.begin(thread.teb)
             thread._first = None
 
     def forget(self, thread: UnicornThread) -> None:
@@ -326,12 +331,12 @@ class UnicornEngine:
         self._forget_outcome()
         thread.fault = None
         if thread._rax is not None:
-            self.registers.set(RAX, thread._rax)
+            self.registers.set(self._guest.result, thread._rax)
             thread._rax = None
         registers = self.registers
         while True:
             self._running = True
-            error = self._lib.uc_emu_start(self._uc, registers.get(RIP), _NEVER, 0, 0)
+            error = self._lib.uc_emu_start(self._uc, registers.get(self._guest.pc), _NEVER, 0, 0)
             self._running = False
             if self._replacement is not None:
                 registers.write(self._replacement)
@@ -349,12 +354,14 @@ class UnicornEngine:
         if self._left:
             return cpu.LEFT
         if self._trap is not None:
+            if self._trap_behind:
+                registers.set(self._guest.pc, registers.get(self._guest.pc) - self._trap_behind)
             thread.fault = Fault(self._trap if self._trap < 20 else cpu.SOFTWARE_INTERRUPT + self._trap)
             return cpu.FAULT
         fault = self._page_fault
         if fault is not None and error in uc.UC_ERR_MEMORY:
             if fault.access == EXECUTE:
-                fault.address = self.registers.get(RIP)
+                fault.address = self.registers.get(self._guest.pc)
             else:
                 self._control(uc.UC_CTL_TLB_FLUSH)
             thread.fault = fault
@@ -374,6 +381,7 @@ class UnicornEngine:
         self._left = self._interrupted = False
         self._preemption.withdraw()
         self._trap = self._page_fault = None
+        self._trap_behind = 0
 
     def interrupt(self) -> None:
         self._interrupted = True

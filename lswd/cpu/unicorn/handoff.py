@@ -1,4 +1,4 @@
-"""The assembled hand-off stub (source: handoff64.asm) and the mailbox it shares with the engine."""
+"""The assembled hand-off stubs (sources: handoff64.asm, handoff32.asm) and the mailbox they share with the engine."""
 
 from __future__ import annotations
 
@@ -10,3 +10,6 @@ HANDOFF64 = bytes.fromhex(
     "6548890c25281f00000f0565488b0425301f0000c3"
 )
 SYSCALL_AT = 0x3B  # offset of the syscall instruction in it
+
+HANDOFF32 = bytes.fromhex("64a3001f00008d4c240464890d281f00000f0564a1301f0000c3")
+SYSCALL_AT_32 = 0x11

@@ -58,7 +58,7 @@ def start_control_event(process: Process, event: int) -> Thread | None:
 
 def _control_routine(process: Process) -> int:
     """Address of what runs the handlers: Wine's ntdll has an entry for it, elsewhere it is kernelbase's CtrlRoutine."""
-    exports = process.system.userland.ntdll_exports
+    exports = process.userland.ntdll_exports
     rva = exports.get("__wine_ctrl_routine")
     if rva is not None:
         return process.ntdll_base + rva
@@ -94,7 +94,7 @@ class ControlThreads:
         """
         from lswd.kernel.backtrace import backtrace
 
-        terminate = process.system.userland.ntdll_exports.get("NtTerminateProcess", 0) + process.ntdll_base
+        terminate = process.userland.ntdll_exports.get("NtTerminateProcess", 0) + process.ntdll_base
         for thread in self._threads:
             stack = thread.stack
             if thread.process is not process or stack is None or process.space.find(stack.base) is not stack:

@@ -103,7 +103,8 @@ def directories(*, wow64: bool = False) -> dict[str, SeedValue]:
 def _plant_windows_nt(key: SeedKey, facts: SeedFacts) -> None:
     key.plant(
         {
-            "AeDebug": {"Auto": "0"},
+            # No debugger for programs that crash. Wine's kernelbase starts its own when none is named here.
+            "AeDebug": {"Auto": "1", "Debugger": ""},
             "Console": {},
             "Drivers32": {},
             "FontLink\\SystemLink": {},

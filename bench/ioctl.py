@@ -1,0 +1,125 @@
+"""One ioctl's round trip through our CUSE transport, as a ratio to libfuse's in the same run, inside User-Mode Linux.
+
+    python bench/ioctl.py [--rounds N] [--calls N]
+
+Two commands: one by value, and one of 88 bytes in and out, which takes two trips through the kernel. The reference is
+a C server of libfuse with the same commands (bench/ioctl/server.c), with its default threads and with one thread. All
+servers run at once and are measured by turns, so a drift of the machine hits all. Ratios are medians of the rounds'
+ratios. The service behind our transport does what the C server does, nothing more: what is measured is the transport.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ROOT / "bench" / "ioctl"
+sys.path.insert(0, str(ROOT))
+
+from tests.vm.machine import Machine, missing_packages  # noqa: E402
+
+KINDS = {"value": "by value", "struct": "88 bytes in and out"}
+
+
+def serve(name: str) -> None:
+    """Be our server, inside the machine."""
+    import struct
+
+    import trio
+
+    from lswd.device.cuse.node import create
+    from lswd.device.cuse.server import Server
+    from lswd.device.transport import Caller
+
+    execute, syscall = 0x40044C04, 0xC0584C05
+    request = struct.Struct("<II64sQi4x")
+
+    class Service:
+        """The two commands."""
+
+        def opened(self, caller: Caller, flags: int) -> object:
+            return None
+
+        def sizes(self, command: int) -> tuple[int, int] | None:
+            return {execute: (0, 0), syscall: (88, 88)}.get(command)
+
+        def ioctl(
+            self, opener: object, caller: Caller, command: int, argument: int, data: bytes, descriptors: object = ()
+        ) -> tuple[int, bytes]:
+            if command == execute:
+                return 0, b""
+            number, count, arguments, _, error = request.unpack(data)
+            return 0, request.pack(number, count, arguments, number + 1, error)
+
+        def released(self, opener: object) -> None:
+            return None
+
+    async def main() -> None:
+        channel = create(name)
+        print("ready", flush=True)
+        await Server(channel, Service(), print).run()
+
+    trio.run(main)
+
+
+def build(directory: Path) -> None:
+    """Compile the reference and the client into the directory shared with the machine."""
+    found = subprocess.run(["pkg-config", "--cflags", "--libs", "fuse3"], capture_output=True, text=True, check=True)
+    options = shlex.split(found.stdout)
+    subprocess.run(["gcc", "-O2", "-Wall", "-o", directory / "server", SOURCES / "server.c", *options], check=True)
+    subprocess.run(["gcc", "-O2", "-Wall", "-o", directory / "client", SOURCES / "client.c"], check=True)
+
+
+def measure(machine: Machine, rounds: int, calls: int) -> dict[str, dict[str, list[float]]]:
+    """Microseconds of each round: by device, then command."""
+    build(machine.exchange)
+    server = "exec /run/exchange/server"
+    wait = "while [ ! -e /dev/{0} ]; do sleep 0.05; done; echo ready"
+    jobs = [
+        machine.start(f"exec {shlex.join([sys.executable, str(Path(__file__).resolve()), '--serve', 'ours'])}"),
+        machine.start(f"({wait.format('threads')}) & {server} --name=threads -f"),
+        machine.start(f"({wait.format('single')}) & {server} --name=single -f -s"),
+    ]
+    for job in jobs:
+        job.expect("ready")
+    command = f"/run/exchange/client {rounds} {calls} /dev/ours /dev/threads /dev/single"
+    result = machine.run(command, timeout=600)
+    if result.code:
+        raise SystemExit(f"the client failed:\n{result.output}\n{jobs[0].output}")
+    times: dict[str, dict[str, list[float]]] = {}
+    for line in result.output.splitlines():
+        device, kind, microseconds = line.split()
+        times.setdefault(os.path.basename(device), {}).setdefault(kind, []).append(float(microseconds))
+    return times
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--calls", type=int, default=1000)
+    parser.add_argument("--serve", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.serve:
+        serve(arguments.serve)
+        return
+    if missing := missing_packages():
+        raise SystemExit(f"not installed: {' '.join(missing)} (setup/setup.sh test installs them)")
+    with Machine() as machine:
+        times = measure(machine, arguments.rounds, arguments.calls)
+    print(f"{'us a call':22} {'ours':>8} {'libfuse':>8} {'1 thread':>8}   ratio to libfuse, to its 1 thread")
+    for kind, label in KINDS.items():
+        ours, threads, single = (times[name][kind] for name in ("ours", "threads", "single"))
+        ratios = [statistics.median(a / b for a, b in zip(ours, theirs, strict=True)) for theirs in (threads, single)]
+        figures = " ".join(f"{statistics.median(values):8.1f}" for values in (ours, threads, single))
+        print(f"{label:22} {figures}   {ratios[0]:.2f}, {ratios[1]:.2f}")
+
+
+if __name__ == "__main__":
+    main()

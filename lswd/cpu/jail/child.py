@@ -1,0 +1,424 @@
+"""The jailed process seen from the kernel: how it is started and locked, waited for, told to go on, and ended."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+import resource
+import struct
+import time
+from select import select
+
+from lswd.cpu.engine import EngineError, GuestLost
+from lswd.cpu.jail import layout
+from lswd.cpu.jail.layout import CONTROL, OPERATIONS
+from lswd.cpu.jail.seccomp import program, supervision
+from lswd.cpu.jail.spin import Spin
+from lswd.memory.backing import FileMapping
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    Operation = tuple[int, ...]  # a Linux system call: number and up to six arguments
+
+_MFD_EXEC = 0x10  # linux/memfd.h; kernels before 6.3 do not know it
+_SA_FLAGS = 0x4 | 0x04000000 | 0x08000000  # SA_SIGINFO, SA_RESTORER, SA_ONSTACK
+_SIGNALS = (
+    layout.SIGILL, layout.SIGTRAP, layout.SIGBUS, layout.SIGFPE, layout.SIGUSR1, layout.SIGSEGV, layout.SIGSYS
+)  # fmt: skip
+_NEW_LISTENER = 1 << 3  # SECCOMP_FILTER_FLAG_NEW_LISTENER
+_NOTIFY_RECEIVE, _NOTIFY_SEND = 0xC0502100, 0xC0182101  # SECCOMP_IOCTL_NOTIF_*
+_NOTIFICATION_SIZE = 80
+_NOTIFY_CONTINUE = 1
+_PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
+_SPEC_ALLOW = 1 << 2  # SECCOMP_FILTER_FLAG_SPEC_ALLOW: no slow-down against attacks on the own address space
+_MOST_DESCRIPTORS = 1 << 16
+_LIMITS = (
+    (resource.RLIMIT_CORE, 0),
+    (resource.RLIMIT_FSIZE, 0),
+    (resource.RLIMIT_MEMLOCK, 0),
+    (12, 0),  # RLIMIT_MSGQUEUE
+    (resource.RLIMIT_NOFILE, _MOST_DESCRIPTORS),
+    (resource.RLIMIT_NPROC, 8192),
+    (resource.RLIMIT_AS, 256 << 30),
+)
+_LISTENER_FD = 0  # the lowest free descriptor when it is made
+_START_SECONDS = 5.0  # a start takes about a millisecond
+_LOOK = 0.02  # seconds between looks at whether the child still lives
+_DEAF_SECONDS = 10.0  # an interrupted guest has stopped long before, unless it keeps its signals from coming
+_FUTEX_WAIT, _FUTEX_WAKE = 0, 1
+_SPINS = 40  # looks at the state before sleeping
+_OPERATION = struct.Struct("<8Q")
+_MASK = (1 << 64) - 1
+
+
+_GETPID = 39
+_MSG_DONTWAIT, _MSG_CMSG_CLOEXEC = 0x40, 0x40000000
+_MESSAGE_SIZE, _MESSAGE_DESCRIPTOR = 0x78, 0x70
+
+
+def _message(address: int, fd: int) -> bytes:
+    """A ``struct msghdr`` at ``address`` and what belongs to it: one byte, and a descriptor in a control message."""
+    vector, byte, control = address + 0x38, address + 0x48, address + 0x60
+    head = struct.pack("<7Q", 0, 0, vector, 1, control, 0x18, 0)
+    # cmsghdr: length, SOL_SOCKET, SCM_RIGHTS
+    return head + struct.pack("<QQQQQ", byte, 1, 0, 0, 0) + struct.pack("<QIIii", 20, 1, 1, fd, 0)
+
+
+class _Timespec(ctypes.Structure):
+    _fields_ = (("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long))
+
+
+def _stub() -> bytes:
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "stub.bin"), "rb") as file:
+        return file.read()
+
+
+def labels(stub: bytes) -> dict[str, int]:
+    """Addresses in the stub, from the table at its end."""
+    values = struct.unpack(f"<{len(layout.LABELS)}Q", stub[-8 * len(layout.LABELS) :])
+    return dict(zip(layout.LABELS, values, strict=True))
+
+
+def _executable(stub: bytes) -> int:
+    """A read-only descriptor of a memfd with the stub; an open writable one would keep it from being executed."""
+    try:
+        fd = os.memfd_create("jail", os.MFD_CLOEXEC | _MFD_EXEC)
+    except OSError:
+        fd = os.memfd_create("jail", os.MFD_CLOEXEC)
+    try:
+        os.write(fd, stub)
+        return os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(fd)
+
+
+class Child:
+    """The process and the blocks it shares with us.
+
+    Attributes:
+        pid: its process id.
+        view, words, quads: the blocks' memory as bytes, u32 and u64.
+        addresses: where the stub's labels are in it.
+        interrupted: an interrupt has been asked for and not been answered.
+        limit: how many bytes of its memory the guest can have touched.
+    """
+
+    def __init__(self, memory_fd: int) -> None:
+        """Start a process with ``memory_fd`` as the guest's memory, and lock it.
+
+        Raises:
+            EngineError: this host does not let us; the message says what.
+        """
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._syscall = self._libc.syscall
+        self._syscall.restype = ctypes.c_long
+        self._syscall.argtypes = [ctypes.c_long, ctypes.c_void_p, ctypes.c_long, ctypes.c_long, ctypes.c_void_p]
+        self._timeout = _Timespec(0, int(_LOOK * 1e9))
+        self._timeout_at = ctypes.addressof(self._timeout)
+        self.pid = 0
+        self.interrupted = False
+        self._spin = Spin()
+        self._deaf_since = 0.0
+        self._socket = self._listener = -1
+        stub = _stub()
+        self.addresses = labels(stub)
+        self.limit: Callable[[], int] | None = None
+        self._memory = memory_fd
+        control = os.memfd_create("jail", os.MFD_CLOEXEC)
+        descriptors = [control]
+        try:
+            os.ftruncate(control, layout.CONTROL_SIZE)
+            self._map = FileMapping(control, layout.CONTROL_SIZE)
+            self.view = self._map.view
+            self.words = self.view.cast("I")
+            self.quads = self.view.cast("Q")
+            pair = (ctypes.c_int * 2)()
+            # AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC
+            if self._libc.socketpair(1, 5 | os.O_CLOEXEC, 0, pair):
+                raise OSError(ctypes.get_errno(), "socketpair")
+            self._socket = pair[0]
+            descriptors += [pair[1], _executable(stub)]
+            self._prepare()
+            self._spawn([memory_fd, *descriptors], descriptors)
+            self._started()
+        except OSError as error:
+            self.close()
+            raise EngineError(f"the jail does not start here: {error}") from None
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            for fd in descriptors:
+                os.close(fd)
+
+    # ---- start
+
+    def _prepare(self) -> None:
+        """Fill in the manager's block: what the stub does before it answers for the first time."""
+        view, scratch = self.view, layout.SCRATCH
+        self.quads[layout.SELF >> 3] = CONTROL
+        self.words[layout.CREATOR >> 2] = os.getpid()
+        handler, restorer = self.addresses["signal_entry"], self.addresses["signal_restorer"]
+        action, stack, pointer, limits, code = scratch, scratch + 0x20, scratch + 0x40, scratch + 0x50, scratch + 0x100
+        struct.pack_into("<4Q", view, action, handler, _SA_FLAGS, restorer, _MASK)
+        struct.pack_into("<QIIQ", view, stack, CONTROL + layout.SIGNAL_STACK, 0, 0, layout.SIGNAL_STACK_SIZE)
+        rules = program()
+        struct.pack_into("<H6xQ", view, pointer, len(rules) // 8, CONTROL + code)
+        view[code : code + len(rules)] = rules
+        asks, ask_code, message = scratch + 0x3C0, scratch + 0x3D0, layout.SIGNAL_STACK
+        rules = supervision()
+        struct.pack_into("<H6xQ", view, asks, len(rules) // 8, CONTROL + ask_code)
+        view[ask_code : ask_code + len(rules)] = rules
+        self._put_message(message, _LISTENER_FD)
+        operations: list[Operation] = [
+            (layout.SYS_MUNMAP, 0, CONTROL),
+            (layout.SYS_MUNMAP, CONTROL + layout.CONTROL_SIZE, layout.STUB - CONTROL - layout.CONTROL_SIZE),
+            (layout.SYS_MUNMAP, layout.STUB + layout.STUB_SIZE, layout.TASK_END - layout.STUB - layout.STUB_SIZE),
+            (layout.SYS_CLOSE_RANGE, 0, 2, 0),
+            (layout.SYS_CLOSE, layout.CONTROL_FD),
+            (layout.SYS_CLOSE_RANGE, layout.STUB_FD, 0xFFFFFFFF, 0),
+            (layout.SYS_SIGALTSTACK, CONTROL + stack, 0),
+            (layout.SYS_PRCTL, _PR_SET_NO_NEW_PRIVS, 1),
+            (layout.SYS_PRCTL, _PR_SET_DUMPABLE, 0),
+        ]
+        operations += [(layout.SYS_SIGACTION, signal, CONTROL + action, 0, 8) for signal in _SIGNALS]
+        for i, (kind, most) in enumerate(_LIMITS):
+            hard = resource.getrlimit(kind)[1]
+            value = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            struct.pack_into("<2Q", view, limits + 16 * i, value, value)
+            operations.append((layout.SYS_PRLIMIT, 0, kind, CONTROL + limits + 16 * i, 0))
+        operations += [
+            (layout.SYS_SECCOMP, 1, _SPEC_ALLOW | _NEW_LISTENER, CONTROL + asks),
+            (layout.SYS_SENDMSG, layout.SOCKET_FD, CONTROL + message, 0),
+            (layout.SYS_CLOSE, _LISTENER_FD),
+            (layout.SYS_SECCOMP, 1, _SPEC_ALLOW, CONTROL + pointer),
+        ]
+        self.put_operations(0, operations)
+        self._expected = len(operations)
+
+    def _spawn(self, wanted: Sequence[int], descriptors: list[int]) -> None:
+        """posix_spawn with ``wanted`` as the descriptors from 3 on."""
+        # None of them may sit where another is to be put.
+        high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 100) for fd in wanted]
+        try:
+            self.pid = os.posix_spawn(
+                f"/proc/self/fd/{descriptors[-1]}", ["guest"], {}, setsid=True, setsigmask=(),
+                file_actions=[(os.POSIX_SPAWN_DUP2, fd, 3 + i) for i, fd in enumerate(high)],
+            )  # fmt: skip
+        finally:
+            for fd in high:
+                os.close(fd)
+
+    def _started(self) -> None:
+        self._wait_for(0, time.monotonic() + _START_SECONDS)
+        at = OPERATIONS
+        for _ in range(self._expected):
+            number, *arguments, result = _OPERATION.unpack_from(self.view, at)
+            if result >= _MASK - 4095:
+                code = (1 << 64) - result
+                name = errno.errorcode.get(code, str(code))
+                raise EngineError(f"the jail cannot be locked here: system call {number}({arguments[0]:#x}): {name}")
+            at += 64
+        self._listener = self._receive_descriptor()
+        self._test_filter()
+
+    def _test_filter(self) -> None:
+        """Does a system call that is not allowed end in the signal handler?"""
+        self.put_operations(0, [(_GETPID,)])
+        self.resume(0, layout.ACTION_IDLE)
+        self._wait_for(0, time.monotonic() + _START_SECONDS)
+        kind, signal = self.words[layout.KIND >> 2], self.quads[layout.SIGNAL_NUMBER >> 3]
+        if kind != layout.KIND_SIGNAL or signal != layout.SIGSYS:
+            raise EngineError("the jail cannot be locked here: a forbidden system call is not stopped")
+        self.resume(0, layout.ACTION_SIGNAL)
+        self._wait_for(0, time.monotonic() + _START_SECONDS)
+
+    # ---- hand-off
+
+    def put_operations(self, block: int, operations: Sequence[Operation]) -> None:
+        """List Linux system calls for the thread of ``block`` (its offset) to make before it goes on."""
+        at = block + OPERATIONS
+        for operation in operations:
+            _OPERATION.pack_into(self.view, at, *operation, *(0,) * (8 - len(operation)))
+            at += 64
+        self.words[block + layout.OPERATION_COUNT >> 2] = len(operations)
+
+    def resume(self, block: int, action: int) -> None:
+        """Let a stopped thread go on."""
+        words = self.words
+        spin = self._spin
+        spin.note(words[block + layout.GUEST_SLEEPS >> 2])
+        self.quads[block + layout.SPIN >> 3] = spin.counts
+        words[block + layout.ACTION >> 2] = action
+        words[block + layout.STATE >> 2] = layout.STATE_RUNNING
+        if words[block + layout.GUEST_SLEEPS >> 2]:
+            self._syscall(layout.SYS_FUTEX, self._map.address + block + layout.STATE, _FUTEX_WAKE, 1, None)
+
+    def wait(self, block: int) -> None:
+        """Until the thread has stopped.
+
+        Raises:
+            GuestLost: it never will.
+        """
+        words, at = self.words, block + layout.STATE >> 2
+        for _ in range(_SPINS):
+            if words[at] == layout.STATE_STOPPED:
+                return
+        self._wait_for(block, 0.0)
+
+    def _wait_for(self, block: int, deadline: float) -> None:
+        words, at = self.words, block + layout.STATE >> 2
+        sleeps = block + layout.HOST_SLEEPS >> 2
+        address = self._map.address + block + layout.STATE
+        words[sleeps] = 1
+        try:
+            while True:
+                state = words[at]
+                if state == layout.STATE_STOPPED:
+                    return
+                if state == layout.STATE_GONE and block:
+                    self._check(deadline)
+                    raise GuestLost("a thread of the guest has ended itself")
+                if self._syscall(layout.SYS_FUTEX, address, _FUTEX_WAIT, state, self._timeout_at) and (
+                    words[at] != layout.STATE_STOPPED
+                ):
+                    self._check(deadline)
+        finally:
+            words[sleeps] = 0
+
+    def _check(self, deadline: float) -> None:
+        """The thread has not stopped for a while: is that all right?"""
+        if not self.alive():
+            raise GuestLost("the guest's process has died")
+        if self.limit is not None and os.fstat(self._memory).st_blocks * 512 > self.limit():
+            raise GuestLost("the guest has taken memory that it was not given")
+        now = time.monotonic()
+        if deadline and now > deadline:
+            raise EngineError("the jail does not start here: no answer")
+        if not self.interrupted:
+            self._deaf_since = 0.0
+        elif not self._deaf_since:
+            self._deaf_since = now
+        elif now - self._deaf_since > _DEAF_SECONDS:
+            raise GuestLost("the guest does not react to interrupts")
+
+    def operate(self, operations: Sequence[Operation]) -> list[int]:
+        """Have the manager make Linux system calls now; returns their results."""
+        results = []
+        for first in range(0, len(operations), layout.MOST_OPERATIONS):
+            batch = operations[first : first + layout.MOST_OPERATIONS]
+            self.put_operations(0, batch)
+            self.resume(0, layout.ACTION_IDLE)
+            self.wait(0)
+            for i in range(len(batch)):
+                result = self.quads[(OPERATIONS >> 3) + 8 * i + 7]
+                results.append(result - (1 << 64) if result >> 63 else result)
+        return results
+
+    def signal(self, thread: int) -> None:
+        """Send a thread of it the interrupt signal; from any host thread."""
+        if self.pid:
+            self._syscall(layout.SYS_TGKILL, self.pid, thread, layout.INTERRUPT_SIGNAL, None)
+
+    def start_thread(self, block: int) -> int:
+        """Create a Linux thread for a prepared block; returns its id.
+
+        Raises:
+            GuestLost: it does not start.
+        """
+        base = CONTROL + block
+        self.put_operations(
+            0, [(layout.SYS_CLONE, layout.CLONE_FLAGS, base + layout.STACK_TOP, 0, base + layout.STATE, base)]
+        )
+        self.resume(0, layout.ACTION_IDLE)
+        self._allow_thread()
+        self.wait(0)
+        result = self.quads[(OPERATIONS >> 3) + 7]
+        if result >> 63:
+            raise GuestLost(f"a thread does not start: {os.strerror((1 << 64) - result & 0xFFF)}")
+        return result & 0x7FFFFFFF
+
+    def _allow_thread(self) -> None:
+        """Answer Linux's question about the manager's new thread; those of others are refused."""
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            if not select([self._listener], (), (), _LOOK)[0]:
+                self._check(deadline)
+                continue
+            question = bytearray(_NOTIFICATION_SIZE)
+            try:
+                fcntl.ioctl(self._listener, _NOTIFY_RECEIVE, question)
+                identifier, thread = struct.unpack_from("<QI", question)
+                ours = thread == self.pid
+                answer = (identifier, 0, 0, _NOTIFY_CONTINUE) if ours else (identifier, 0, -errno.EPERM, 0)
+                fcntl.ioctl(self._listener, _NOTIFY_SEND, bytearray(struct.pack("<QqiI", *answer)))
+            except OSError:  # who asked has been interrupted or is gone
+                continue
+            if ours:
+                return
+        raise GuestLost("a thread does not start: no answer")
+
+    # ---- descriptors
+
+    def _put_message(self, at: int, fd: int) -> None:
+        """Write a message of one byte with room for a descriptor (``fd``, or -1 to receive one) to the blocks."""
+        self.view[at : at + _MESSAGE_SIZE] = _message(CONTROL + at, fd)
+
+    def send_descriptor(self, fd: int) -> int:
+        """Give the child a descriptor; returns its number there, -1 if it did not get there."""
+        buffer = (ctypes.c_char * _MESSAGE_SIZE)()
+        message = _message(ctypes.addressof(buffer), fd)
+        ctypes.memmove(buffer, message, _MESSAGE_SIZE)
+        if self._syscall(layout.SYS_SENDMSG, self._socket, ctypes.addressof(buffer), 0, None) != 1:
+            return -1
+        self._put_message(layout.SCRATCH, -1)
+        receive = (layout.SYS_RECVMSG, layout.SOCKET_FD, CONTROL + layout.SCRATCH, _MSG_DONTWAIT)
+        (result,) = self.operate([receive])
+        number = self.words[layout.SCRATCH + _MESSAGE_DESCRIPTOR >> 2]
+        return number if result == 1 and number < _MOST_DESCRIPTORS else -1
+
+    def _receive_descriptor(self) -> int:
+        """The one descriptor that the child sends, before it is locked."""
+        buffer = (ctypes.c_char * _MESSAGE_SIZE)()
+        ctypes.memmove(buffer, _message(ctypes.addressof(buffer), -1), _MESSAGE_SIZE)
+        flags = _MSG_DONTWAIT | _MSG_CMSG_CLOEXEC
+        if self._syscall(layout.SYS_RECVMSG, self._socket, ctypes.addressof(buffer), flags, None) != 1:
+            raise EngineError(f"the jail cannot be locked here: {os.strerror(ctypes.get_errno())}")
+        return int(struct.unpack_from("<i", buffer, _MESSAGE_DESCRIPTOR)[0])
+
+    # ---- end
+
+    def alive(self) -> bool:
+        """Is the process still there?"""
+        if not self.pid:
+            return False
+        try:
+            ended = os.waitpid(self.pid, os.WNOHANG)[0]
+        except ChildProcessError:
+            ended = self.pid
+        if ended:
+            self.pid = 0
+        return not ended
+
+    def close(self) -> None:
+        """End the process and let go of the blocks."""
+        if self.pid:
+            try:
+                os.kill(self.pid, 9)
+                os.waitpid(self.pid, 0)
+            except (ProcessLookupError, ChildProcessError):
+                pass
+            self.pid = 0
+        for fd in (self._socket, self._listener):
+            if fd >= 0:
+                os.close(fd)
+        self._socket = self._listener = -1
+        if getattr(self, "words", None) is not None:
+            self.words.release()
+            self.quads.release()
+            self._map.close()
+            del self.words, self.quads, self.view

@@ -1,0 +1,270 @@
+"""The jail engine: guest threads are Linux threads of a locked child process; one runs at a time.
+
+The kernel and a guest thread take turns on the thread's block (layout.py): the thread stops and says why, the kernel
+answers, the thread goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+
+from lswd.cpu import engine as cpu
+from lswd.cpu.engine import EngineError, GuestLost
+from lswd.cpu.jail import layout
+from lswd.cpu.jail.child import Child
+from lswd.cpu.jail.mirror import Mirror
+from lswd.cpu.jail.thread import (
+    CALL,
+    NEW,
+    R8,
+    R9,
+    R10,
+    RAX,
+    RDX,
+    REPLACED,
+    RIP,
+    RSP,
+    SIGNAL,
+    JailThread,
+)
+from lswd.memory.protection import PAGE_EXECUTE_READ, PAGE_SIZE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lswd.cpu.engine import SystemCallHandler
+    from lswd.cpu.jail.child import Operation
+    from lswd.memory.space import AddressSpace
+
+_NATIVE = 0xC000003E  # AUDIT_ARCH_X86_64
+_SIGINFO_ARCH = 0x1C  # offset of si_arch
+_TRAP_FLAG = 0x100
+_HUGE_PAGES = 4 << 20  # a host that backs memory with huge pages may touch a little more than the guest does
+_SAME_FAULT = 8  # times a page fault may come back although the page was mapped
+_REGISTERS = struct.Struct("<17Q")
+
+
+class JailEngine:
+    """See the module's docstring; the interface is ``cpu.engine.Engine``."""
+
+    name = "jail"
+    parallel = False
+
+    def __init__(self, space: AddressSpace) -> None:
+        """Start the child process.
+
+        Raises:
+            EngineError: the jail does not work here; says why.
+        """
+        if space.word != 8:
+            raise EngineError("the jail runs 64-bit guests only so far")
+        self.space = space
+        self.child = Child(space.private.fd)
+        self.handoff = self.child.addresses["call_entry"]
+        self._mirror = Mirror(space, self.child)
+        self.attach_backing = self._mirror.attach_backing
+        self.detach_backing = self._mirror.detach_backing
+        self.committed = self._mirror.committed
+        self.changed = self._mirror.changed
+        self._blocks = list(range((layout.BLOCKS - 1) * layout.BLOCK_SIZE, 0, -layout.BLOCK_SIZE))
+        self._leaving: list[int] = []  # blocks of threads that have been told to end
+        self._running: JailThread | None = None
+        self._interrupted = False
+        self.faults = 0  # page faults that were answered with a mapping
+        self.child.limit = lambda: space.private.top + _HUGE_PAGES
+        space.private.users += 1
+        space.listener = self
+        page = space.reserve(cpu.HANDOFF_PAGE & -0x10000, 0x10000, PAGE_EXECUTE_READ, name="KUSER_SHARED_DATA")
+        space.commit(page, cpu.HANDOFF_PAGE, PAGE_SIZE, PAGE_EXECUTE_READ)
+        space.ceiling = layout.RESERVED - 1
+
+    @property
+    def descriptors(self) -> list[int]:
+        """The numbers that files mapped into the guest have there."""
+        return self._mirror.descriptors()
+
+    def blocks_in_use(self) -> int:
+        """Blocks of threads that have not ended for certain, and the manager's."""
+        return layout.BLOCKS - len(self._blocks)
+
+    def code_changed(self, base: int, size: int) -> None:
+        """The processor notices by itself."""
+
+    # ---- threads
+
+    def new_thread(self, teb: int) -> JailThread:
+        return JailThread(self, teb)
+
+    def _take_block(self) -> int:
+        for i, block in enumerate(self._leaving):
+            if self.child.words[block + layout.STATE >> 2] == layout.STATE_GONE:
+                del self._leaving[i]
+                return block
+        if not self._blocks:
+            raise EngineError("too many threads")
+        return self._blocks.pop()
+
+    def _start(self, thread: JailThread, operations: list[Operation]) -> None:
+        """Create the Linux thread; it runs at once."""
+        child = self.child
+        block = thread.block = self._take_block()
+        view = child.view
+        view[block : block + layout.STACK_TOP] = bytes(layout.STACK_TOP)
+        child.quads[block + layout.SELF >> 3] = layout.CONTROL + block
+        stack = block + layout.SCRATCH
+        signal_stack = layout.CONTROL + block + layout.SIGNAL_STACK
+        struct.pack_into("<QIIQ", view, stack, signal_stack, 0, 0, layout.SIGNAL_STACK_SIZE)
+        thread.load()
+        child.put_operations(
+            block,
+            [
+                (layout.SYS_SIGALTSTACK, layout.CONTROL + stack, 0),
+                (layout.SYS_ARCH_PRCTL, layout.ARCH_SET_GS, thread.teb),
+            ],
+        )
+        child.words[block + layout.ACTION >> 2] = layout.ACTION_CONTEXT
+        child.words[block + layout.STATE >> 2] = layout.STATE_RUNNING
+        if operations:
+            child.operate(operations)
+        thread.linux_thread = child.start_thread(block)
+        thread.state = CALL
+
+    def forget(self, thread: JailThread) -> None:
+        """End a thread that is not running."""
+        if thread.block >= 0 and self.child.pid:
+            self.child.put_operations(thread.block, ())
+            self.child.resume(thread.block, layout.ACTION_EXIT)
+            self._leaving.append(thread.block)
+        thread.block = -1
+        thread.state = NEW
+
+    # ---- running
+
+    def interrupt(self) -> None:
+        self._interrupted = self.child.interrupted = True
+        thread = self._running
+        if thread is not None:
+            self.child.signal(thread.linux_thread)
+
+    def run(self, thread: JailThread, handler: SystemCallHandler) -> int:
+        thread.fault = None
+        self._interrupted = self.child.interrupted = False
+        if thread.block >= 0:
+            self.child.words[thread.block + layout.INTERRUPT >> 2] = 0
+        repeated = (0, 0)
+        times = 0
+        filling: list[Operation] = []
+        try:
+            while True:
+                self._running = thread
+                if self._interrupted:
+                    return cpu.INTERRUPTED
+                self._resume(thread, filling)
+                self.child.wait(thread.block)
+                self._running = None
+                filling = []
+                self._check_operations(thread.block)
+                kind = self.child.words[thread.block + layout.KIND >> 2]
+                if kind == layout.KIND_CALL:
+                    if self._call(thread, handler):
+                        return cpu.LEFT
+                    continue
+                if kind != layout.KIND_SIGNAL:
+                    raise GuestLost("the guest has destroyed its mailbox")
+                outcome = self._signal(thread, handler)
+                if outcome is not None:
+                    return outcome
+                fault = thread.fault
+                if fault is None:
+                    continue
+                found = self._mirror.fill(fault.address, fault.access) if fault.vector == cpu.PAGE_FAULT else None
+                place = (thread.frame_register(RIP), fault.address)
+                times = times + 1 if place == repeated else 0
+                repeated = place
+                if found is None or times > _SAME_FAULT:
+                    return cpu.FAULT
+                self.faults += 1
+                filling = found
+                thread.fault = None
+        finally:
+            self._running = None
+
+    def _resume(self, thread: JailThread, operations: list[Operation]) -> None:
+        child = self.child
+        operations = self._mirror.pending() + operations
+        if thread.state == NEW:
+            self._start(thread, operations)
+            return
+        if len(operations) > layout.MOST_OPERATIONS:
+            child.operate(operations)
+            operations = []
+        child.put_operations(thread.block, operations)
+        if thread.state == SIGNAL:
+            child.resume(thread.block, layout.ACTION_SIGNAL)
+        elif thread.state == REPLACED:
+            thread.load()
+            thread.state = CALL
+            child.resume(thread.block, layout.ACTION_CONTEXT)
+        else:
+            child.resume(thread.block, layout.ACTION_RETURN)
+
+    def _check_operations(self, block: int) -> None:
+        error = self.child.quads[block + layout.OPERATION_ERROR >> 3]
+        if error:
+            code = (1 << 64) - error
+            raise GuestLost(f"the host refuses memory to the guest: {os.strerror(code) if code < 4096 else error}")
+
+    def _call(self, thread: JailThread, handler: SystemCallHandler) -> bool:
+        """A system call through the hand-off; True when it does not return yet."""
+        thread.state = CALL
+        values = _REGISTERS.unpack_from(self.child.view, thread.block + layout.REGISTERS)
+        stack = values[RSP] + 8 & (1 << 64) - 1
+        result = handler(values[RAX], values[R10], values[RDX], values[R8], values[R9], stack)
+        if result is None:
+            return True
+        self.child.quads[thread.block + layout.REGISTERS >> 3] = result & (1 << 64) - 1
+        return False
+
+    def _signal(self, thread: JailThread, handler: SystemCallHandler) -> int | None:
+        """A signal: returns why the run ends, or None to go on (with a fault to look at in ``thread.fault``)."""
+        thread.enter_frame()
+        child = self.child
+        signal = child.quads[thread.block + layout.SIGNAL_NUMBER >> 3]
+        rip = thread.frame_register(RIP)
+        places = child.addresses
+        in_stub = places["call_entry"] <= rip < places["code_end"]
+        if signal == layout.INTERRUPT_SIGNAL or (in_stub and signal == layout.SIGTRAP):
+            if signal == layout.SIGTRAP and rip < places["call_saved"]:
+                # Single-stepping reached the hand-off, which NT does not step through.
+                thread.set_frame_register(17, thread.frame_register(17) & ~_TRAP_FLAG)
+                return None
+            thread.settle()
+            child.words[thread.block + layout.INTERRUPT >> 2] = 0
+            return cpu.INTERRUPTED
+        if signal == layout.SIGSYS:
+            if in_stub:  # the guest has tried to use it for something that the filter forbids
+                thread.fault = cpu.Fault(cpu.GENERAL_PROTECTION)
+                return cpu.FAULT
+            return self._direct_call(thread, handler)
+        thread.fault = thread.take_fault()
+        return None
+
+    def _direct_call(self, thread: JailThread, handler: SystemCallHandler) -> int | None:
+        """A ``syscall`` instruction in guest code."""
+        child = self.child
+        info = child.quads[thread.block + layout.SIGNAL_INFO >> 3] - layout.CONTROL
+        if not thread.block <= info <= thread.block + layout.BLOCK_SIZE - 0x80 or info & 3:
+            raise GuestLost("the guest has destroyed its signal stack")
+        if child.words[info + _SIGINFO_ARCH >> 2] != _NATIVE:
+            thread.fault = cpu.Fault(cpu.SOFTWARE_INTERRUPT + 0x80)
+            return cpu.FAULT
+        register = thread.frame_register
+        number = register(RAX) & 0xFFFFFFFF
+        result = handler(number, register(R10), register(RDX), register(R8), register(R9), register(RSP))
+        if result is None:
+            return cpu.LEFT
+        thread.set_frame_register(RAX, result)
+        return None
+
+    def close(self) -> None:
+        self.child.close()

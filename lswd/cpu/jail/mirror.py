@@ -1,0 +1,147 @@
+"""Keeps the child's mappings like the kernel's idea of the guest's address space.
+
+Changes are noted when they happen and carried out, as a list of Linux system calls, by the thread that resumes next.
+Pages allow at most what their code says, and what the kernel has not been asked about yet may allow less: then the page
+fault asks (``fill``).
+"""
+
+from __future__ import annotations
+
+import os
+
+from lswd.cpu.jail import layout
+from lswd.memory.backing import Backing, FileMapping
+from lswd.memory.protection import ACCESS, COPY_ON_WRITE, PAGE_SIZE, WRITE
+from lswd.ntdef.status import STATUS_NO_MEMORY, NtError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lswd.cpu.jail.child import Child, Operation
+    from lswd.memory.region import Region
+    from lswd.memory.space import AddressSpace
+
+_MOST_AROUND = 1024  # pages on each side of a fault that are mapped with it
+
+
+class Mirror:
+    """See the module's docstring."""
+
+    def __init__(self, space: AddressSpace, child: Child) -> None:
+        self._space = space
+        self._child = child
+        self._dirty: list[tuple[int, int, bool]] = []  # base, end, was anything mapped there
+        self._files: dict[FileMapping, int] = {}  # their descriptors in the child
+        self._close: list[int] = []
+
+    # ---- the memory listener
+
+    def attach_backing(self, backing: Backing) -> None:
+        """A file's mapping is about to appear: send its descriptor over.
+
+        Raises:
+            NtError: STATUS_NO_MEMORY when there are too many.
+        """
+        if not isinstance(backing, FileMapping):
+            return
+        # A descriptor of its own that allows no more than the view does.
+        mode = os.O_RDWR if backing.writable else os.O_RDONLY
+        try:
+            fd = os.open(f"/proc/self/fd/{backing.fd}", mode | os.O_CLOEXEC)
+        except OSError:
+            raise NtError(STATUS_NO_MEMORY) from None
+        try:
+            number = self._child.send_descriptor(fd)
+        finally:
+            os.close(fd)
+        if number < 0:
+            raise NtError(STATUS_NO_MEMORY)
+        self._files[backing] = number
+
+    def detach_backing(self, backing: Backing) -> None:
+        """The last view of a file is gone."""
+        if isinstance(backing, FileMapping):
+            fd = self._files.pop(backing, None)
+            if fd is not None:
+                self._close.append(fd)
+
+    def descriptors(self) -> list[int]:
+        """The files' descriptors in the child."""
+        return list(self._files.values())
+
+    def committed(self, base: int, size: int) -> None:
+        """Nothing was mapped there yet."""
+        self._dirty.append((base, base + size, False))
+
+    def changed(self, base: int, size: int) -> None:
+        """What is mapped there may not be right any more."""
+        self._dirty.append((base, base + size, True))
+
+    # ---- carrying out
+
+    def pending(self) -> list[Operation]:
+        """The system calls that make the child's mappings right again; forgets them."""
+        if not self._dirty and not self._close:
+            return []
+        dirty, self._dirty = self._dirty, []
+        operations: list[Operation] = []
+        for base, end, mapped in dirty:
+            runs = list(self._runs(base, end))
+            if mapped and not (len(runs) == 1 and runs[0][1] == base and runs[0][2] == end - base):
+                operations.append((layout.SYS_MUNMAP, base, end - base))
+            operations += runs
+        operations += [(layout.SYS_CLOSE, fd) for fd in self._close]
+        self._close.clear()
+        return operations
+
+    def _runs(self, base: int, end: int) -> Iterator[Operation]:
+        """Mappings of the accessible pages in a range."""
+        for region in self._space.overlapping(base, end):
+            at = max(base - region.base, 0) // PAGE_SIZE
+            last = (min(end, region.end) - region.base) // PAGE_SIZE
+            pages = region.pages
+            while at < last:
+                code = pages[at]
+                length = min(region.run_length(at, bytes((code,))), last - at)
+                access = _initial_access(code)
+                if access:
+                    yield self._map(region, at, length, access)
+                at += length
+
+    def _map(self, region: Region, page: int, count: int, access: int) -> Operation:
+        backing = region.backing
+        offset = region.offset + page * PAGE_SIZE
+        fd = layout.MEMORY_FD
+        if isinstance(backing, FileMapping):
+            fd = self._files[backing]
+            offset += backing.offset
+        base, size = region.base + page * PAGE_SIZE, count * PAGE_SIZE
+        return layout.SYS_MMAP, base, size, access, layout.MAP_SHARED_FIXED, fd, offset
+
+    def fill(self, address: int, access: int) -> list[Operation] | None:
+        """What a page fault needs to go on, or None: the fault is the guest's."""
+        space = self._space
+        page = address & -PAGE_SIZE
+        region = space.find(page)
+        if region is None:
+            return None
+        index = (page - region.base) // PAGE_SIZE
+        pages = region.pages
+        before = pages[index]
+        if space.translate(page, access) is None:
+            return None
+        code = pages[index]
+        allowed = ACCESS[code]
+        if COPY_ON_WRITE[code]:
+            allowed &= ~WRITE
+        same = bytes({before, code})
+        first = index
+        while first > 0 and index - first < _MOST_AROUND and pages[first - 1] in same:
+            first -= 1
+        length = min(region.run_length(index, same), _MOST_AROUND)
+        return [self._map(region, first, index - first + length, allowed)]
+
+
+def _initial_access(code: int) -> int:
+    return ACCESS[code] & ~WRITE if COPY_ON_WRITE[code] else ACCESS[code]

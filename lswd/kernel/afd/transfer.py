@@ -1,0 +1,385 @@
+"""Sending and receiving: streams, datagrams, files.
+
+Source: Microsoft "WSARecv", "WSARecvFrom", "WSASend", "WSASendTo", "TransmitFile".
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import socket
+
+from lswd.kernel.afd import protocol as afd
+from lswd.kernel.afd.address import to_guest, to_host
+from lswd.kernel.afd.endpoint import CONNECTED, Socket
+from lswd.kernel.afd.errors import status_of
+from lswd.kernel.afd.policy import check_destination, local_address
+from lswd.kernel.afd.watch import READABLE, URGENT, WRITABLE, HostWait
+from lswd.kernel.file import FileObject, Overflow
+from lswd.ntdef.status import (
+    STATUS_ACCESS_VIOLATION,
+    STATUS_BUFFER_OVERFLOW,
+    STATUS_CONNECTION_RESET,
+    STATUS_DEVICE_NOT_READY,
+    STATUS_INVALID_CONNECTION,
+    STATUS_INVALID_PARAMETER,
+    STATUS_IO_TIMEOUT,
+    STATUS_PIPE_DISCONNECTED,
+    STATUS_PORT_UNREACHABLE,
+    NtError,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lswd.kernel.afd.address import Address
+    from lswd.kernel.afd.controls import Control
+    from lswd.kernel.thread import Thread
+    from lswd.memory.space import AddressSpace
+
+    Buffers = list[tuple[int, int]]  # guest address and length
+
+_MOST_BUFFERS = 1024  # IOV_MAX of the host
+_MOST_BYTES = 0x7FFFF000  # of one call of the host's
+_CHUNK = 1 << 18
+
+
+def buffers_at(space: AddressSpace, address: int, count: int) -> Buffers:
+    """An array of WSABUF.
+
+    Raises:
+        NtError: STATUS_INVALID_PARAMETER for more than the host takes at once, STATUS_ACCESS_VIOLATION.
+    """
+    if count > _MOST_BUFFERS:
+        raise NtError(STATUS_INVALID_PARAMETER)
+    size = afd.WSABUF.size(space.word)
+    data = space.read(address, count * size)
+    found = (afd.WSABUF.unpack(space.word, data, i * size) for i in range(count))
+    return [(buffer.buf, buffer.len) for buffer in found]
+
+
+def _writable(space: AddressSpace, buffers: Buffers) -> list[memoryview]:
+    return [view for address, length in buffers for view in space.writable(address, length)][:_MOST_BUFFERS]
+
+
+def _readable(space: AddressSpace, buffers: Buffers, done: int = 0) -> list[memoryview]:
+    """What is left of the buffers behind the first ``done`` bytes."""
+    views = []
+    for address, length in buffers:
+        if done >= length:
+            done -= length
+            continue
+        views += space.readable(address + done, length - done)
+        done = 0
+    return views[:_MOST_BUFFERS]
+
+
+class Received:
+    """What a receive tells beyond its count; filled in by ``receive``."""
+
+    __slots__ = ("address", "flags")
+
+    def __init__(self) -> None:
+        self.address: Address | None = None
+        self.flags = 0
+
+
+async def receive(
+    sock: Socket, thread: Thread, buffers: Buffers, flags: int = 0, *, waits: bool, result: Received | None = None
+) -> int:
+    """Receive into guest memory.
+
+    Args:
+        flags: Winsock's MSG_PEEK, MSG_OOB, MSG_WAITALL.
+        waits: an overlapped call: it waits even on a non-blocking socket, and knows no time limit.
+
+    Raises:
+        NtError: STATUS_DEVICE_NOT_READY (WSAEWOULDBLOCK), STATUS_IO_TIMEOUT, STATUS_INVALID_CONNECTION,
+            STATUS_PIPE_DISCONNECTED (WSAESHUTDOWN), STATUS_CONNECTION_RESET, ...; Overflow with
+            STATUS_BUFFER_OVERFLOW for a datagram that was cut off.
+    """
+    sock.require_connection()
+    if sock.receive_shut:
+        raise NtError(STATUS_PIPE_DISCONNECTED)
+    if not sock.is_stream and not sock.bound and sock.state != CONNECTED:
+        raise NtError(STATUS_INVALID_PARAMETER)
+    result = result or Received()
+    for address, length in buffers:
+        thread.process.space.probe_write(address, length)
+    urgent = bool(flags & afd.MSG_OOB)
+    seconds = None if waits or not sock.receive_timeout else sock.receive_timeout / 1000
+    turn = sock.reading.join()
+    done = 0
+    try:
+        with HostWait(thread, seconds) as wait:
+            while True:
+                if urgent or sock.reading.is_first(turn):
+                    count = _receive_now(sock, thread, _rest(buffers, done), flags, result)
+                    if count is not None:
+                        done += count
+                        whole = flags & afd.MSG_WAITALL and sock.is_stream and not flags & afd.MSG_PEEK
+                        if not whole or not count or done >= sum(length for _, length in buffers):
+                            return done
+                        continue
+                if sock.nonblocking and not waits:
+                    raise NtError(STATUS_DEVICE_NOT_READY)
+                if wait.expired:
+                    raise NtError(STATUS_IO_TIMEOUT)
+                await wait.until([(sock, URGENT if urgent else READABLE)])
+    except NtError:
+        if done:
+            return done
+        raise
+    finally:
+        sock.reading.leave(turn)
+        if not flags & afd.MSG_PEEK:
+            sock.enable_events(afd.POLL_OOB if urgent else afd.POLL_READ)
+
+
+def _rest(buffers: Buffers, done: int) -> Buffers:
+    """The buffers behind the first ``done`` bytes."""
+    rest = []
+    for address, length in buffers:
+        skip = min(done, length)
+        done -= skip
+        rest.append((address + skip, length - skip))
+    return rest
+
+
+def _receive_now(sock: Socket, thread: Thread, buffers: Buffers, flags: int, result: Received) -> int | None:
+    """Receive what is there; None when that is nothing yet."""
+    host = sock.host
+    if sock.reset:
+        raise NtError(STATUS_CONNECTION_RESET)
+    views = _writable(thread.process.space, buffers)
+    if sock.is_stream and not views:
+        # Nothing to receive into: a way to wait for data, which the host does not know.
+        return 0 if sock.poll_flags() & (afd.POLL_READ | afd.POLL_HUP | afd.POLL_RESET) else None
+    host_flags = socket.MSG_DONTWAIT
+    if flags & afd.MSG_PEEK:
+        host_flags |= socket.MSG_PEEK
+    if flags & afd.MSG_OOB:
+        host_flags |= socket.MSG_OOB
+    try:
+        count, _, told, address = host.recvmsg_into(views, 0, host_flags)
+    except BlockingIOError:
+        return None
+    except OSError as error:
+        raise _failure(sock, error) from None
+    result.address = address or None
+    if not sock.is_stream and told & socket.MSG_TRUNC:
+        result.flags = afd.MSG_PARTIAL
+        raise Overflow(STATUS_BUFFER_OVERFLOW, count)
+    return count
+
+
+def _failure(sock: Socket, error: OSError) -> NtError:
+    """What an error of the host's means for the socket and its program."""
+    if sock.is_stream and error.errno in (errno.ECONNRESET, errno.EPIPE, errno.ETIMEDOUT):
+        sock.broken(error.errno)
+    if not sock.is_stream and error.errno == errno.ECONNREFUSED:
+        return NtError(STATUS_PORT_UNREACHABLE)
+    return NtError(status_of(error.errno))
+
+
+async def send(
+    sock: Socket, thread: Thread, buffers: Buffers, flags: int = 0, *, waits: bool, destination: bytes = b""
+) -> int:
+    """Send guest memory: a stream's all of it, unless the socket is non-blocking; ``waits`` as for ``receive``.
+
+    Args:
+        destination: a sockaddr, for datagrams.
+    """
+    sock.require_connection()
+    if sock.send_shut:
+        raise NtError(STATUS_PIPE_DISCONNECTED)
+    address: Address | None = None
+    if not sock.is_stream:
+        address = _destination(sock, thread, destination)
+    host_flags = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
+    if flags & afd.MSG_OOB:
+        host_flags |= socket.MSG_OOB
+    total = sum(length for _, length in buffers)
+    seconds = None if waits or not sock.send_timeout else sock.send_timeout / 1000
+    turn = sock.writing.join()
+    done = 0
+    try:
+        with HostWait(thread, seconds) as wait:
+            while True:
+                if sock.writing.is_first(turn):
+                    views = _readable(thread.process.space, buffers, done)
+                    try:
+                        done += _send_now(sock, views, host_flags, address)
+                        if not sock.is_stream or done >= total:
+                            return done
+                        continue
+                    except BlockingIOError:
+                        pass
+                if sock.nonblocking and not waits:
+                    sock.enable_events(afd.POLL_WRITE)
+                    if done:
+                        return done
+                    raise NtError(STATUS_DEVICE_NOT_READY)
+                if wait.expired:
+                    raise NtError(STATUS_IO_TIMEOUT)
+                await wait.until([(sock, WRITABLE)])
+    except NtError as error:
+        if done and error.status == STATUS_IO_TIMEOUT:
+            return done
+        raise
+    finally:
+        sock.writing.leave(turn)
+
+
+def _send_now(sock: Socket, views: list[memoryview], flags: int, address: Address | None) -> int:
+    """
+    Raises:
+        BlockingIOError: not now.
+        NtError: an error of the host's.
+    """
+    try:
+        if address is not None:
+            return sock.host.sendmsg(views, [], flags, address)
+        return sock.host.sendmsg(views, [], flags)
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        raise _failure(sock, error) from None
+
+
+def _destination(sock: Socket, thread: Thread, destination: bytes) -> Address | None:
+    """Where a datagram goes; the socket gets an address of its own if it has none."""
+    if not destination:
+        if sock.state != CONNECTED:
+            raise NtError(STATUS_INVALID_CONNECTION)
+        return None
+    network = thread.process.system.network
+    address = to_host(destination, sock.family)
+    check_destination(network, address)
+    if not sock.bound:
+        bind_anywhere(sock, network)
+    return address
+
+
+def bind_anywhere(sock: Socket, network: str) -> None:
+    """Bind to the wildcard address and any port, as sending from an unbound socket does."""
+    wildcard: Address = ("0.0.0.0", 0) if sock.family == afd.AF_INET else ("::", 0, 0, 0)
+    allowed = local_address(network, wildcard, sock.family)
+    try:
+        sock.host.bind(allowed)
+    except OSError as error:
+        raise NtError(status_of(error.errno)) from None
+    sock.bound = True
+    if allowed != wildcard:
+        sock.local = wildcard
+
+
+# ---- the controls
+
+
+async def recvmsg(sock: Socket, control: Control) -> int:
+    """IOCTL_AFD_WINE_RECVMSG: recv, WSARecv, recvfrom, WSARecvFrom, WSARecvMsg."""
+    p = control.input(afd.RecvmsgParameters)
+    space = control.space
+    buffers = buffers_at(space, p.buffers_ptr, p.count)
+    flags = space.read_u32(p.ws_flags_ptr) if p.ws_flags_ptr else 0
+    result = Received()
+    try:
+        return await receive(sock, control.thread, buffers, flags, waits=bool(p.force_async), result=result)
+    finally:
+        if result.address is not None and p.addr_ptr and p.addr_len_ptr:
+            _tell_sender(sock, space, p.addr_ptr, p.addr_len_ptr, result.address)
+        if p.ws_flags_ptr and result.address is not None:
+            space.write_u32(p.ws_flags_ptr, result.flags)
+        if p.control_ptr:
+            space.write_u32(p.control_ptr, 0)  # WSABUF.len
+
+
+def _tell_sender(sock: Socket, space: AddressSpace, where: int, length_at: int, address: Address) -> None:
+    data = to_guest(address, sock.family)
+    if sock.is_stream or space.read_u32(length_at) < len(data):
+        return
+    space.write(where, data)
+    space.write_u32(length_at, len(data))
+
+
+async def recv(sock: Socket, control: Control) -> int:
+    """IOCTL_AFD_RECV, as Windows has it."""
+    p = control.input(afd.ReceiveParameters)
+    known = {afd.AFD_MSG_OOB: afd.MSG_OOB, afd.AFD_MSG_PEEK: afd.MSG_PEEK, afd.AFD_MSG_WAITALL: afd.MSG_WAITALL}
+    flags = sum(ours for theirs, ours in known.items() if p.msg_flags & theirs)
+    waits = bool(p.recv_flags & afd.AFD_RECV_FORCE_ASYNC)
+    return await receive(sock, control.thread, buffers_at(control.space, p.buffers, p.count), flags, waits=waits)
+
+
+async def sendmsg(sock: Socket, control: Control) -> int:
+    """IOCTL_AFD_WINE_SENDMSG: send, WSASend, sendto, WSASendTo, WSASendMsg."""
+    p = control.input(afd.SendmsgParameters)
+    destination = control.space.read(p.addr_ptr, min(p.addr_len, 128)) if p.addr_ptr else b""
+    buffers = buffers_at(control.space, p.buffers_ptr, p.count)
+    return await send(
+        sock, control.thread, buffers, p.ws_flags, waits=bool(p.force_async), destination=destination
+    )
+
+
+async def transmit(sock: Socket, control: Control) -> int:
+    """IOCTL_AFD_WINE_TRANSMIT: what stands before the file, the file, what stands behind it."""
+    p = control.input(afd.TransmitParameters)
+    thread = control.thread
+    if not sock.is_stream:
+        raise NtError(STATUS_INVALID_CONNECTION)
+    sock.require_connection()
+    done = 0
+    if p.head_len:
+        done += await send(sock, thread, [(p.head_ptr, p.head_len)], waits=True)
+    if p.file:
+        file = thread.process.handles.get(p.file, FileObject)
+        assert isinstance(file, FileObject)
+        done += await _send_file(sock, thread, file, p.position, p.file_len)
+    if p.tail_len:
+        done += await send(sock, thread, [(p.tail_ptr, p.tail_len)], waits=True)
+    if p.flags & afd.TF_DISCONNECT:
+        sock.host.shutdown(socket.SHUT_WR)
+        sock.send_shut = True
+    return done
+
+
+async def _send_file(sock: Socket, thread: Thread, file: FileObject, offset: int, length: int) -> int:
+    """``length`` bytes of a file from ``offset``, or all the rest of it."""
+    fd = file.section_fd()
+    done = 0
+    try:
+        with HostWait(thread) as wait:
+            while not length or done < length:
+                wanted = min(_CHUNK, length - done) if length else _CHUNK
+                try:
+                    count = os.sendfile(sock.fileno(), fd, offset + done, wanted)
+                except BlockingIOError:
+                    await wait.until([(sock, WRITABLE)])
+                    continue
+                except OSError as error:
+                    raise _failure(sock, error) from None
+                if not count:
+                    break
+                done += count
+    finally:
+        os.close(fd)
+    return done
+
+
+async def unread(sock: Socket, control: Control) -> int:
+    """IOCTL_AFD_WINE_FIONREAD: how much one call could receive."""
+    import fcntl
+    import termios
+
+    if control.out_length < 4:
+        raise NtError(STATUS_ACCESS_VIOLATION)
+    found = fcntl.ioctl(sock.fileno(), termios.FIONREAD, bytes(4))
+    return control.answer(found)
+
+
+async def at_mark(sock: Socket, control: Control) -> int:
+    """IOCTL_AFD_WINE_SIOCATMARK: is there no urgent data left to be read?"""
+    poll = select.poll()
+    poll.register(sock.fileno(), select.POLLPRI)
+    return control.answer(int(not poll.poll(0)).to_bytes(4, "little"))

@@ -1,0 +1,124 @@
+"""Waiting for the host's sockets: many operations on one socket, one operation on many sockets, time limits.
+
+A process has one epoll, which one task of its event loop waits for. A socket joins it with its first wait and stays,
+edge-triggered: the host tells of each change once, everyone concerned has a try, and a condition that nobody can use
+up costs nothing. An operation tries before it waits, so no change is lost.
+"""
+
+from __future__ import annotations
+
+import select
+
+from lswd.kernel.file import Waiter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lswd.kernel.afd.endpoint import Socket
+    from lswd.kernel.deadline import Deadline
+    from lswd.kernel.process import Process
+    from lswd.kernel.thread import Thread
+
+READABLE = select.EPOLLIN
+WRITABLE = select.EPOLLOUT
+URGENT = select.EPOLLPRI
+FAILED = select.EPOLLERR | select.EPOLLHUP
+
+
+class HostWatch:
+    """A process's epoll."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self._epoll = select.epoll()
+        self._masks: dict[int, int] = {}
+        self._sockets: dict[int, Socket] = {}
+        self._running = False
+
+    def add(self, socket: Socket, mask: int) -> None:
+        """Tell ``socket`` of changes in ``mask``, too; of the state it is in now, at once."""
+        fd = socket.fileno()
+        known = self._masks.get(fd)
+        if known is None:
+            self._epoll.register(fd, mask | select.EPOLLET)
+        elif mask & ~known:
+            self._epoll.modify(fd, known | mask | select.EPOLLET)
+        self._masks[fd] = mask | (known or 0)
+        self._sockets[fd] = socket
+        if not self._running:
+            self._running = True
+            scheduler = self.process.scheduler
+            assert scheduler is not None
+            scheduler.start_task(self._run)
+
+    def forget(self, socket: Socket) -> None:
+        """Its descriptor is about to be closed, or watched for another process."""
+        fd = socket.fileno()
+        if self._masks.pop(fd, None) is not None:
+            del self._sockets[fd]
+            self._epoll.unregister(fd)
+
+    async def _run(self) -> None:
+        import trio
+
+        try:
+            while self._sockets:
+                await trio.lowlevel.wait_readable(self._epoll.fileno())
+                for fd, events in self._epoll.poll(0):
+                    socket = self._sockets.get(fd)
+                    if socket is not None:
+                        socket.on_host_events(events)
+        finally:
+            self._running = False
+
+
+class HostWait:
+    """One operation's waiting, with a time limit for all of it. A context manager: the limit ends with it."""
+
+    __slots__ = ("_deadline", "_seconds", "_thread", "_waiter", "expired")
+
+    def __init__(self, thread: Thread, seconds: float | None = None) -> None:
+        self._thread = thread
+        self._seconds = seconds
+        self._deadline: Deadline | None = None
+        self._waiter: Waiter | None = None
+        self.expired = False
+
+    def __enter__(self) -> HostWait:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._deadline is not None:
+            scheduler = self._thread.process.scheduler
+            assert scheduler is not None
+            scheduler.deadlines.cancel(self._deadline)
+
+    def _expire(self) -> None:
+        self.expired = True
+        if self._waiter is not None:
+            fire(self._waiter)
+
+    async def until(self, wants: list[tuple[Socket, int]]) -> None:
+        """Wait until one of the sockets may be as wanted (READABLE, ...), something else is news there, or the time is
+        up (``expired``). The caller looks itself."""
+        if self._seconds is not None and self._deadline is None:
+            scheduler = self._thread.process.scheduler
+            assert scheduler is not None
+            self._deadline = scheduler.deadlines.add(self._seconds, self._expire)
+        process = self._thread.process
+        waiter = self._waiter = Waiter()
+        try:
+            for socket, mask in wants:
+                socket.add_interest(process, waiter, mask)
+            await waiter
+        finally:
+            self._waiter = None
+            for socket, _ in wants:
+                socket.remove_interest(waiter)
+
+
+def fire(waiter: Waiter) -> None:
+    """Let the operation look again."""
+    if not waiter.fired:
+        waiter.fired = True
+        if waiter.go_on is not None:
+            waiter.go_on()

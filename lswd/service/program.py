@@ -1,0 +1,134 @@
+"""What a session runs programs with (``lswd.session.program.Launcher``): ``launch``, and its outcome as an Ending."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import pkgutil
+import sys
+
+from lswd.ioctl.commands import REASON_CRASHED, REASON_EXITED, REASON_NOT_STARTED
+from lswd.service.exit_codes import (
+    EXIT_INTERNAL,
+    EXIT_MISSING_IMPORT,
+    EXIT_NO_USERLAND,
+    EXIT_NOT_RUNNABLE,
+    EXIT_USAGE,
+)
+from lswd.session.order import Ending
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lswd.service.launch import Outcome
+    from lswd.session.order import Order
+
+_PACKAGES = ("ntdef", "host", "image", "userland", "memory", "cpu", "kernel", "unixlib", "nt")
+_LATER = ("json", "select", "shutil", "sqlite3", "tempfile", "termios", "threading", "trio", "zoneinfo")
+_LAUNCHES = ("lswd.service.launch", "lswd.service.explain")
+
+
+def preload() -> None:
+    """Import all that a launch may need, so that no program has to, in whatever root directory it runs."""
+    for package in _PACKAGES:
+        module = importlib.import_module(f"lswd.{package}")
+        for found in pkgutil.walk_packages(module.__path__, f"lswd.{package}."):
+            _import(found.name)
+    for name in (*_LAUNCHES, *_LATER):
+        _import(name)
+
+
+def _import(name: str) -> None:
+    """One that cannot be imported here will say so to the program that needs it."""
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        pass
+
+
+def run(order: Order) -> Ending:
+    """Run the program to its end, in this process as it is."""
+    from lswd.cpu.engine import EngineError
+    from lswd.host.prefix import PrefixError
+    from lswd.ntdef.status import NtError, status_name
+    from lswd.service.launch import LaunchError, Options, launch, quiet
+    from lswd.userland.discovery import UserlandError
+
+    gc.set_threshold(50_000)  # as for an embedded launch
+    try:
+        trace = _open_trace(order.trace)
+    except OSError as error:
+        return _not_started(f"--trace={order.trace}: {error.strerror}", EXIT_USAGE)
+    options = Options(
+        order.program,
+        order.arguments,
+        cwd=order.cwd,
+        drives=order.drives,
+        engine=order.engine,
+        environment=order.environment,
+        prefix=order.prefix,
+        trace=trace,
+        userland=order.userland or None,
+    )
+    try:
+        return _ending(launch(options, _progress if order.verbose else quiet))
+    except LaunchError as error:
+        return _not_started(str(error), error.exit_code)
+    except UserlandError as error:
+        return _not_started(str(error), EXIT_NO_USERLAND)
+    except PrefixError as error:
+        return _not_started(str(error), EXIT_USAGE)
+    except EngineError as error:
+        return _not_started(str(error), EXIT_INTERNAL)
+    except NtError as error:
+        return _not_started(f"{order.program}: cannot be started: {status_name(error.status)}", EXIT_NOT_RUNNABLE)
+
+
+def _not_started(message: str, code: int) -> Ending:
+    return Ending(code, REASON_NOT_STARTED, code, message)
+
+
+def _progress(level: str, message: str) -> None:
+    text = "".join(c if c.isprintable() else "?" for c in f"{level}  {message}")
+    try:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        pass  # nobody reads it
+
+
+class _Trace:
+    """Where trace lines go; a reader that has gone is no reason to fail."""
+
+    def __init__(self, path: str) -> None:
+        self._out = sys.stderr if path == "-" else open(path, "w", encoding="utf-8", errors="replace")
+
+    def write(self, text: str) -> int:
+        """Write if somebody still reads."""
+        try:
+            return self._out.write(text)
+        except (OSError, ValueError):
+            return len(text)
+
+    def flush(self) -> None:
+        """Write what is buffered."""
+        try:
+            self._out.flush()
+        except (OSError, ValueError):
+            pass
+
+
+def _open_trace(path: str) -> _Trace | None:
+    return _Trace(path) if path else None
+
+
+def _ending(outcome: Outcome) -> Ending:
+    status = outcome.exit_status
+    ending = Ending(status, REASON_CRASHED if outcome.failure else REASON_EXITED, status & 0xFF or (1 if status else 0))
+    if outcome.import_error:
+        ending.exit_code = EXIT_MISSING_IMPORT
+    ending.failure = outcome.failure
+    ending.import_error = outcome.import_error
+    ending.missing_calls = outcome.missing_calls
+    ending.system_calls = outcome.system_calls
+    ending.phases = outcome.phases
+    return ending

@@ -1,0 +1,1 @@
+"""Sessions: one user's unprivileged processes, which serve native calls and run programs. The daemon parses nothing."""

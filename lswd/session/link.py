@@ -1,0 +1,141 @@
+"""One socket from the daemon to a session, and a native call on its way through it."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import select
+
+import trio
+
+from lswd.session import messages as m
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Sequence
+
+    from lswd.device.transport import Answer
+
+
+class _PollFd(ctypes.Structure):
+    _fields_ = (("fd", ctypes.c_int), ("events", ctypes.c_short), ("revents", ctypes.c_short))
+
+
+class _TimeSpec(ctypes.Structure):
+    _fields_ = (("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long))
+
+
+# select.poll knows milliseconds only.
+_libc = ctypes.CDLL(None)
+
+
+class Pending:
+    """A native call that a session serves. ``answer`` None: the caller is not who he was."""
+
+    __slots__ = ("_event", "answer", "done", "identifier")
+
+    def __init__(self, identifier: int) -> None:
+        self.identifier = identifier
+        self.done = False
+        self.answer: Answer | None = (-errno.EIO, b"")
+        self._event: trio.Event | None = None
+
+    def end(self) -> None:
+        """The answer is there, or never will be."""
+        self.done = True
+        if self._event is not None:
+            self._event.set()
+
+    async def wait(self) -> None:
+        """Until it is done."""
+        if not self.done:
+            if self._event is None:
+                self._event = trio.Event()
+            await self._event.wait()
+
+
+class Link:
+    """One socket to a session. Sending never waits; what does not fit is sent later, in order."""
+
+    def __init__(self, connection: socket.socket, receive: Callable[[bytes], None]) -> None:
+        self.connection = connection
+        self._receive = receive
+        self._unsent: list[tuple[bytes, list[int]]] = []
+        self._more = trio.Event()
+        self._poll = _PollFd(connection.fileno(), select.POLLIN, 0)
+        self._limit = _TimeSpec(0, 0)
+        connection.setblocking(False)
+
+    def send(self, packet: bytes, descriptors: Sequence[int] = ()) -> None:
+        """Send a packet; the descriptors stay the caller's."""
+        if not self._unsent:
+            try:
+                if descriptors:
+                    m.send_with(self.connection, packet, descriptors)
+                else:
+                    self.connection.send(packet)
+                return
+            except BlockingIOError:
+                self._more.set()
+            except OSError:
+                return  # it has ended, which run() notices
+        self._unsent.append((packet, [os.dup(fd) for fd in descriptors]))
+
+    async def _send_later(self) -> None:
+        while True:
+            await self._more.wait()
+            self._more = trio.Event()
+            while self._unsent:
+                packet, descriptors = self._unsent[0]
+                try:
+                    m.send_with(self.connection, packet, descriptors)
+                except BlockingIOError:
+                    await trio.lowlevel.wait_writable(self.connection)
+                    continue
+                except OSError:
+                    pass
+                for fd in descriptors:
+                    os.close(fd)
+                del self._unsent[0]
+
+    def receive_soon(self, pending: Pending, nanoseconds: int) -> None:
+        """Receive until ``pending`` is done, or that time is over."""
+        self._limit.nanoseconds = nanoseconds
+        limit = ctypes.byref(self._limit)
+        poll = ctypes.byref(self._poll)
+        while not pending.done:
+            if _libc.ppoll(poll, 1, limit, None) != 1:
+                return
+            try:
+                packet = self.connection.recv(m.LARGEST)
+            except OSError:
+                return  # run() looks after that
+            if not packet:
+                return
+            self._receive(packet)
+
+    async def run(self) -> None:
+        """Receive until the other end closes."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._send_later)
+                while True:
+                    try:
+                        packet = self.connection.recv(m.LARGEST)
+                    except BlockingIOError:
+                        await trio.lowlevel.wait_readable(self.connection)
+                        continue
+                    except OSError:
+                        break
+                    if not packet:
+                        break
+                    self._receive(packet)
+                nursery.cancel_scope.cancel()
+        finally:
+            self.connection.close()
+            for _, descriptors in self._unsent:
+                for fd in descriptors:
+                    os.close(fd)
+            self._unsent.clear()

@@ -1,0 +1,183 @@
+"""The part of a session that runs programs: a plain loop that forks a process for each, with all it needs loaded.
+
+No threads and no event loop, so that forking is safe. The daemon's end of the socket is its life line.
+"""
+
+from __future__ import annotations
+
+import errno
+import gc
+import os
+import select
+import signal
+import socket
+
+from lswd.ioctl.commands import REASON_CRASHED, REASON_KILLED, WORD, PeInfo
+from lswd.session import messages as m
+from lswd.session.caller_image import retire
+from lswd.session.identity import die_with_parent
+from lswd.session.order import Ending, OrderError
+from lswd.session.program import run_image, run_order
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lswd.session.program import Launcher
+
+_CRASHED_STATUS = 0xC000_0005
+_KILLED_STATUS = 0xC000_013A
+_EXIT_BY_SIGNAL = 128
+
+
+class _Child:
+    """A program's process. ``kill_status``: what KILL_PE said it ends with, -1 as long as nobody did."""
+
+    __slots__ = ("identifier", "info", "kill_status", "loader", "pid", "reading")
+
+    def __init__(self, identifier: int, pid: int, reading: int, loader: int, info: PeInfo | None) -> None:
+        self.identifier = identifier
+        self.reading = reading
+        self.pid = pid
+        self.loader = loader
+        self.info = info
+        self.kill_status = -1
+
+
+class Zygote:
+    """See the module's docstring. ``proc``: a descriptor of /proc."""
+
+    def __init__(self, connection: socket.socket, proc: int, launcher: Launcher) -> None:
+        self._connection = connection
+        self._proc = proc
+        self._launcher = launcher
+        self._children: dict[int, _Child] = {}  # by pidfd
+        self._poll = select.poll()
+
+    def run(self) -> None:
+        """Serve until the daemon closes its end; then every program ends."""
+        self._poll.register(self._connection, select.POLLIN)
+        try:
+            while True:
+                for fd, _ in self._poll.poll():
+                    if fd == self._connection.fileno():
+                        if not self._receive():
+                            return
+                    elif fd in self._children:
+                        self._reap(fd)
+        finally:
+            for child in self._children.values():
+                os.kill(child.pid, signal.SIGKILL)
+
+    def _receive(self) -> bool:
+        packet, descriptors = m.receive_with(self._connection)
+        if not packet:
+            return False
+        kind, identifier, value, data = m.unpack(packet)
+        try:
+            if kind == m.START_IMAGE:
+                (loader,) = m.IMAGE.unpack_from(data)
+                info = PeInfo.unpack(WORD, data, m.IMAGE.size)
+                launcher, proc = self._launcher, self._proc
+                self._fork(identifier, lambda: run_image(launcher, proc, loader, info), loader, info)
+            elif kind == m.START_ORDER:
+                given = list(descriptors)
+                self._fork(identifier, lambda: run_order(self._launcher, given), 0, None)
+            elif kind in (m.SIGNAL, m.KILL):
+                self._signal(identifier, kind, value)
+        finally:
+            for fd in descriptors:
+                os.close(fd)
+        return True
+
+    def _signal(self, identifier: int, kind: int, value: int) -> None:
+        for child in self._children.values():
+            if child.identifier == identifier:
+                if kind == m.KILL:
+                    child.kill_status = value
+                os.kill(child.pid, signal.SIGKILL if kind == m.KILL else value)
+
+    def _fork(self, identifier: int, run: Callable[[], Ending], loader: int, info: PeInfo | None) -> None:
+        reading, writing = os.pipe2(os.O_CLOEXEC)
+        parent = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            os.close(reading)
+            os.close(writing)
+            self._ended(identifier, Ending(0, REASON_KILLED, 125, f"cannot start a process: {error.strerror}"))
+            return
+        if not pid:
+            self._in_child(parent, reading, writing, run)
+        os.close(writing)
+        pidfd = os.pidfd_open(pid)
+        self._children[pidfd] = _Child(identifier, pid, reading, loader, info)
+        self._poll.register(pidfd, select.POLLIN)
+        self._send(m.pack(m.STARTED, identifier, pid))
+
+    def _in_child(self, parent: int, reading: int, writing: int, run: Callable[[], Ending]) -> None:
+        code = 1
+        try:
+            die_with_parent(parent)
+            self._connection.close()
+            os.close(reading)
+            for fd, child in self._children.items():
+                os.close(fd)
+                os.close(child.reading)
+            ending = run()
+            data = ending.to_bytes(m.LARGEST_REPORT)
+            while data:
+                data = data[os.write(writing, data) :]
+            code = 0
+        finally:
+            os._exit(code)
+
+    def _reap(self, pidfd: int) -> None:
+        child = self._children.pop(pidfd)
+        self._poll.unregister(pidfd)
+        os.close(pidfd)
+        # It is smaller than a pipe, so the child never waited; and what a child of its own left open does not matter.
+        os.set_blocking(child.reading, False)
+        try:
+            report = os.read(child.reading, m.LARGEST_REPORT)
+        except BlockingIOError:
+            report = b""
+        os.close(child.reading)
+        _, status = os.waitpid(child.pid, 0)
+        ending = _judge(child, os.waitstatus_to_exitcode(status), report)
+        if child.info is not None:
+            retire(self._proc, child.loader, child.info, ending.exit_status)
+        self._ended(child.identifier, ending)
+
+    def _ended(self, identifier: int, ending: Ending) -> None:
+        self._send(m.pack(m.ENDED, identifier, 0, ending.to_bytes(m.LARGEST_REPORT)))
+
+    def _send(self, packet: bytes) -> None:
+        try:
+            self._connection.sendall(packet)
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.ECONNRESET):
+                raise
+
+
+def _judge(child: _Child, code: int, report: bytes) -> Ending:
+    """How a program ended, from its process's exit code (negative: a signal) and report."""
+    if code == 0:
+        try:
+            return Ending.from_bytes(report)
+        except OrderError:
+            pass
+    if child.kill_status >= 0:
+        return Ending(child.kill_status, REASON_KILLED, _EXIT_BY_SIGNAL + signal.SIGKILL)
+    ending = Ending(_CRASHED_STATUS, REASON_CRASHED, 125)
+    if code in (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, -signal.SIGQUIT):
+        ending = Ending(_KILLED_STATUS, REASON_KILLED, _EXIT_BY_SIGNAL - code)
+    how = f"signal {-code}" if code < 0 else f"exit code {code}"
+    ending.failure = f"the process that ran it ended with {how}"
+    return ending
+
+
+def prepare() -> None:
+    """What is there now stays: the collector need not look at it in each child and so copy its pages."""
+    gc.collect()
+    gc.freeze()

@@ -1,0 +1,90 @@
+"""The ways a program can be launched: in lswctl's own process, or by a daemon over its socket."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from .build import build
+from .cases import Program
+
+PROGRAM = Program("ways", ("launch/ways.c",))
+WAYS = ("embedded", "socket")
+LIMIT = 90
+
+
+@dataclass
+class Daemon:
+    """A daemon of the user who runs the tests."""
+
+    process: subprocess.Popen[bytes]
+    environment: dict[str, str]
+    log: Path
+
+    def kill(self) -> None:
+        """End it without a chance to do anything about it."""
+        self.process.kill()
+        self.process.wait(LIMIT)
+
+
+@contextmanager
+def daemon(**variables: str) -> Iterator[Daemon]:
+    """Start `lswd --user`; yields once it serves. It must end well when it is told to."""
+    with tempfile.TemporaryDirectory(prefix="lsw") as directory:  # short: a socket's path has 107 bytes at most
+        environment = os.environ | {"XDG_RUNTIME_DIR": directory, "LSW_LOG_LEVEL": "debug"} | variables
+        log = Path(directory, "log")
+        address = environment["NOTIFY_SOCKET"] = str(Path(directory, "notify"))
+        with log.open("wb") as output, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
+            notified.bind(address)
+            notified.settimeout(LIMIT)
+            process = subprocess.Popen(
+                [sys.executable, "-m", "lswd", "--user"], env=environment, stdin=subprocess.DEVNULL, stdout=output,
+                stderr=output, start_new_session=True,
+            )  # fmt: skip
+            heard = notified.recv(1000)
+        assert heard.startswith(b"READY=1"), log.read_text()
+        try:
+            yield Daemon(process, environment, log)
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                process.send_signal(signal.SIGTERM)
+                assert 0 == process.wait(LIMIT), log.read_text()
+            assert " internal error" not in log.read_text(), log.read_text()
+
+
+class Way:
+    """One way to launch.
+
+    Attributes:
+        name: one of WAYS. environment: in which lswctl goes this way.
+    """
+
+    def __init__(self, name: str, environment: dict[str, str]) -> None:
+        self.name = name
+        self.environment = {**environment, "LSW_VIA": name}
+
+    def command(self, *words: str | Path) -> list[str]:
+        """The command line of a launch."""
+        return [sys.executable, "-m", "lswctl", "launch", *map(str, words)]
+
+    def program(self, *words: str) -> list[str]:
+        """The command line that runs PROGRAM."""
+        return self.command(build(PROGRAM), *words)
+
+    def run(
+        self, *words: str | Path, stdin: bytes = b"", cwd: Path | None = None, **variables: str
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run `lswctl launch` to its end."""
+        return subprocess.run(
+            self.command(*words), input=stdin, cwd=cwd, env=self.environment | variables, capture_output=True,
+            check=False, timeout=LIMIT,
+        )  # fmt: skip

@@ -1,0 +1,289 @@
+"""The daemon itself on a real /dev/lsw: a client of the kernel module, a loader, and what happens to the killed."""
+
+from __future__ import annotations
+
+import errno
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.vm.machine import USER, Job, Machine
+from tests.vm.test_cuse import PRELUDE, ask
+
+HERE = Path(__file__).resolve().parent
+OTHER = USER + 1
+"""Another ordinary user."""
+
+
+def start_lswd(vm: Machine, device: str, *, linger: bool = False, **settings: str) -> Job:
+    """lswd serving /dev/DEVICE for everybody, once it does. Its number is in /run/lsw/DEVICE.pid.
+
+    linger: the job goes on when lswd has ended, so that nobody but itself clears up behind it.
+    """
+    environment = {
+        "LSW_DEVICE": device,
+        "LSW_MODE": "666",
+        "LSW_SOCKET": f"/run/lsw/{device}.sock",
+        # Others need what this kernel, or a kernel of its kind, does not have.
+        "LSW_ENGINE": "unicorn",
+        **settings,
+    }
+    script = f"""
+        mkdir -p /run/lsw
+        {shlex.quote(sys.executable)} -m lswd &
+        echo $! >/run/lsw/{device}.pid
+        wait $!
+        echo "lswd ended: $?"
+        {"exec sleep 1000" if linger else ""}
+    """
+    job = vm.start(script, environment=environment)
+    job.expect("info: ready")
+    return job
+
+
+@pytest.fixture(scope="module")
+def lswd(vm: Machine) -> Iterator[Job]:
+    """/dev/lsw, which executes."""
+    job = start_lswd(vm, "lsw")
+    yield job
+    assert job.code is None, job.output
+    job.kill()
+
+
+@pytest.fixture(scope="module")
+def acknowledging(vm: Machine) -> Iterator[Job]:
+    """/dev/lswack, which only says yes to EXECUTE, as the module does."""
+    job = start_lswd(vm, "lswack", LSW_EXECUTE="acknowledge")
+    yield job
+    assert job.code is None, job.output
+    job.kill()
+
+
+@pytest.fixture(scope="module")
+def program(vm: Machine) -> str:
+    """program.c as a Windows program; its path as the machine sees it."""
+    compiler = shutil.which("x86_64-w64-mingw32-gcc")
+    assert compiler, "gcc-mingw-w64-x86-64 is not installed (setup/setup.sh test installs it)"
+    subprocess.run([compiler, "-O2", "-Wall", "-o", vm.exchange / "program.exe", HERE / "program.c"], check=True)
+    return "/run/exchange/program.exe"
+
+
+@pytest.mark.parametrize("user", [0, USER])
+def test_a_client_written_for_the_module_sees_what_the_module_does(
+    vm: Machine, acknowledging: Job, compiled: Callable[[str], str], user: int
+) -> None:
+    expected = (HERE / "module_client.txt").read_text()
+    assert (0, expected) == vm.run(f"{compiled('module_client')} /dev/lswack", user=user)
+
+
+ENDS = {
+    "file": "{0} >/tmp/ran.$$; echo $?; cat /tmp/ran.$$",
+    "pipe": "{{ {0}; echo $? >/tmp/code.$$; }} | tee /tmp/ran.$$ >/dev/null; cat /tmp/code.$$ /tmp/ran.$$",
+    "terminal": "script -qec {1} /dev/null </dev/null >/tmp/ran.$$; echo $?; tr -d '\\r' </tmp/ran.$$",
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_loader_sees_its_program_run_once_and_ends_with_its_code(
+    vm: Machine, lswd: Job, compiled: Callable[[str], str], program: str, end: str
+) -> None:
+    script, expected = "", ""
+    for code in (0, 7, 255, 0xC0000005):
+        line = f"{compiled('loader')} /dev/lsw {program} -- {code:#x} 2>/dev/null"
+        script += ENDS[end].format(line, shlex.quote(line)) + "\n"
+        expected += f"{code & 0xFF}\nran with 1: {code:#x}\n"
+    assert (0, expected) == vm.run(script, user=USER)
+
+
+def test_a_program_has_its_loaders_input(vm: Machine, lswd: Job, compiled: Callable[[str], str], program: str) -> None:
+    result = vm.run(f"printf 'one\\ntwo\\n' | {compiled('loader')} /dev/lsw {program} -- echo", user=USER)
+    assert (0, "ran with 1: echo\none\ntwo\nexecute: 0\n") == result
+
+
+PEOPLE = """
+import collections, struct, subprocess, sys
+LOADER, PROGRAM = {loader!r}, {program!r}
+
+def processes(uid):
+    found = set()
+    for name in os.listdir("/proc"):
+        try:
+            if name.isdigit() and os.stat("/proc/" + name).st_uid == uid:
+                found.add(int(name))
+        except FileNotFoundError:
+            pass
+    return found
+
+def load(*arguments):
+    loader = subprocess.Popen([LOADER, "/dev/lsw", PROGRAM, "--", *arguments], stdout=subprocess.PIPE)
+    assert loader.stdout.readline().startswith(b"ran with")
+    return loader
+
+def registered(file):
+    memory = bytearray(4)
+    assert ioctl(file, 0x80044C03, memory) == 0
+    return struct.unpack("<i", memory)[0]
+
+def register(file, pid):
+    memory = bytearray(288)
+    struct.pack_into("<QQIIB", memory, 0, 0x140000000, 0x140001000, 0x5000, pid, 1)
+    memory[28:35] = b"one.exe"
+    return ioctl(file, 0x41204C01, memory)
+
+def system_call(file, number, *arguments):
+    memory = bytearray(88)
+    struct.pack_into(f"<II{{len(arguments)}}Q", memory, 0, number, len(arguments), *arguments)
+    returned = ioctl(file, 0xC0584C05, memory)
+    return returned or struct.unpack_from("<Qi", memory, 72)
+"""
+
+
+@pytest.fixture
+def people(compiled: Callable[[str], str], program: str) -> str:
+    """What the clients of the tests below begin with."""
+    return PEOPLE.format(loader=compiled("loader"), program=program)
+
+
+def test_a_killed_loader_takes_its_program_along(vm: Machine, lswd: Job, people: str) -> None:
+    source = """
+file = device("lsw")
+system_call(file, 0x36, 0)
+before = processes(os.getuid())
+loader = load("wait")
+during = processes(os.getuid()) - before
+loader.kill()
+loader.wait()
+until(lambda: not processes(os.getuid()) - before)
+until(lambda: registered(file) == 0)
+tell(len(during) >= 2, system_call(file, 0x36, 0))
+"""
+    assert [True, [0, 0]] == ask(vm, people + source, user=USER)
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_ends_a_loader_and_its_program(vm: Machine, lswd: Job, people: str, name: str) -> None:
+    source = f"""
+file = device("lsw")
+system_call(file, 0x36, 0)
+before = processes(os.getuid())
+loader = load("wait")
+loader.send_signal(signal.{name})
+loader.wait()
+until(lambda: not processes(os.getuid()) - before)
+tell(loader.returncode != 0, system_call(file, 0x36, 0))
+"""
+    assert [True, [0, 0]] == ask(vm, people + source, user=USER)
+
+
+def test_a_user_can_register_his_own_processes_only(vm: Machine, lswd: Job, people: str) -> None:
+    target = vm.start("echo $$; exec sleep 1000", user=USER)
+    target.expect("\n")
+    source = f"""
+file, target = device("lsw"), {int(target.output)}
+tell(register(file, target), register(file, os.getpid()))
+"""
+    assert [-errno.EPERM, 0] == ask(vm, people + source, user=OTHER)
+    assert [0, 0] == ask(vm, people + source, user=USER)
+    assert [0, 0] == ask(vm, people + source)
+    target.kill()
+
+
+def test_files_are_opened_with_the_callers_rights(vm: Machine, lswd: Job, people: str) -> None:
+    vm.run("umask 077; echo secret >/tmp/secret")
+    source = """
+import ctypes
+path = ctypes.create_string_buffer(b"/tmp/secret")
+file = device("lsw")
+tell(system_call(file, 0x55, ctypes.addressof(path), 0x80000000, 3, 0)[1])
+"""
+    assert [-errno.ENOENT] == ask(vm, people + source, user=USER)
+    assert [0] == ask(vm, people + source)
+
+
+def test_a_handle_is_gone_with_the_file_that_made_it(vm: Machine, lswd: Job, people: str) -> None:
+    source = """
+import ctypes
+path = ctypes.create_string_buffer(b"/etc/hostname")
+handles = []
+for _ in range(3):
+    file = device("lsw")
+    handles.append(system_call(file, 0x55, ctypes.addressof(path), 0x80000000, 3, 0)[0])
+    register(file, os.getpid())
+    os.close(file)
+    file = device("lsw")
+    until(lambda: registered(file) == 0)
+    os.close(file)
+tell(handles)
+"""
+    assert [[0x1000] * 3] == ask(vm, people + source, user=USER)
+
+
+def test_after_a_killed_session_the_next_one_serves(vm: Machine, lswd: Job, people: str) -> None:
+    source = f"""
+file = device("lsw")
+os.seteuid({OTHER})
+first = system_call(file, 0x36, 0)
+os.seteuid(0)
+for process in processes({OTHER}) - {{os.getpid()}}:
+    os.kill(process, signal.SIGKILL)
+os.seteuid({OTHER})
+until(lambda: system_call(file, 0x36, 0) == (0, 0))
+tell(first)
+"""
+    assert [[0, 0]] == ask(vm, people + source)
+    assert [[0, 0]] == ask(vm, people + 'tell(system_call(device("lsw"), 0x36, 0))', user=USER)
+
+
+def test_random_requests_of_a_user_end_nothing(vm: Machine, lswd: Job, people: str) -> None:
+    source = """
+import random
+chance = random.Random(3)
+known = [0x41204C01, 0x40044C02, 0x80044C03, 0x40044C04, 0xC0584C04, 0xC0584C05]
+file = device("lsw")
+signal.signal(signal.SIGALRM, lambda *_: None)
+signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)  # ends what would wait for ever
+for _ in range(1500):
+    command = chance.choice(known)
+    if chance.random() < 0.3:
+        command ^= 1 << chance.randrange(32)
+    memory = bytearray(chance.randbytes(512))
+    if chance.random() < 0.5:
+        struct.pack_into("<II", memory, 0, chance.choice((4, 6, 8, 15, 0x18, 0x26, 0x55, 0xb3)), chance.randrange(5))
+    ioctl(file, command, chance.choice((memory, memory, chance.getrandbits(64), os.getpid())))
+signal.setitimer(signal.ITIMER_REAL, 0)
+tell(system_call(device("lsw"), 0x36, 0))
+"""
+    assert [[0, 0]] == ask(vm, people + source, user=OTHER)
+    assert [[0, 0]] == ask(vm, people + 'tell(system_call(device("lsw"), 0x36, 0))', user=USER)
+
+
+def test_after_a_killed_daemon_callers_have_errors_and_a_new_one_serves_at_once(vm: Machine, people: str) -> None:
+    daemon = start_lswd(vm, "mortal", linger=True)
+    people = people.replace("/dev/lsw", "/dev/mortal")
+    source = """
+file = device("mortal")
+event = system_call(file, 0x48, 1, 0)[0]
+answers = []
+thread = threading.Thread(target=lambda: answers.append(system_call(file, 0x04, event, 0)))
+thread.start()
+loader = load("wait")
+print("waiting", flush=True)
+thread.join()
+loader.wait()
+until(lambda: len(processes(os.getuid())) == 1)  # the session and its program are gone as well
+tell(*answers, system_call(file, 0x36, 0), loader.returncode != 0)
+"""
+    client = vm.start(f"exec {shlex.join([sys.executable, '-c', PRELUDE + people + source])}", user=OTHER + 1)
+    client.expect("waiting\n")
+    vm.run("kill -9 $(cat /run/lsw/mortal.pid)")
+    result = client.wait()
+    assert f"[{-errno.ECONNABORTED}, {-errno.ENOTCONN}, true]\n" == result.output.splitlines(keepends=True)[-1]
+    successor = start_lswd(vm, "mortal")
+    assert [[0, 0]] == ask(vm, people + 'tell(system_call(device("mortal"), 0x36, 0))', user=USER)
+    daemon.kill()
+    successor.kill()
