@@ -6,6 +6,8 @@ Two commands: one by value, and one of 88 bytes in and out, which takes two trip
 a C server of libfuse with the same commands (bench/ioctl/server.c), with its default threads and with one thread. All
 servers run at once and are measured by turns, so a drift of the machine hits all. Ratios are medians of the rounds'
 ratios. The service behind our transport does what the C server does, nothing more: what is measured is the transport.
+The column lswd is the daemon itself: its first command looks up a registration, its second goes to the session of the
+caller's user and back.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.vm.machine import Machine, missing_packages  # noqa: E402
 
+DEVICES = {"ours": "ours", "lsw": "lswd", "threads": "libfuse", "single": "1 thread"}
 KINDS = {"value": "by value", "struct": "88 bytes in and out"}
 
 
@@ -85,10 +88,13 @@ def measure(machine: Machine, rounds: int, calls: int) -> dict[str, dict[str, li
         machine.start(f"exec {shlex.join([sys.executable, str(Path(__file__).resolve()), '--serve', 'ours'])}"),
         machine.start(f"({wait.format('threads')}) & {server} --name=threads -f"),
         machine.start(f"({wait.format('single')}) & {server} --name=single -f -s"),
+        machine.start(
+            f"mkdir -p /run/lsw; exec {shlex.quote(sys.executable)} -m lswd", environment={"LSW_DEVICE": "lsw"}
+        ),
     ]
     for job in jobs:
         job.expect("ready")
-    command = f"/run/exchange/client {rounds} {calls} /dev/ours /dev/threads /dev/single"
+    command = f"/run/exchange/client {rounds} {calls} " + " ".join(f"/dev/{name}" for name in DEVICES)
     result = machine.run(command, timeout=600)
     if result.code:
         raise SystemExit(f"the client failed:\n{result.output}\n{jobs[0].output}")
@@ -113,12 +119,14 @@ def main() -> None:
         raise SystemExit(f"not installed: {' '.join(missing)} (setup/setup.sh test installs them)")
     with Machine() as machine:
         times = measure(machine, arguments.rounds, arguments.calls)
-    print(f"{'us a call':22} {'ours':>8} {'libfuse':>8} {'1 thread':>8}   ratio to libfuse, to its 1 thread")
+    print(f"{'us a call':20}" + "".join(f"{name:>9}" for name in DEVICES.values()) + "   ours/libfuse  lswd/libfuse")
     for kind, label in KINDS.items():
-        ours, threads, single = (times[name][kind] for name in ("ours", "threads", "single"))
-        ratios = [statistics.median(a / b for a, b in zip(ours, theirs, strict=True)) for theirs in (threads, single)]
-        figures = " ".join(f"{statistics.median(values):8.1f}" for values in (ours, threads, single))
-        print(f"{label:22} {figures}   {ratios[0]:.2f}, {ratios[1]:.2f}")
+        figures = "".join(f"{statistics.median(times[name][kind]):9.1f}" for name in DEVICES)
+        ratios = [
+            statistics.median(a / b for a, b in zip(times[name][kind], times["threads"][kind], strict=True))
+            for name in ("ours", "lsw")
+        ]
+        print(f"{label:20}{figures}   {ratios[0]:12.2f}  {ratios[1]:12.2f}")
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ install_all() {
     rm -rf "$DESTDIR$lib"
     install -d "$DESTDIR$lib" "$DESTDIR$prefix/bin"
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --target "$DESTDIR$lib" .
-    rm -rf "$DESTDIR$lib/bin"
+    rm -rf "$DESTDIR$lib/bin" build/lib build/bdist.*
     "$python" -I -m compileall -q -s "$DESTDIR" "$DESTDIR$lib" || say "some modules could not be compiled"
     command_file lswctl lswctl run >"$DESTDIR$prefix/bin/lswctl"
     command_file lswd lswd main >"$DESTDIR$prefix/bin/lswd"

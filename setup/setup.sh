@@ -45,9 +45,12 @@ missing() {
     have x86_64-w64-mingw32-gcc || echo gcc-mingw-w64-x86-64
     [ "$1" = test ] || return 0
     have x86_64-w64-mingw32-g++ || echo g++-mingw-w64-x86-64
+    have i686-w64-mingw32-gcc || echo gcc-mingw-w64-i686
+    have i686-w64-mingw32-g++ || echo g++-mingw-w64-i686
     have nasm || echo nasm
     have npm || echo npm   # fetches real programs to test with
     have wine || echo wine # the reference that benchmarks compare with
+    have systemd-analyze || echo systemd # checks the units
     have gcc || echo gcc
     [ -e /usr/include/stdio.h ] || echo libc6-dev
     # Tests on a real /dev/cuse, in a machine of their own.
@@ -115,6 +118,7 @@ case ${1:-} in
     *) fail "usage: setup/setup.sh run|test" ;;
 esac
 install_packages "$1"
+[ "$1" != test ] || setup/i386-userland.sh
 install_venv
 if [ "$1" = test ] && ! have linux.uml; then
     say "ATTENTION: there is no package user-mode-linux here, so nothing that needs a real /dev/cuse is tested"

@@ -39,18 +39,50 @@ def why_not() -> str:
     return _reason
 
 
+def describe(engine: Engine) -> str:
+    """The engine's name for a person, with the reason when it is not the best."""
+    reason = f" ({_reason})" if _reason and engine.name != "jail" else ""
+    return f"{engine.name}{reason}"
+
+
 def _best(space: AddressSpace) -> Engine:
     """The jail, whose start is its own test; else Unicorn, for good."""
     global _reason
     if not _reason and os.uname().machine != "x86_64":
         _reason = f"the jail needs an x86-64 processor, this is {os.uname().machine}"
+    if not _reason:
+        _reason = _remembered()
     if not _reason and space.word == 8:  # 32-bit code is not for the jail yet
+        from lswd.cpu.jail.child import NoAnswer
         from lswd.cpu.jail.engine import JailEngine
 
         try:
             return JailEngine(space)
         except EngineError as error:
             _reason = str(error)
+            if isinstance(error, NoAnswer):
+                _remembered(_reason)
     from lswd.cpu.unicorn.engine import UnicornEngine
 
     return UnicornEngine(space)
+
+
+def _remembered(reason: str = "") -> str:
+    """Why the jail did not start since the host did, as far as that is worth remembering; remembers ``reason``."""
+    from lswd.userland.cache import cached
+
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            boot = file.read(64)
+    except OSError:
+        return ""
+
+    def compute() -> str:
+        if not reason:
+            raise LookupError
+        return reason
+
+    try:
+        return str(cached("no-jail", (), compute, extra=boot))
+    except LookupError:
+        return ""

@@ -349,9 +349,12 @@ class LswService:
             program.kill(c.STILL_ACTIVE)
 
     async def _until_ended(self, execution: Execution, program: Program) -> None:
-        await program.ended.wait()
-        execution.end(program.ending.exit_status, program.ending.reason)
-        self.table.finished(execution)
+        try:
+            await program.ended.wait()
+            execution.end(program.ending.exit_status, program.ending.reason)
+        finally:
+            execution.end(0, c.REASON_LOST)  # the daemon itself is ending: nobody must wait for ever
+            self.table.finished(execution)
 
     async def _interrupted(self, execution: Execution, blocked: Caller | None) -> bool:
         """The caller was interrupted and his program has got Ctrl-C: wait on, for the caller would run the program

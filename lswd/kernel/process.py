@@ -58,8 +58,10 @@ class Process(Waitable):
     Attributes:
         make_handler: given a thread, the function the engine calls for its system calls (set by nt.dispatch).
         failure: one line saying what killed it, when something did.
+        judge: has the last word on the exit status, from the one the process gives itself.
         on_close: what undoes changes to the host (terminal modes, signal handlers).
         console: the console the process is attached to (kernel.console), or None.
+        detached: it was started apart from the console.
         group: the console process group, named by the process it began with.
         job: the innermost job the process is in, or None.
         requests: I/O that its threads have begun and that goes on behind their backs.
@@ -75,6 +77,7 @@ class Process(Waitable):
         self.pid = system.new_id()
         self.parent_pid = 0
         self.group = self.pid
+        self.detached = False
         self.job: Job | None = None
         system.processes[self.pid] = self
         self.space = AddressSpace(word)
@@ -111,6 +114,7 @@ class Process(Waitable):
         self.timer_requested = False
         self.execution_state = 0x80000000  # ES_CONTINUOUS: nothing asked for
         self.affinity = 0  # a mask of processors; 0: all
+        self.judge: Callable[[int], int] | None = None
         self.initialized = False  # the loader has finished: the program's own code runs
         self.on_close: list[Callable[[], None]] = []
         self.signals: list[Callable[[], None]] = []
@@ -193,6 +197,8 @@ class Process(Waitable):
         """The process is over; its threads never run again."""
         if self.ended:
             return
+        if self.judge is not None:
+            exit_status = self.judge(exit_status)
         self.ended = True
         self.exit_status = exit_status & 0xFFFFFFFF
         self.exited = system_time()

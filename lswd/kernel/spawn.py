@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 _DOS_DEVICES = "\\??\\"
 _MAXIMUM_PROCESSES = 1024
+# ConsoleHandle of a process without a console, with one of its own, with one that has no window (wine/condrv.h).
+_POINTER = 0xFFFFFFFF
+_APART = (0, 0xFFFFFFFF, 0xFFFFFFFE)
 _INHERITED_PRIORITIES = (1, 5)  # idle and below normal; children of others are of the normal class
 
 
@@ -86,7 +89,7 @@ def open_program(process: Process, nt_path: str) -> ImageSection:
     check_program(image.image)
     if word_of(image) == 4:
         try:
-            process.system.userland.i386.ntdll_exports
+            _ = process.system.userland.i386
         except UserlandError:
             raise NtError(STATUS_INVALID_IMAGE_WIN_32) from None
     return image
@@ -113,6 +116,7 @@ def spawn(parent: Process, image: ImageSection, start: StartParameters, inherita
     process.token = parent.token.duplicate(parent.token.kind, parent.token.level) if parent.token is not None else None
     if parent.priority_class in _INHERITED_PRIORITIES:
         process.priority_class = parent.priority_class
+    process.detached = start.console_handle & _POINTER in _APART
     if not inheritance.new_group:
         process.group = parent.group
     try:

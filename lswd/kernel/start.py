@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lswd.kernel.system import System
+    from lswd.memory.region import Region
     from lswd.memory.space import AddressSpace
 
 SHARED_DATA = 0x7FFE0000
@@ -85,17 +86,24 @@ def map_images(process: Process, image: ImageSection, ntdll: ImageSection) -> No
         space.use_all_of_4_gib()
     region, _ = ntdll.map(space, 0, 0, 0, 0)
     process.ntdll_base = region.base
-    view, word = space.raw(region), space.word
-    # 32-bit stubs find the hand-off through a variable of ntdll's, 64-bit ones behind KUSER_SHARED_DATA.
-    for name, target in (("__wine_unix_call_dispatcher", UNIX_CALL_GATE),
-                         ("__wine_syscall_dispatcher", process.engine.handoff if word == 4 else 0)):  # fmt: skip
-        at = process.userland.ntdll_exports.get(name)
-        if at is not None and target:
-            view[at : at + word] = target.to_bytes(word, "little")
+    connect_stubs(process, ntdll, region)
+    gate = process.userland.ntdll_exports.get("__wine_unix_call_dispatcher")
+    if gate is not None:
+        space.raw(region)[gate : gate + space.word] = UNIX_CALL_GATE.to_bytes(space.word, "little")
     region, _ = image.map(space, 0, 0, 0, 0)
     process.image = image
     process.image_base = region.base
     process.image_region = region
+
+
+def connect_stubs(process: Process, image: ImageSection, region: Region) -> None:
+    """Make the system call stubs of a 32-bit userland DLL that has been mapped enter the kernel.
+
+    64-bit stubs find the way behind KUSER_SHARED_DATA by themselves.
+    """
+    slot = process.userland.dispatcher_slot(image.file_name) if process.space.word == 4 else 0
+    if 0 < slot <= region.size - 4:
+        process.space.raw(region)[slot : slot + 4] = process.engine.handoff.to_bytes(4, "little")
 
 
 def fill_shared_data(process: Process, handoff: int) -> None:

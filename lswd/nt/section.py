@@ -26,6 +26,7 @@ from lswd.kernel.section import (
     ImageSection,
     Section,
 )
+from lswd.kernel.start import connect_stubs
 from lswd.memory.protection import GRANULARITY, encode
 from lswd.memory.region import MEM_IMAGE, MEM_MAPPED, MEM_TOP_DOWN
 from lswd.nt.declare import Call, Handle, InOut, ObjectAttributes, Out, syscall
@@ -214,6 +215,8 @@ def _map(
     region, status = section.map(
         space, address, offset, size.value, protect, high=high, top_down=bool(kind & MEM_TOP_DOWN)
     )
+    if isinstance(section, ImageSection):
+        connect_stubs(process, section, region)
     base.set(region.base)
     size.set(region.size)
     return status

@@ -6,6 +6,7 @@ import os
 import stat
 import time
 
+from lswd.cpu.select import describe as describe_engine
 from lswd.host.commandline import quote
 from lswd.host.dospath import full_dos_path, is_dos_path
 from lswd.host.drives import Drives, Overlay
@@ -166,6 +167,7 @@ def launch(options: Options, progress: Callable[[str, str], None] = quiet) -> Ou
         _check_i386(userland, options.program)
     process, dispatcher = _new_process(prefix, drives, userland, options, word, lambda m: progress("WARN", m))
     phase("engine")
+    progress("INFO", f"Engine: {describe_engine(process.engine)}")
     try:
         _start(process, options, image, program, prefix, drives)
         progress("INFO", f"Registered: pid {process.pid:#x}, base {process.image_base:#x}")
@@ -266,7 +268,7 @@ def _drives(prefix: Prefix, options: Options, userland: Userland) -> Drives:
 def _check_i386(userland: Userland, program: str) -> None:
     """Raises UserlandError: there are no DLLs for 32-bit programs."""
     try:
-        userland.i386.ntdll_exports
+        _ = userland.i386
     except UserlandError as error:
         raise UserlandError(f"{program}: {error}") from None
 

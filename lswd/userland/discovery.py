@@ -92,14 +92,14 @@ def find_i386(environ: Mapping[str, str], beside: Userland, *, root: str = "") -
         if missing is not None:
             problem = f"has no {missing}" if os.path.isdir(directory) else "is not a directory"
             raise UserlandError(f"LSW_USERLAND_I386: {directory} {problem}; it must be Wine's {I386}")
-        return Userland(directory, beside.nls_directory)
+        return Userland(directory, beside.nls_directory, word=4)
     places = [f"{os.path.dirname(beside.directory)}/{I386}", *[root + place for place in I386_PLACES]]
     own = _own_i386(environ)
     if own:
         places.append(own)
     for directory in dict.fromkeys(places):
         if missing_file(directory) is None:
-            return Userland(directory, beside.nls_directory)
+            return Userland(directory, beside.nls_directory, word=4)
     raise UserlandError(
         f"a 32-bit program, and no 32-bit userland (Wine's {I386}) found in {', '.join(dict.fromkeys(places))}: "
         f"{_advice(root, INSTALL_I386)}, or set LSW_USERLAND_I386 to its directory"

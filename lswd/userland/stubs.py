@@ -51,5 +51,24 @@ def argument_bytes(code: bytes) -> int:
     return int.from_bytes(code[13:15], "little")
 
 
+def dispatcher_slot(reader: Reader, exports: dict[str, int], image_base: int) -> int:
+    """The rva of the variable through which i386 stubs enter the kernel; 0 when there is none.
+
+    A stub calls a thunk, which is ``jmp [variable]``.
+    """
+    from lswd.image.errors import ImageError
+
+    for rva in exports.values():
+        try:
+            code = reader.read(rva, 16)
+            if _number(code) >= 0 and code[:4] != PREFIX:
+                thunk = reader.read(int.from_bytes(code[6:10], "little") - image_base, 6)
+                if thunk[:2] == b"\xff\x25":
+                    return int.from_bytes(thunk[2:], "little") - image_base
+        except ImageError:
+            continue
+    return 0
+
+
 def _rank(name: str) -> tuple[int, str]:
     return ({"Nt": 0, "Zw": 2}.get(name[:2], 1), name)

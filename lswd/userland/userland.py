@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _LONGEST_NAME = 255
+_WITH_STUBS = ("ntdll.dll", "win32u.dll")
 
 
 class UserlandError(Exception):
@@ -26,9 +27,12 @@ class Userland:
 
     __slots__ = (
         "_apisets", "_files", "_i386", "_ntdll", "_overlays", "_schema", "_win32u", "directory", "nls_directory",
+        "word",
     )  # fmt: skip
 
-    def __init__(self, directory: str, nls_directory: str) -> None:
+    def __init__(self, directory: str, nls_directory: str, word: int = 8) -> None:
+        """``word`` is the pointer size of the programs that the DLLs are for."""
+        self.word = word
         self._i386: Userland | None = None
         self.directory = directory
         self.nls_directory = nls_directory
@@ -102,6 +106,14 @@ class Userland:
     def system_calls(self) -> dict[int, str]:
         """Number -> name of ntdll's system calls, Wine's private ones (``wine_server_call``) among them."""
         return self._ntdll_tables()[0]
+
+    def dispatcher_slot(self, path: str) -> int:
+        """In a 32-bit userland: the rva of the variable through which the stubs of the DLL at ``path`` enter the
+        kernel; 0 for a DLL that has no stubs."""
+        if os.path.basename(path) not in _WITH_STUBS or os.path.dirname(path) != self.directory:
+            return 0
+        slot: int = cached("slot", (path,), lambda: _dispatcher_slot(path))
+        return slot
 
     @property
     def win32u_system_calls(self) -> dict[int, str]:
@@ -183,7 +195,7 @@ class Userland:
         if lowered not in self._overlays:
             from lswd.userland.supplements.overlay import overlay
 
-            self._overlays[lowered] = overlay(lowered, self.native(lowered))
+            self._overlays[lowered] = overlay(lowered, self.native(lowered), word=self.word)
         return self._overlays[lowered]
 
     def _ntdll_tables(self) -> tuple[dict[int, str], dict[str, int]]:
@@ -210,6 +222,19 @@ def _tables(path: str) -> tuple[dict[int, str], dict[str, int]]:
 
     result: tuple[dict[int, str], dict[str, int]] = cached("stubs", (path,), compute)
     return result
+
+
+def _dispatcher_slot(path: str) -> int:
+    from lswd.image.exports import export_table
+    from lswd.image.pe import parse
+    from lswd.image.rva import OnDisk
+    from lswd.userland.stubs import dispatcher_slot
+
+    with open(path, "rb") as file:
+        data = file.read()
+    image = parse(data, os.path.basename(path))
+    reader = OnDisk(data, image)
+    return dispatcher_slot(reader, export_table(reader, image).names, image.image_base)
 
 
 def _apiset_section(path: str) -> bytes:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -59,12 +60,12 @@ class Loader:
         os.close(out)
         os.close(wait)
         with open(told) as pipe:
-            base, entry, size = (int(word) for word in pipe.readline().split())
+            base, self.entry, size = (int(word) for word in pipe.readline().split())
         self.device = device
         self.caller = Caller(self.process.pid, os.geteuid(), os.getegid())
         self.open: OpenDevice = device.open(self.caller)
         info = PeInfo(
-            base=base, entry=entry, image_size=size, pid=self.process.pid, path=os.fsencode(path or str(program))
+            base=base, entry=self.entry, image_size=size, pid=self.process.pid, path=os.fsencode(path or str(program))
         )
         assert 0 == self._do(REGISTER_PE.number, 0, info.pack(8))[0]
 
@@ -86,9 +87,9 @@ class Loader:
 
     def host_pid(self) -> int:
         """The program's own Linux process, 0 while there is none."""
-        for execution in self.device.service.programs():
-            if execution.program is not None:
-                return execution.program.host_pid
+        for execution in self.device.run_sync(self.device.service.programs):
+            if execution.pid == self.process.pid and execution.program is not None:
+                return int(execution.program.host_pid)
         return 0
 
     def go_on(self) -> int:
@@ -184,7 +185,7 @@ def _start_waiting(device: InProcessDevice) -> tuple[Loader, threading.Thread, l
     thread = threading.Thread(target=lambda: results.append(loader.execute()))
     thread.start()
     while not loader.host_pid():
-        pass
+        time.sleep(0.001)
     return loader, thread, results
 
 
@@ -219,14 +220,13 @@ def test_a_loader_that_is_killed_ends_its_program(device: InProcessDevice) -> No
 def test_a_loader_that_leaves_early_does_not_run_the_program_again(device: InProcessDevice) -> None:
     loader, thread, _ = _start_waiting(device)
     while b"\xb8\x3a\x01\x00\xc0\xc3" != _entry(loader):
-        pass
+        time.sleep(0.001)
     assert STATUS_CONTROL_C_EXIT & 0xFF == loader.go_on()
     thread.join(60)
     assert not thread.is_alive()
 
 
 def _entry(loader: Loader) -> bytes:
-    registered = next(iter(loader.open.opener.registrations)).info
     with open(f"/proc/{loader.process.pid}/mem", "rb", buffering=0) as memory:
-        memory.seek(registered.entry)
+        memory.seek(loader.entry)
         return memory.read(6) or b""

@@ -267,6 +267,25 @@ NETWORK = (
     Case("sockets-overlapped", _socket("overlapped")),
     Case("sockets-options", _socket("options")),
     Case("sockets-names", _socket("names")),
+    Case("sockets-transmit", Program("transmit", ("sockets/transmit.c",), ("-lws2_32", "-lmswsock"))),
+)
+
+
+def _family(name: str, *flags: str) -> Program:
+    """A program that starts itself again, as all of processes/ do but the shell."""
+    return Program(name, (f"processes/{name}.c", "processes/start.c"), flags)
+
+
+PROCESSES = (
+    Case("process-create", _family("create")),
+    Case("process-terminate", _family("terminate", "-lpsapi")),
+    Case("process-inherit", _family("inherit")),
+    Case("process-remote", _family("remote")),
+    Case("process-named-objects", _family("named")),
+    Case("process-named-pipes", _family("named_pipes")),
+    Case("process-jobs", _family("jobs")),
+    Case("process-runtime", _c("processes/crt_children")),
+    Case("process-shell", _c("processes/shell")),
 )
 
 CRT = (
@@ -276,5 +295,6 @@ CRT = (
 )
 
 CASES: tuple[Case, ...] = (
-    *START, *STDIO, *FILES, *MEMORY, *REGISTRY, *LOCALE, *EXCEPTIONS, *CXX, *THREADS, *DLL, *SYSTEM, *NETWORK, *CRT,
+    *START, *STDIO, *FILES, *MEMORY, *REGISTRY, *LOCALE, *EXCEPTIONS, *CXX, *THREADS, *DLL, *SYSTEM, *NETWORK,
+    *PROCESSES, *CRT,
 )

@@ -72,6 +72,29 @@ def test_ninja_says_its_version(launch: Launcher) -> None:
     assert b"1.13.2.git.kitware.jobserver-pipe-1\r\n" == launch(corpus.NINJA, "--version")
 
 
+def test_ninja_builds_a_graph_of_twenty_steps_that_start_programs(launch: Launcher, tree: Path) -> None:
+    """Four chains of copies, joined at the end; each step is a command interpreter."""
+    steps = {f"step{i}.txt": "source.txt" if i % 5 == 0 else f"step{i - 1}.txt" for i in range(19)}
+    rules = ("rule copy\n  command = cmd /c copy $in $out > nul && echo made $out\n"
+             "rule join\n  command = cmd /c type $in > $out 2> nul\n")
+    builds = "".join(f"build {made}: copy {source}\n" for made, source in steps.items())
+    (tree / "build.ninja").write_text(f"{rules}{builds}build all.txt: join {' '.join(steps)}\n")
+    (tree / "source.txt").write_bytes(b"from the source\r\n")
+    said = launch(corpus.NINJA).decode().splitlines()
+    assert {f"made {made}" for made in steps} == {line for line in said if line.startswith("made ")}
+    assert [f"[{number}/20]" for number in range(1, 21)] == [line.split()[0] for line in said if line.startswith("[")]
+    assert b"from the source\r\n" * 19 == (tree / "all.txt").read_bytes()
+    assert b"ninja: no work to do.\r\n" == launch(corpus.NINJA)
+
+
+def test_ninja_stops_at_a_step_that_fails(launch: Launcher, tree: Path) -> None:
+    (tree / "build.ninja").write_text(
+        "rule fail\n  command = cmd /c echo about to fail & exit 3\nbuild one: fail\nbuild two: fail one\n")
+    said = launch(corpus.NINJA, expect=3).splitlines()
+    assert (1, 0) == (said.count(b"about to fail "), sum(line.startswith(b"[2/2]") for line in said))
+    assert b"FAILED: [code=3] one " in said
+
+
 @pytest.mark.parametrize(("form", "method"), [("7z", "LZMA2"), ("zip", "Deflate")])
 def test_7_zip_packs_tests_lists_and_unpacks_a_folder_byte_identically(
     launch: Launcher, tree: Path, form: str, method: str
@@ -164,6 +187,36 @@ def test_ruff_formats_a_module_in_place(launch: Launcher, tree: Path) -> None:
 def test_just_lists_the_recipes_of_a_justfile(launch: Launcher, tree: Path) -> None:
     (tree / "justfile").write_text("# say hello\nhello:\n\t@echo hi\n\nother: hello\n")
     assert b"Available recipes:\n    hello # say hello\n    other\n" == launch(corpus.JUST, "--list")
+
+
+_JUSTFILE = """\
+set windows-shell := ["cmd.exe", "/c"]
+
+greeting := `cmd /c echo from a command`
+
+build: prepare
+\t@echo building with {{greeting}}
+\t@cmd /c echo deep | cmd /c more
+
+prepare:
+\t@echo preparing> prepared.txt
+\t@type prepared.txt
+
+fail:
+\t@exit 3
+\t@echo not reached
+
+join a b="two":
+\t@echo {{a}} {{b}}
+"""
+
+
+def test_just_runs_recipes_with_the_command_interpreter(launch: Launcher, tree: Path) -> None:
+    (tree / "justfile").write_text(_JUSTFILE)
+    assert b"preparing\r\nbuilding with from a command\r\ndeep \r\n" == launch(corpus.JUST, "build")
+    assert b"preparing\r\n" == (tree / "prepared.txt").read_bytes()
+    assert b"one two\r\n" == launch(corpus.JUST, "join", "one")
+    assert b"" == launch(corpus.JUST, "fail", expect=3)
 
 
 def test_a_script_launcher_without_its_script_says_so(launch: Launcher, lswctl: list[str], tree: Path) -> None:

@@ -292,6 +292,19 @@ def test_a_host_without_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> N
         JailEngine(AddressSpace())
 
 
+def test_a_host_that_hangs_is_asked_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(child, "_START_SECONDS", 0.05)
+    monkeypatch.setattr(child, "_stub", assemble_hanging)
+    for start in (JailEngine.__init__, None):
+        monkeypatch.setattr(select, "_reason", "")
+        if start is None:
+            monkeypatch.delattr(JailEngine, "__init__")
+        engine = select.engine_factory("auto")(AddressSpace())
+        assert ("unicorn", "the jail does not start here: no answer") == (engine.name, select.why_not())
+        engine.close()
+
+
 def assemble_hanging() -> bytes:
     """The stub, but it spins at its first instruction."""
     with open(assemble.BINARY, "rb") as file:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 import random
 import struct
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +27,7 @@ from tests.unit.jail_attack import (
 )
 from tests.unit.test_cpu_unicorn import CODE, STACK_TOP
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 TOLD = 0x7777  # the NT call that attacks end with
 CONTROL, STATE = layout.CONTROL, layout.STATE
 # A thread with a block of the guest's own making.
@@ -240,3 +245,41 @@ def test_the_process_sees_nothing_but_guest_memory_and_the_stub(
 def test_the_filter_is_a_program_linux_takes_and_no_longer_than_it_may_be() -> None:
     assert len(seccomp.program()) % 8 == 0
     assert len(seccomp.program()) // 8 < 4096
+
+
+def test_where_nobody_can_be_asked_threads_are_counted(
+    monkeypatch: pytest.MonkeyPatch, attack: Callable[[str], Attack]
+) -> None:
+    monkeypatch.setattr(child, "_NEW_LISTENER", 1 << 30)  # Linux knows no such flag
+    trial = attack(_NEW_THREAD.replace("mov r10, rax", "l: jmp l"))
+    assert LOST == trial.run()
+    assert "the guest has started a thread by itself" == trial.lost
+
+
+_KERNEL = """
+import sys
+from tests.unit.jail_attack import Attack
+attack = Attack("l: jmp l")
+print(attack.engine.child.pid, flush=True)
+attack.run()
+"""
+
+
+def test_the_kernels_death_ends_the_guest() -> None:
+    with subprocess.Popen([sys.executable, "-c", _KERNEL], cwd=ROOT, stdout=subprocess.PIPE, text=True) as kernel:
+        assert kernel.stdout is not None
+        guest = int(kernel.stdout.readline())
+        before = os.stat(f"/proc/{guest}").st_ino
+        kernel.kill()
+    while _is_same(guest, before):
+        time.sleep(0.001)
+
+
+def _is_same(process: int, identity: int) -> bool:
+    """Is it still that process, and alive?"""
+    try:
+        with open(f"/proc/{process}/stat") as file:
+            state = file.read().rpartition(")")[2].split()[0]
+        return os.stat(f"/proc/{process}").st_ino == identity and state != "Z"
+    except OSError:
+        return False

@@ -417,7 +417,6 @@ NOT_PROGRAMS: dict[str, tuple[dict[str, int], str, str]] = {
     "unknown": ({"subsystem": 999}, errors.WRONG_SUBSYSTEM, "unknown subsystem 999"),
     "ARM64": ({"machine": 0xAA64}, errors.WRONG_MACHINE, "ARM64"),
     "IA64": ({"machine": 0x0200}, errors.WRONG_MACHINE, "Itanium"),
-    "32-bit": ({"machine": I386}, errors.I386_UNSUPPORTED, "32-bit programs are not supported yet by this version"),
     "entry": ({"entry_rva": 0x9000}, errors.BAD_ENTRY, "entry point 0x9000"),
     "far entry": ({"entry_rva": 0xFFFFFFF0}, errors.BAD_ENTRY, "entry point"),
 }

@@ -388,3 +388,22 @@ def test_how_programs_ended_is_remembered_after_their_process_has_gone(processes
         assert -errno.ESRCH == refused[0]
 
     run(test)
+
+
+def test_a_daemon_that_ends_leaves_nobody_waiting() -> None:
+    """Transports are ended while EXECUTE_PE is held up; the interruption must not wait for what never comes."""
+    bench = Bench(Settings())
+    bench.sessions.hold = True
+
+    async def main() -> None:
+        with trio.fail_after(60):
+            async with trio.open_nursery() as nursery:
+                await bench.service.run(nursery)
+                opener = bench.service.opened(ROOT, 0)
+                bench.register(opener, ROOT, os.getpid())
+                nursery.start_soon(bench.wait, opener, ROOT, c.EXECUTE_PE, os.getpid())
+                await trio.testing.wait_all_tasks_blocked()
+                nursery.cancel_scope.cancel()
+
+    trio.run(main)
+    assert [] == bench.service.programs()

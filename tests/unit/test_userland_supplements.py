@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pkgutil
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 import pefile
 import pytest
 
+from lswd.nt.declare import SystemCall
 from lswd.ntdef.status import STATUS_ACCESS_VIOLATION, NtError
 from lswd.userland import supplements
 from lswd.userland.discovery import find
@@ -165,7 +167,7 @@ def test_a_missing_dll_is_made_and_found_under_any_case(old_userland: Userland) 
 
 def test_a_userland_that_has_the_export_keeps_its_own(old_userland: Userland) -> None:
     own = Path(old_userland.directory, "bcryptprimitives.dll")
-    own.write_bytes(build_dll("bcryptprimitives.dll", [("ProcessPrng", 1, None)]))
+    own.write_bytes(build_dll("bcryptprimitives.dll", [("ProcessPrng", 1, None, 0)]))
     assert str(own) == old_userland.dll("bcryptprimitives.dll")
     assert {} == materialise(old_userland)
 
@@ -243,3 +245,12 @@ def test_without_a_cache_directory_the_dll_lives_in_memory(no_memfd_left: None) 
     assert path is not None
     assert {"Added"} == exported(path)
     assert path == overlay("memory.dll", None, "/proc/lsw/cache", table)
+
+
+def test_what_32_bit_stubs_take_off_the_stack_is_what_the_handlers_declare() -> None:
+    for group in exports().values():
+        for export in group:
+            found = declare.lookup(export.number)
+            assert found is not None
+            parameters = SystemCall(found.function, "", {}).parameters
+            assert struct.calcsize("<" + "".join(p.code32 for p in parameters)) == export.argument_bytes

@@ -239,6 +239,22 @@ tell(first)
     assert [[0, 0]] == ask(vm, people + 'tell(system_call(device("lsw"), 0x36, 0))', user=USER)
 
 
+@pytest.mark.parametrize(("processes", "calls"), [(64, 15)])
+def test_many_clients_at_once_all_get_their_own_answers(
+    vm: Machine, lswd: Job, compiled: Callable[[str], str], processes: int, calls: int
+) -> None:
+    result = vm.run(f"{compiled('lsw_crowd')} /dev/lsw {processes} {calls}", user=USER, timeout=100)
+    assert (0, "") == result
+
+
+@pytest.mark.parametrize("user", [0, USER])
+def test_the_daemon_conforms(vm: Machine, lswd: Job, user: int) -> None:
+    source = "import sys; from lswctl.conformance import main; sys.exit(main(['--programs']))"
+    result = vm.python(source, user=user, timeout=60)
+    assert 0 == result.code, result.output
+    assert "FAIL" not in result.output
+
+
 def test_random_requests_of_a_user_end_nothing(vm: Machine, lswd: Job, people: str) -> None:
     source = """
 import random

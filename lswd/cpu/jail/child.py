@@ -68,6 +68,10 @@ def _message(address: int, fd: int) -> bytes:
     return head + struct.pack("<QQQQQ", byte, 1, 0, 0, 0) + struct.pack("<QIIii", 20, 1, 1, fd, 0)
 
 
+class NoAnswer(EngineError):
+    """The process hangs when it starts. Finding that out takes seconds, so it is worth remembering."""
+
+
 class _Timespec(ctypes.Structure):
     _fields_ = (("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long))
 
@@ -122,6 +126,7 @@ class Child:
         self.pid = 0
         self.interrupted = False
         self._spin = Spin()
+        self._threads = 1  # started so far
         self._deaf_since = 0.0
         self._socket = self._listener = -1
         stub = _stub()
@@ -191,6 +196,10 @@ class Child:
             value = most if hard == resource.RLIM_INFINITY else min(most, hard)
             struct.pack_into("<2Q", view, limits + 16 * i, value, value)
             operations.append((layout.SYS_PRLIMIT, 0, kind, CONTROL + limits + 16 * i, 0))
+        # Can guest memory be executed? (Security modules may not want it.)
+        operations.append((layout.SYS_MMAP, 0x10000, 0x1000, 7, layout.MAP_SHARED_FIXED, layout.MEMORY_FD, 0))
+        operations.append((layout.SYS_MUNMAP, 0x10000, 0x1000))
+        self._optional = range(len(operations), len(operations) + 3)
         operations += [
             (layout.SYS_SECCOMP, 1, _SPEC_ALLOW | _NEW_LISTENER, CONTROL + asks),
             (layout.SYS_SENDMSG, layout.SOCKET_FD, CONTROL + message, 0),
@@ -216,14 +225,18 @@ class Child:
     def _started(self) -> None:
         self._wait_for(0, time.monotonic() + _START_SECONDS)
         at = OPERATIONS
-        for _ in range(self._expected):
+        supervised = True
+        for i in range(self._expected):
             number, *arguments, result = _OPERATION.unpack_from(self.view, at)
-            if result >= _MASK - 4095:
+            if result > _MASK - 4095 and i in self._optional:
+                supervised = False  # somebody listens to this process already, or Linux is too old
+            elif result > _MASK - 4095:
                 code = (1 << 64) - result
                 name = errno.errorcode.get(code, str(code))
                 raise EngineError(f"the jail cannot be locked here: system call {number}({arguments[0]:#x}): {name}")
             at += 64
-        self._listener = self._receive_descriptor()
+        if supervised:
+            self._listener = self._receive_descriptor()
         self._test_filter()
 
     def _test_filter(self) -> None:
@@ -294,11 +307,13 @@ class Child:
         """The thread has not stopped for a while: is that all right?"""
         if not self.alive():
             raise GuestLost("the guest's process has died")
+        if self._listener < 0 and os.stat(f"/proc/{self.pid}/task").st_nlink - 2 > self._threads:
+            raise GuestLost("the guest has started a thread by itself")
         if self.limit is not None and os.fstat(self._memory).st_blocks * 512 > self.limit():
             raise GuestLost("the guest has taken memory that it was not given")
         now = time.monotonic()
         if deadline and now > deadline:
-            raise EngineError("the jail does not start here: no answer")
+            raise NoAnswer("the jail does not start here: no answer")
         if not self.interrupted:
             self._deaf_since = 0.0
         elif not self._deaf_since:
@@ -335,7 +350,9 @@ class Child:
             0, [(layout.SYS_CLONE, layout.CLONE_FLAGS, base + layout.STACK_TOP, 0, base + layout.STATE, base)]
         )
         self.resume(0, layout.ACTION_IDLE)
-        self._allow_thread()
+        if self._listener >= 0:
+            self._allow_thread()
+        self._threads += 1
         self.wait(0)
         result = self.quads[(OPERATIONS >> 3) + 7]
         if result >> 63:

@@ -1,7 +1,7 @@
 """Should a guest thread spin for the kernel's answer before it sleeps? Only as long as that pays.
 
-Between two free processors an answer that the guest spins for arrives ten times faster than one it must be woken for. On
-a busy host the spinning takes the processor from the one who is to answer. So a guest spins only while there are
+Between two free processors an answer that the guest spins for arrives ten times faster than one it must be woken for.
+On a busy host the spinning takes the processor from the one who is to answer. So a guest spins only while there are
 processors for all that want to run, and while most answers arrive in time.
 """
 
@@ -57,6 +57,7 @@ class Spin:
             self.counts = 0
             self._pause = self._rest
             self._rest = min(2 * self._rest, _LONGEST_REST)
+        elif self.counts:
+            self._rest = 1
         else:
             self.counts = COUNTS
-            self._rest = 1

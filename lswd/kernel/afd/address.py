@@ -21,6 +21,7 @@ SIZES = {AF_INET: 16, AF_INET6: 28}
 HOST_FAMILIES = {AF_INET: socket.AF_INET, AF_INET6: socket.AF_INET6}
 _IN = struct.Struct("<H2s4s8x")
 _IN6 = struct.Struct("<H2s4s16sI")
+_FLOW = 0xFFFFF  # the flow label; the host takes no more
 
 
 def family_of(data: bytes) -> int:
@@ -43,7 +44,8 @@ def to_host(data: bytes, family: int) -> Address:
         _, port, host = _IN.unpack(data[:16])
         return socket.inet_ntop(socket.AF_INET, host), int.from_bytes(port, "big")
     _, port, flow, host, scope = _IN6.unpack(data[:28])
-    return socket.inet_ntop(socket.AF_INET6, host), int.from_bytes(port, "big"), int.from_bytes(flow, "big"), scope
+    label = int.from_bytes(flow, "big") & _FLOW
+    return socket.inet_ntop(socket.AF_INET6, host), int.from_bytes(port, "big"), label, scope
 
 
 def to_guest(address: Address, family: int) -> bytes:

@@ -81,10 +81,7 @@ async def bind(sock: Socket, control: Control) -> int:
     address = to_host(control.data()[4:], sock.family)
     allowed = local_address(control.network, address, sock.family)
     _check_others(sock, allowed)
-    try:
-        host.bind(allowed)
-    except OSError as error:
-        raise NtError(status_of(error.errno)) from None
+    host.bind(allowed)
     sock.bound = True
     if allowed != address:
         sock.local = address
@@ -125,10 +122,7 @@ async def listen(sock: Socket, control: Control) -> int:
     host = sock.host
     if not sock.bound or sock.state in (CONNECTED, CONNECTING):
         raise NtError(STATUS_INVALID_PARAMETER)
-    try:
-        host.listen(max(1, min(abs(p.backlog), _LONGEST_QUEUE)))
-    except OSError as error:
-        raise NtError(status_of(error.errno)) from None
+    host.listen(max(1, min(abs(p.backlog), _LONGEST_QUEUE)))
     sock.state = LISTENING
     sock.stir()
     return 0
@@ -157,7 +151,7 @@ async def _next_connection(sock: Socket, control: Control, *, waits: bool) -> tu
                     raise NtError(STATUS_DEVICE_NOT_READY)
                 await wait.until([(sock, READABLE)])
     finally:
-        sock.reading.leave(turn)
+        sock.leave(sock.reading, turn, READABLE)
         sock.enable_events(afd.POLL_ACCEPT)
 
 
@@ -185,7 +179,7 @@ async def accept(sock: Socket, control: Control) -> int:
         handles.close(handle)
         raise
     if sock.event_mask:
-        new.select_events(control.process, sock.event, sock.event_mask)
+        new.select_events(control.scheduler, sock.event, sock.event_mask)
     return 4
 
 
@@ -246,7 +240,7 @@ async def connect(sock: Socket, control: Control) -> int:
     _start_connecting(sock, host, address)
     sock.bound = True
     if sock.state == CONNECTING and sock.event_mask:
-        sock.watch(control.process, WRITABLE)
+        sock.watch(control.scheduler, WRITABLE)
     if sock.state == CONNECTING and sock.nonblocking and p.synchronous:
         raise NtError(STATUS_DEVICE_NOT_READY)
     with HostWait(control.thread) as wait:
@@ -285,10 +279,7 @@ def _set_destination(sock: Socket, control: Control, data: bytes) -> int:
     check_destination(control.network, address)
     if not sock.bound:
         bind_anywhere(sock, control.network)
-    try:
-        sock.host.connect(address)
-    except OSError as error:
-        raise NtError(status_of(error.errno)) from None
+    sock.host.connect(address)
     sock.state = CONNECTED
     return 0
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from lswd.kernel.afd.endpoint import Socket
     from lswd.kernel.process import Process
+    from lswd.kernel.scheduler import Scheduler
     from lswd.kernel.thread import Thread
     from lswd.memory.space import AddressSpace
     from lswd.ntdef.types import Struct
@@ -39,6 +40,12 @@ class Control:
     @property
     def process(self) -> Process:
         return self.thread.process
+
+    @property
+    def scheduler(self) -> Scheduler:
+        scheduler = self.thread.process.scheduler
+        assert scheduler is not None
+        return scheduler
 
     @property
     def space(self) -> AddressSpace:

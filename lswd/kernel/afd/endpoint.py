@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lswd.kernel.afd.address import Address
     from lswd.kernel.event import Event
     from lswd.kernel.file import Waiter
-    from lswd.kernel.process import Process
+    from lswd.kernel.scheduler import Scheduler
     from lswd.kernel.thread import Thread
 
 # What a stream has become; a datagram socket is UNCONNECTED or has a default destination (CONNECTED).
@@ -47,23 +47,19 @@ class Shared:
     """What the sockets of one system have in common.
 
     Attributes:
+        host: what waits for the host's sockets, once somebody has to.
         bound: those that were given an address; see connection.bind.
     """
 
     def __init__(self) -> None:
-        self._of: dict[Process, HostWatch] = {}
+        self.host: HostWatch | None = None
         self.bound: list[Socket] = []
 
-    def watch(self, process: Process) -> HostWatch:
-        """The watch of ``process``, for as long as that lives."""
-        watch = self._of.get(process)
-        if watch is None:
-            watch = self._of[process] = HostWatch(process)
-            process.on_close.append(lambda: self._forget(process))
-        return watch
-
-    def _forget(self, process: Process) -> None:
-        self._of.pop(process, None)
+    def watch(self, scheduler: Scheduler) -> HostWatch:
+        """The one watch of the system, whose processes run on one scheduler."""
+        if self.host is None:
+            self.host = HostWatch(scheduler)
+        return self.host
 
 
 class Turns:
@@ -111,8 +107,9 @@ class Socket(FileObject):
         super().__init__(access, options)
         self.shared = shared
         self._host: socket.socket | None = None
-        self._watch: HostWatch | None = None
         self._interests: dict[Waiter, int] = {}
+        self._trying = False
+        self._retry = 0
         self.family = self.kind = self.protocol = 0
         self.state = UNCONNECTED
         self.bound = False
@@ -157,9 +154,8 @@ class Socket(FileObject):
         """Close the host's socket."""
         host = self._host
         if host is not None:
-            if self._watch is not None:
-                self._watch.forget(self)
-                self._watch = None
+            if self.shared.host is not None:
+                self.shared.host.forget(self)
             self._host = None
             host.close()
 
@@ -185,8 +181,10 @@ class Socket(FileObject):
     def require_connection(self) -> None:
         """
         Raises:
-            NtError: STATUS_INVALID_CONNECTION for a stream that is not connected, STATUS_CONNECTION_RESET.
+            NtError: STATUS_INVALID_CONNECTION for a stream that is not connected, STATUS_CONNECTION_RESET; what
+                ``host`` raises.
         """
+        self.fileno()
         self.finish_connecting()
         if self.reset:
             raise NtError(STATUS_CONNECTION_RESET)
@@ -262,44 +260,57 @@ class Socket(FileObject):
 
     # ---- waiting
 
-    def add_interest(self, process: Process, waiter: Waiter, mask: int) -> None:
+    def add_interest(self, scheduler: Scheduler, waiter: Waiter, mask: int) -> None:
         """``waiter`` fires when one of the host's events in ``mask`` happens, or the socket changes."""
         self._interests[waiter] = self._interests.get(waiter, 0) | mask
-        self.watch(process, mask)
+        self.watch(scheduler, mask)
 
     def remove_interest(self, waiter: Waiter) -> None:
         """It has enough."""
         self._interests.pop(waiter, None)
 
-    def watch(self, process: Process, mask: int) -> None:
+    def watch(self, scheduler: Scheduler, mask: int) -> None:
         """From now on the host tells us of changes in ``mask``, too."""
         if self._host is None:
             return
-        if self._watch is not None and self._watch.process is not process:
-            self._watch.forget(self)
-            self._watch = None
-        if self._watch is None:
-            self._watch = self.shared.watch(process)
-        self._watch.add(self, mask)
+        self.shared.watch(scheduler).add(self, mask)
 
     def on_host_events(self, events: int) -> None:
         """The host has news: everybody concerned has a try."""
         if self.state == CONNECTING:
             self.finish_connecting()
-        for waiter, mask in tuple(self._interests.items()):
-            if events & (mask | FAILED):
-                fire(waiter)
+        self._let_try(events)
         self.tell_events()
 
     def stir(self) -> None:
         """The socket itself has changed: let everybody who waits for it look again."""
-        for waiter in tuple(self._interests):
-            fire(waiter)
+        self._let_try(FAILED)
         self.tell_events()
+
+    def leave(self, turns: Turns, token: object, mask: int) -> None:
+        """An operation is over; it may have left something (``mask``) to those behind it."""
+        turns.leave(token)
+        if turns.busy():
+            self._let_try(mask)
+
+    def _let_try(self, events: int) -> None:
+        """Fire who waits for one of ``events``, again if operations ended meanwhile: never one inside another."""
+        self._retry |= events
+        if self._trying:
+            return
+        self._trying = True
+        try:
+            while self._retry:
+                events, self._retry = self._retry, 0
+                for waiter, mask in tuple(self._interests.items()):
+                    if events & (mask | FAILED):
+                        fire(waiter)
+        finally:
+            self._trying = False
 
     # ---- WSAEventSelect
 
-    def select_events(self, process: Process, event: Event | None, mask: int) -> None:
+    def select_events(self, scheduler: Scheduler, event: Event | None, mask: int) -> None:
         """From now on tell of the events in ``mask`` through ``event``; what is so already is told at once."""
         self.event = event
         self.event_mask = mask if event is not None else 0
@@ -308,7 +319,7 @@ class Socket(FileObject):
             self.nonblocking = True
         self.tell_events()
         if self.event_mask:
-            self.watch(process, READABLE | URGENT | (WRITABLE if mask & _WRITE_EVENTS else 0))
+            self.watch(scheduler, READABLE | URGENT | (WRITABLE if mask & _WRITE_EVENTS else 0))
 
     def tell_events(self) -> None:
         """Set the event for what is new."""
@@ -352,7 +363,10 @@ class Socket(FileObject):
             name = f"\\Device\\Afd control {code:#x}"
             missing[name] = missing.get(name, 0) + 1
             raise NtError(STATUS_INVALID_DEVICE_REQUEST)
-        return await handler(self, Control(thread, code, address, length, out_address, out_length))
+        try:
+            return await handler(self, Control(thread, code, address, length, out_address, out_length))
+        except OSError as error:
+            raise NtError(status_of(error.errno)) from None
 
     async def read(self, thread: Thread, address: int, length: int, offset: int | None, key: int = 0) -> int:
         from lswd.kernel.afd.transfer import receive

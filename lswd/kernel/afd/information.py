@@ -7,7 +7,6 @@ import struct
 from lswd.kernel.afd import protocol as afd
 from lswd.kernel.afd.address import to_guest
 from lswd.kernel.afd.endpoint import CONNECTED, Socket
-from lswd.kernel.afd.errors import status_of
 from lswd.kernel.afd.watch import HostWait
 from lswd.ntdef import file as nt
 from lswd.ntdef.status import (
@@ -51,10 +50,7 @@ async def peer_name(sock: Socket, control: Control) -> int:
     host = sock.host
     if sock.state != CONNECTED:
         raise NtError(STATUS_INVALID_CONNECTION)
-    try:
-        peer = host.getpeername()
-    except OSError as error:
-        raise NtError(status_of(error.errno)) from None
+    peer = host.getpeername()
     return control.answer(to_guest(peer, sock.family))
 
 

@@ -79,10 +79,7 @@ def _handles(function: int) -> Callable[[Handler], Handler]:
 
 
 def _get(sock: Socket, level: int, option: int) -> int:
-    try:
-        return sock.host.getsockopt(level, option)
-    except OSError as error:
-        raise NtError(status_of(error.errno)) from None
+    return sock.host.getsockopt(level, option)
 
 
 def _set(sock: Socket, level: int, option: int, value: int | bytes) -> int:
@@ -151,10 +148,7 @@ def _winsock_error(error: int) -> int:
 @_handles(225)
 async def get_linger(sock: Socket, control: Control) -> int:
     """SO_LINGER: struct linger of two USHORT."""
-    try:
-        data = sock.host.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)
-    except OSError as error:
-        raise NtError(status_of(error.errno)) from None
+    data = sock.host.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)
     on, seconds = struct.unpack("<ii", data)
     return control.answer(struct.pack("<HH", on, min(seconds, 0xFFFF)))
 
@@ -268,10 +262,7 @@ _dont_fragment(266, 267, socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER)
 @_handles(248)
 async def multicast_interface(sock: Socket, control: Control) -> int:
     """IP_MULTICAST_IF: an address."""
-    try:
-        return control.answer(sock.host.getsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, 4))
-    except OSError as error:
-        raise NtError(status_of(error.errno)) from None
+    return control.answer(sock.host.getsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, 4))
 
 
 async def keepalive_values(sock: Socket, control: Control) -> int:

@@ -89,7 +89,7 @@ async def event_select(sock: Socket, control: Control) -> int:
         raise NtError(STATUS_INVALID_PARAMETER)
     if not sock.created:
         raise NtError(STATUS_INVALID_PARAMETER)
-    sock.select_events(control.process, event, p.mask)
+    sock.select_events(control.scheduler, event, p.mask)
     return 0
 
 

@@ -17,6 +17,8 @@ from lswd.kernel.afd.errors import status_of
 from lswd.kernel.afd.policy import check_destination, local_address
 from lswd.kernel.afd.watch import READABLE, URGENT, WRITABLE, HostWait
 from lswd.kernel.file import FileObject, Overflow
+from lswd.kernel.file_disk import DiskFile
+from lswd.ntdef.file import FILE_READ_DATA
 from lswd.ntdef.status import (
     STATUS_ACCESS_VIOLATION,
     STATUS_BUFFER_OVERFLOW,
@@ -40,8 +42,9 @@ if TYPE_CHECKING:
     Buffers = list[tuple[int, int]]  # guest address and length
 
 _MOST_BUFFERS = 1024  # IOV_MAX of the host
-_MOST_BYTES = 0x7FFFF000  # of one call of the host's
 _CHUNK = 1 << 18
+_FARTHEST = 1 << 62
+FILE_USE_FILE_POINTER_POSITION = -2
 
 
 def buffers_at(space: AddressSpace, address: int, count: int) -> Buffers:
@@ -131,7 +134,7 @@ async def receive(
             return done
         raise
     finally:
-        sock.reading.leave(turn)
+        sock.leave(sock.reading, turn, READABLE)
         if not flags & afd.MSG_PEEK:
             sock.enable_events(afd.POLL_OOB if urgent else afd.POLL_READ)
 
@@ -228,7 +231,7 @@ async def send(
             return done
         raise
     finally:
-        sock.writing.leave(turn)
+        sock.leave(sock.writing, turn, WRITABLE)
 
 
 def _send_now(sock: Socket, views: list[memoryview], flags: int, address: Address | None) -> int:
@@ -284,15 +287,21 @@ async def recvmsg(sock: Socket, control: Control) -> int:
     buffers = buffers_at(space, p.buffers_ptr, p.count)
     flags = space.read_u32(p.ws_flags_ptr) if p.ws_flags_ptr else 0
     result = Received()
+    cut: Overflow | None = None
+    count = 0
     try:
-        return await receive(sock, control.thread, buffers, flags, waits=bool(p.force_async), result=result)
-    finally:
-        if result.address is not None and p.addr_ptr and p.addr_len_ptr:
-            _tell_sender(sock, space, p.addr_ptr, p.addr_len_ptr, result.address)
-        if p.ws_flags_ptr and result.address is not None:
-            space.write_u32(p.ws_flags_ptr, result.flags)
-        if p.control_ptr:
-            space.write_u32(p.control_ptr, 0)  # WSABUF.len
+        count = await receive(sock, control.thread, buffers, flags, waits=bool(p.force_async), result=result)
+    except Overflow as error:
+        cut = error
+    if result.address is not None and p.addr_ptr and p.addr_len_ptr:
+        _tell_sender(sock, space, p.addr_ptr, p.addr_len_ptr, result.address)
+    if p.ws_flags_ptr and result.address is not None:
+        space.write_u32(p.ws_flags_ptr, result.flags)
+    if p.control_ptr:
+        space.write_u32(p.control_ptr, 0)  # WSABUF.len
+    if cut is not None:
+        raise cut
+    return count
 
 
 def _tell_sender(sock: Socket, space: AddressSpace, where: int, length_at: int, address: Address) -> None:
@@ -333,9 +342,18 @@ async def transmit(sock: Socket, control: Control) -> int:
     if p.head_len:
         done += await send(sock, thread, [(p.head_ptr, p.head_len)], waits=True)
     if p.file:
-        file = thread.process.handles.get(p.file, FileObject)
+        file = thread.process.handles.get(p.file, FileObject, FILE_READ_DATA)
         assert isinstance(file, FileObject)
-        done += await _send_file(sock, thread, file, p.position, p.file_len)
+        position = p.position
+        pointed = file if isinstance(file, DiskFile) and position == FILE_USE_FILE_POINTER_POSITION else None
+        if pointed is not None:
+            position = pointed.position
+        if not 0 <= position <= _FARTHEST:
+            raise NtError(STATUS_INVALID_PARAMETER)
+        count = await _send_file(sock, thread, file, position, p.file_len)
+        if pointed is not None:
+            pointed.position = position + count
+        done += count
     if p.tail_len:
         done += await send(sock, thread, [(p.tail_ptr, p.tail_len)], waits=True)
     if p.flags & afd.TF_DISCONNECT:
@@ -348,9 +366,13 @@ async def _send_file(sock: Socket, thread: Thread, file: FileObject, offset: int
     """``length`` bytes of a file from ``offset``, or all the rest of it."""
     fd = file.section_fd()
     done = 0
+    turn = sock.writing.join()
     try:
         with HostWait(thread) as wait:
             while not length or done < length:
+                if not sock.writing.is_first(turn):
+                    await wait.until([(sock, WRITABLE)])
+                    continue
                 wanted = min(_CHUNK, length - done) if length else _CHUNK
                 try:
                     count = os.sendfile(sock.fileno(), fd, offset + done, wanted)
@@ -363,6 +385,7 @@ async def _send_file(sock: Socket, thread: Thread, file: FileObject, offset: int
                     break
                 done += count
     finally:
+        sock.leave(sock.writing, turn, WRITABLE)
         os.close(fd)
     return done
 

@@ -1,6 +1,6 @@
 """Waiting for the host's sockets: many operations on one socket, one operation on many sockets, time limits.
 
-A process has one epoll, which one task of its event loop waits for. A socket joins it with its first wait and stays,
+There is one epoll, which one task of the event loop waits for. A socket joins it with its first wait and stays,
 edge-triggered: the host tells of each change once, everyone concerned has a try, and a condition that nobody can use
 up costs nothing. An operation tries before it waits, so no change is lost.
 """
@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lswd.kernel.afd.endpoint import Socket
     from lswd.kernel.deadline import Deadline
-    from lswd.kernel.process import Process
+    from lswd.kernel.scheduler import Scheduler
     from lswd.kernel.thread import Thread
 
 READABLE = select.EPOLLIN
@@ -25,10 +25,10 @@ FAILED = select.EPOLLERR | select.EPOLLHUP
 
 
 class HostWatch:
-    """A process's epoll."""
+    """A system's epoll."""
 
-    def __init__(self, process: Process) -> None:
-        self.process = process
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
         self._epoll = select.epoll()
         self._masks: dict[int, int] = {}
         self._sockets: dict[int, Socket] = {}
@@ -46,12 +46,10 @@ class HostWatch:
         self._sockets[fd] = socket
         if not self._running:
             self._running = True
-            scheduler = self.process.scheduler
-            assert scheduler is not None
-            scheduler.start_task(self._run)
+            self._scheduler.start_task(self._run)
 
     def forget(self, socket: Socket) -> None:
-        """Its descriptor is about to be closed, or watched for another process."""
+        """Its descriptor is about to be closed."""
         fd = socket.fileno()
         if self._masks.pop(fd, None) is not None:
             del self._sockets[fd]
@@ -100,15 +98,14 @@ class HostWait:
     async def until(self, wants: list[tuple[Socket, int]]) -> None:
         """Wait until one of the sockets may be as wanted (READABLE, ...), something else is news there, or the time is
         up (``expired``). The caller looks itself."""
+        scheduler = self._thread.process.scheduler
+        assert scheduler is not None
         if self._seconds is not None and self._deadline is None:
-            scheduler = self._thread.process.scheduler
-            assert scheduler is not None
             self._deadline = scheduler.deadlines.add(self._seconds, self._expire)
-        process = self._thread.process
         waiter = self._waiter = Waiter()
         try:
             for socket, mask in wants:
-                socket.add_interest(process, waiter, mask)
+                socket.add_interest(scheduler, waiter, mask)
             await waiter
         finally:
             self._waiter = None

@@ -137,8 +137,8 @@ def _control_event(console: Console, request: Request) -> bytes:
         raise NtError(STATUS_INVALID_PARAMETER)
     from lswd.kernel.console.signals import start_control_event
 
-    for process in tuple(console.processes):
-        if event.Group in (0, process.pid):
+    for process in reversed(console.processes):
+        if event.Group in (0, process.group) and not process.ended:
             start_control_event(process, event.Event)
     return b""
 

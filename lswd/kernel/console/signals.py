@@ -6,6 +6,9 @@
     SIGTERM, SIGHUP          CTRL_CLOSE_EVENT; five seconds later, or at once when it comes again, the program is ended
     SIGWINCH, SIGCONT        the console looks at its terminal again
 
+They are for every process on the console, the youngest first; without a console, for every process of the launch that
+was not started apart from it. A process group of its own (CREATE_NEW_PROCESS_GROUP) makes kernelbase ignore Ctrl-C.
+
 An event is delivered as NT does it: a new thread in the program runs ntdll's control routine, which calls the handlers
 of SetConsoleCtrlHandler, the last of which ends the process. Signal handlers only take a note; the scheduler acts on it
 between turns of guest code.
@@ -86,6 +89,9 @@ class ControlThreads:
         """A new one; those that have returned are forgotten."""
         self._threads = [t for t in self._threads if not t.terminated]
         self._threads.append(thread)
+        process = thread.process
+        # Windows ends a program that leaves it to the system with this status; kernelbase of Wine 8 makes it 0.
+        process.judge = lambda status: STATUS_CONTROL_C_EXIT if not status and self.gave_up(process) else status
 
     def gave_up(self, process: Process) -> bool:
         """Has kernelbase ended ``process``, because no handler of the program's own took care of an event?
@@ -163,17 +169,40 @@ class ControlEvents:
         return last is not None and now - last < INSISTING_SECONDS
 
 
+class Audience:
+    """Who hears of the host's signals: ``first`` and the processes on its console."""
+
+    def __init__(self, first: Process) -> None:
+        self._first = first
+        self._events: dict[Process, ControlEvents] = {}
+
+    def tell(self, what: Callable[[ControlEvents], None]) -> None:
+        """Let ``what`` happen to everybody's control events."""
+        processes = self._processes()
+        self._events = {process: events for process, events in self._events.items() if process in processes}
+        for process in reversed(processes):
+            if not process.ended:  # somebody's end may be somebody else's
+                what(self._events.setdefault(process, ControlEvents(process)))
+
+    def _processes(self) -> list[Process]:
+        console = self._first.console
+        if console is not None:
+            return list(console.processes)
+        return [p for p in self._first.system.running_processes() if p is self._first or not p.detached]
+
+
 def install(process: Process) -> None:
-    """Let the host's signals reach ``process``; ``process.restore_host`` undoes it. Only the main thread may call this.
+    """Let the host's signals reach ``process``, the first one, and those on its console; ``process.restore_host``
+    undoes it. Only the main thread may call this.
 
     Signals that are ignored (nohup, a shell's background jobs) stay ignored.
     """
-    events = ControlEvents(process)
+    audience = Audience(process)
     actions: dict[int, Callable[[], None]] = {
-        _signal.SIGINT: events.interrupt,
-        _signal.SIGQUIT: events.quit,
-        _signal.SIGTERM: events.close,
-        _signal.SIGHUP: events.close,
+        _signal.SIGINT: lambda: audience.tell(ControlEvents.interrupt),
+        _signal.SIGQUIT: lambda: audience.tell(ControlEvents.quit),
+        _signal.SIGTERM: lambda: audience.tell(ControlEvents.close),
+        _signal.SIGHUP: lambda: audience.tell(ControlEvents.close),
     }
     console = process.console
     if console is not None:
@@ -191,9 +220,6 @@ def install(process: Process) -> None:
         for number, handler in previous.items():
             if handler != _signal.SIG_IGN and handler is not None:
                 _signal.signal(number, handler)
-        # Windows ends a program that leaves it to the system with this status; kernelbase of Wine 8 makes it 0.
-        if process.ended and not process.exit_status and process.system.part(ControlThreads).gave_up(process):
-            process.exit_status = STATUS_CONTROL_C_EXIT
 
     for number, handler in previous.items():
         if handler != _signal.SIG_IGN:

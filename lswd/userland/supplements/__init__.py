@@ -9,9 +9,10 @@ stub with a number from here.
 
 from __future__ import annotations
 
-# DLL -> its exports in the notation of .def files: "Name", or "Name @ordinal" where the ordinal matters.
+# DLL -> its exports in the notation of .def files: "Name@bytes", with the bytes of arguments that a 32-bit stdcall
+# function takes off the stack, or "Name@bytes @ordinal" where the ordinal matters.
 SUPPLEMENTS: dict[str, tuple[str, ...]] = {
-    "bcryptprimitives.dll": ("ProcessPrng",),
+    "bcryptprimitives.dll": ("ProcessPrng@8",),
 }
 
 # Where the numbers begin: far above the service tables of ntdll (from 0) and win32u (from 0x1000).
@@ -21,13 +22,14 @@ FIRST_NUMBER = 0x8000
 class Export:
     """One supplement as the guest sees it: ``dll`` exports ``name``, a stub for the system call ``number``."""
 
-    __slots__ = ("dll", "name", "number", "ordinal")
+    __slots__ = ("argument_bytes", "dll", "name", "number", "ordinal")
 
-    def __init__(self, dll: str, name: str, number: int, ordinal: int | None) -> None:
+    def __init__(self, dll: str, name: str, number: int, ordinal: int | None, argument_bytes: int = 0) -> None:
         self.dll = dll
         self.name = name
         self.number = number
         self.ordinal = ordinal
+        self.argument_bytes = argument_bytes
 
 
 def exports(table: dict[str, tuple[str, ...]] | None = None) -> dict[str, tuple[Export, ...]]:
@@ -37,8 +39,9 @@ def exports(table: dict[str, tuple[str, ...]] | None = None) -> dict[str, tuple[
     for dll, entries in (SUPPLEMENTS if table is None else table).items():
         declared = []
         for entry in entries:
-            name, _, ordinal = entry.partition(" @")
-            declared.append(Export(dll, name, number, int(ordinal) if ordinal else None))
+            decorated, _, ordinal = entry.partition(" @")
+            name, _, size = decorated.partition("@")
+            declared.append(Export(dll, name, number, int(ordinal) if ordinal else None, int(size or 0)))
             number += 1
         result[dll] = tuple(declared)
     return result

@@ -1,7 +1,8 @@
 """PE images for supplements: DLLs that a userland lacks, and copies of its DLLs with exports added.
 
 Every export made here is a system call stub of the shape that Wine's ntdll has, so the kernel meets a supplement's
-call exactly as it meets a system call: number in eax, arguments in r10, rdx, r8, r9 and from [rsp+0x28] upwards.
+call exactly as it meets a system call: number in eax, arguments in r10, rdx, r8, r9 and from [rsp+0x28] upwards; on
+i386 all of them on the stack.
 Layouts: Microsoft "PE Format" (optional header, section table, .reloc).
 """
 
@@ -11,7 +12,7 @@ import zlib
 from struct import pack, pack_into, unpack_from
 
 from lswd.image.errors import ImageError
-from lswd.image.formats import AMD64
+from lswd.image.formats import AMD64, I386
 from lswd.image.pe import (
     DIRECTORIES,
     DIRECTORY_BASERELOC,
@@ -32,21 +33,23 @@ if TYPE_CHECKING:
 
     from lswd.image.pe import Image
 
-    # A name, its system call number, and its ordinal (None: any).
-    StubExport: TypeAlias = tuple[str, int, int | None]
+    # A name, its system call number, its ordinal (None: any), and how many bytes of arguments an i386 stub has.
+    StubExport: TypeAlias = tuple[str, int, int | None, int]
 
 STUB_SIZE = 32
 NEW_SECTION = b".lsw"
 
 _PAGE = 0x1000
 _OPTIONAL_HEADER = "<HBBIIIIIQIIHHHHHHIIIIHHQQQQII"
-_OPTIONAL_HEADER_SIZE = 112 + 8 * DIRECTORIES
+_OPTIONAL_HEADER_32 = "<HBBIIIIIIIIIHHHHHHIIIIHHIIIIII"
+_DIRECTORIES_AT = {8: 112, 4: 96}  # offset in the optional header, by word size
 _SECTION_HEADER = "<8sIIIIIIHHI"
 _SECTION_HEADER_SIZE = 40
 _DIRECTORY_SECURITY = 4
 _DIRECTORY_BOUND_IMPORT = 11
 
 _LARGE_ADDRESS_AWARE = 0x0020
+_32BIT_MACHINE = 0x0100
 _NX_COMPAT = 0x0100
 _CONSOLE = 3
 _CODE = 0x60000020  # CNT_CODE, MEM_EXECUTE, MEM_READ
@@ -60,8 +63,11 @@ class ImageBuilderError(Exception):
     """The image cannot be made; the message says why."""
 
 
-def stub(number: int) -> bytes:
+def stub(number: int, word: int = 8, argument_bytes: int = 0) -> bytes:
     """A system call stub for ``number``: 32 bytes of position-independent code, as Wine's ntdll has them."""
+    if word == 4:
+        code = b"\xb8" + pack("<I", number) + b"\xff\x15\x00\x10\xfe\x7f"  # mov eax, number; call [0x7ffe1000]
+        return (code + b"\xc2" + pack("<H", argument_bytes)).ljust(STUB_SIZE, b"\xcc")  # ret argument_bytes
     return b"".join(
         (
             b"\x4c\x8b\xd1\xb8" + pack("<I", number),  # mov r10, rcx; mov eax, number
@@ -72,16 +78,16 @@ def stub(number: int) -> bytes:
     )
 
 
-def build_dll(name: str, exports: Sequence[StubExport]) -> bytes:
+def build_dll(name: str, exports: Sequence[StubExport], word: int = 8) -> bytes:
     """A DLL called ``name`` with nothing in it but ``exports``: no imports, no entry point, movable.
 
     Raises ImageBuilderError for names or ordinals that cannot be exported.
     """
     module = name.encode("ascii")
-    ordinals = [ordinal for _, _, ordinal in exports if ordinal is not None]
+    ordinals = [ordinal for _, _, ordinal, _ in exports if ordinal is not None]
     # Where every ordinal is given, the table begins at the lowest, as a linker's does.
     directory = ExportDirectory(module, min(ordinals) if ordinals and len(ordinals) == len(exports) else 1)
-    code = _add_stubs(directory, exports, _PAGE)
+    code = _add_stubs(directory, exports, _PAGE, word)
     data_at = _PAGE + _align(len(code), _PAGE)
     data = directory.encode(data_at)
     relocations_at = data_at + _align(len(data), _PAGE)
@@ -95,19 +101,29 @@ def build_dll(name: str, exports: Sequence[StubExport]) -> bytes:
     image = bytearray(end)  # offsets in the file equal RVAs, so that the file can be mapped as it is
     pack_into("<2s58xI4s", image, 0, b"MZ", 64, b"PE\0\0")
     characteristics = FILE_EXECUTABLE_IMAGE | FILE_DLL | _LARGE_ADDRESS_AWARE
-    pack_into("<HHIIIHH", image, 68, AMD64, len(sections), 0, 0, 0, _OPTIONAL_HEADER_SIZE, characteristics)
-    base = 0x180000000 + (zlib.crc32(module.lower()) & 0xFFF) * 0x100000  # spread, so that few have to move
+    header_size = _DIRECTORIES_AT[word] + 8 * DIRECTORIES
+    machine = AMD64
+    layout, magic = _OPTIONAL_HEADER, 0x20B
+    spread = zlib.crc32(module.lower()) & 0xFFF  # so that few have to move
+    base: tuple[int, ...] = (0x180000000 + spread * 0x100000,)
+    if word == 4:
+        machine = I386
+        layout, magic = _OPTIONAL_HEADER_32, 0x10B
+        characteristics |= _32BIT_MACHINE
+        base = (data_at, 0x60000000 + spread * 0x10000)  # BaseOfData stands before ImageBase
+    pack_into("<HHIIIHH", image, 68, machine, len(sections), 0, 0, 0, header_size, characteristics)
     pack_into(
-        _OPTIONAL_HEADER, image, 88,
-        0x20B, 14, 0,  # PE32+, linker version
+        layout, image, 88,
+        magic, 14, 0,  # linker version
         data_at - _PAGE, end - data_at, 0, 0, _PAGE,  # code, data, zeros, entry point, start of code
-        base, _PAGE, _PAGE, 6, 0, 0, 0, 6, 0, 0,  # alignments; versions of system, image and subsystem
+        *base, _PAGE, _PAGE, 6, 0, 0, 0, 6, 0, 0,  # alignments; versions of system, image and subsystem
         end, _PAGE, 0, _CONSOLE, _NX_COMPAT,
         0x100000, _PAGE, 0x100000, _PAGE, 0, DIRECTORIES,  # stack and heap
     )  # fmt: skip
-    _set_directory(image, 88, DIRECTORY_EXPORT, data_at, len(data))
-    _set_directory(image, 88, DIRECTORY_BASERELOC, relocations_at, len(_NO_RELOCATIONS))
-    header_at = 88 + _OPTIONAL_HEADER_SIZE
+    directories = 88 + _DIRECTORIES_AT[word]
+    _set_directory(image, directories, DIRECTORY_EXPORT, data_at, len(data))
+    _set_directory(image, directories, DIRECTORY_BASERELOC, relocations_at, len(_NO_RELOCATIONS))
+    header_at = 88 + header_size
     for section, at, content, flags in sections:
         raw = (_align(len(content), _PAGE), at)
         pack_into(_SECTION_HEADER, image, header_at, section, len(content), at, *raw, 0, 0, 0, 0, flags)
@@ -117,7 +133,7 @@ def build_dll(name: str, exports: Sequence[StubExport]) -> bytes:
 
 
 def extend_dll(data: bytes, exports: Sequence[StubExport], name: str = "") -> bytes:
-    """The x86-64 DLL ``data`` (called ``name``) with ``exports`` added in a new section at its end.
+    """The x86-64 or i386 DLL ``data`` (called ``name``) with ``exports`` added in a new section at its end.
 
     Existing names, ordinals and forwarders stay as they are, except that a name in ``exports`` which exists is
     redirected. A signature or a table of bound imports, void after any change, is taken out of the directories.
@@ -128,12 +144,13 @@ def extend_dll(data: bytes, exports: Sequence[StubExport], name: str = "") -> by
         directory = export_directory.read(OnDisk(data, headers), headers)
     except ImageError as error:
         raise ImageBuilderError(str(error)) from error
-    if headers.machine != AMD64 or headers.flat or len(headers.sections) >= MAX_SECTIONS:
-        raise ImageBuilderError("only x86-64 images with aligned and less than 96 sections can be extended")
+    if headers.machine not in (AMD64, I386) or headers.flat or len(headers.sections) >= MAX_SECTIONS:
+        raise ImageBuilderError("only x86 images with aligned and less than 96 sections can be extended")
+    word = 8 if headers.is_64bit else 4
     image = bytearray(data)
     rva = _align(headers.size_of_image, headers.section_alignment)
     offset = _align(len(image), max(headers.file_alignment, 0x200))
-    code = _add_stubs(directory, exports, rva)
+    code = _add_stubs(directory, exports, rva, word)
     content = code + directory.encode(rva + len(code))
     raw_size = _align(len(content), headers.file_alignment)
     end = rva + _align(len(content), headers.section_alignment)
@@ -142,6 +159,7 @@ def extend_dll(data: bytes, exports: Sequence[StubExport], name: str = "") -> by
 
     nt_headers = int(unpack_from("<I", image, 60)[0])
     optional = nt_headers + 24
+    directories = optional + _DIRECTORIES_AT[word]
     table = optional + int(unpack_from("<H", image, nt_headers + 20)[0])
     at = _make_room(image, headers, optional, table)
     raw = (raw_size, offset)
@@ -150,28 +168,28 @@ def extend_dll(data: bytes, exports: Sequence[StubExport], name: str = "") -> by
     pack_into("<I", image, optional + 56, end)
     if headers.number_of_rva_and_sizes <= DIRECTORY_EXPORT:
         raise ImageBuilderError("no room for an export directory")
-    _set_directory(image, optional, DIRECTORY_EXPORT, rva + len(code), len(content) - len(code))
+    _set_directory(image, directories, DIRECTORY_EXPORT, rva + len(code), len(content) - len(code))
     if headers.directories[_DIRECTORY_SECURITY][0]:
-        _set_directory(image, optional, _DIRECTORY_SECURITY, 0, 0)
+        _set_directory(image, directories, _DIRECTORY_SECURITY, 0, 0)
     image.extend(bytes(offset - len(image)))
     image.extend(content)
     image.extend(bytes(raw_size - len(content)))
     return bytes(image)
 
 
-def _add_stubs(directory: ExportDirectory, exports: Sequence[StubExport], rva: int) -> bytes:
+def _add_stubs(directory: ExportDirectory, exports: Sequence[StubExport], rva: int, word: int) -> bytes:
     """The code of all ``exports``, for a place at ``rva``, and their entries in ``directory``."""
-    names = [name for name, _, _ in exports]
+    names = [name for name, _, _, _ in exports]
     for name in names:
         if not name or not name.isascii() or not name.isprintable() or names.count(name) > 1:
             raise ImageBuilderError(f"{name!r} cannot be exported, or not twice")
-    placed = [(name, rva + STUB_SIZE * index, ordinal) for index, (name, _, ordinal) in enumerate(exports)]
+    placed = [(name, rva + STUB_SIZE * index, ordinal) for index, (name, _, ordinal, _) in enumerate(exports)]
     try:
         for name, at, ordinal in sorted(placed, key=lambda each: each[2] is None):  # given ordinals first
             directory.put(name, at, ordinal)
     except ValueError as error:
         raise ImageBuilderError(str(error)) from error
-    return b"".join([stub(number) for _, number, _ in exports])
+    return b"".join([stub(number, word, size) for _, number, _, size in exports])
 
 
 def _make_room(image: bytearray, headers: Image, optional: int, table: int) -> int:
@@ -184,7 +202,7 @@ def _make_room(image: bytearray, headers: Image, optional: int, table: int) -> i
     if bound_at and bound_at < end <= limit:
         bound_end = min(bound_at + bound_size, limit)
         image[bound_at:bound_end] = bytes(bound_end - bound_at)
-        _set_directory(image, optional, _DIRECTORY_BOUND_IMPORT, 0, 0)
+        _set_directory(image, optional + _DIRECTORIES_AT[8 if headers.is_64bit else 4], _DIRECTORY_BOUND_IMPORT, 0, 0)
     if end > limit or any(image[at:end]):
         raise ImageBuilderError("no room for one more section header")
     if end > headers.size_of_headers:
@@ -192,8 +210,8 @@ def _make_room(image: bytearray, headers: Image, optional: int, table: int) -> i
     return at
 
 
-def _set_directory(image: bytearray, optional: int, index: int, rva: int, size: int) -> None:
-    pack_into("<II", image, optional + 112 + 8 * index, rva, size)
+def _set_directory(image: bytearray, directories: int, index: int, rva: int, size: int) -> None:
+    pack_into("<II", image, directories + 8 * index, rva, size)
 
 
 def _align(value: int, alignment: int) -> int:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     Table = Mapping[str, tuple[Export, ...]]
 
+_FOLDERS = {8: "supplements", 4: "supplements-i386"}
 _in_memory: dict[tuple[str, bytes], str] = {}
 
 
@@ -28,18 +29,20 @@ def materialise(userland: Userland, directory: str | None = None, table: Table |
     """Every DLL that supplements make or change under ``userland``: its name -> host path of the generated file."""
     made = {}
     for name in exports() if table is None else table:
-        path = overlay(name, userland.native(name), directory, table)
+        path = overlay(name, userland.native(name), directory, table, word=userland.word)
         if path is not None:
             made[name] = path
     return made
 
 
-def overlay(name: str, native: str | None, directory: str | None = None, table: Table | None = None) -> str | None:
+def overlay(
+    name: str, native: str | None, directory: str | None = None, table: Table | None = None, *, word: int = 8
+) -> str | None:
     """The host path of the generated DLL ``name``, for a userland whose own is at ``native`` (None: it has none).
 
     None if there is nothing to add: no supplement is declared for ``name``, the userland exports them all itself, or
     its DLL is none that can be extended. ``directory`` replaces the user's cache directory, ``table`` the declared
-    supplements.
+    supplements; ``word`` is the pointer size of the userland's programs.
     """
     declared = (exports() if table is None else table).get(name, ())
     if directory is None:
@@ -52,23 +55,24 @@ def overlay(name: str, native: str | None, directory: str | None = None, table: 
         declared = tuple([each for each in declared if each.name in lacking])
     if not declared:
         return None
-    wanted = [(each.name, each.number, each.ordinal) for each in declared]
+    wanted = [(each.name, each.number, each.ordinal, each.argument_bytes) for each in declared]
     # The file ends in what it was made from, so it is known for up to date by its last bytes.
     mark = f"\nLSW supplement {FORMAT} {file_key(native) if native is not None else None} {wanted}\n".encode(
         "utf-8", "surrogateescape"
     )
-    folder = open_private_directory(f"{directory}/supplements") if directory is not None else None
+    place = f"{directory}/{_FOLDERS[word]}"
+    folder = open_private_directory(place) if directory is not None else None
     try:
         if folder is not None and _ends_in(folder, name, mark):
-            return f"{directory}/supplements/{name}"
+            return f"{place}/{name}"
         known = _in_memory.get((name, mark))
         if known is not None:
             return known
-        data = _image(name, native, wanted)
+        data = _image(name, native, wanted, word)
         if data is None:
             return None
         if folder is not None and write_atomically(folder, name, data + mark):
-            return f"{directory}/supplements/{name}"
+            return f"{place}/{name}"
     finally:
         if folder is not None:
             os.close(folder)
@@ -96,11 +100,11 @@ def _lacking(native: str, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple([name for name in names if name not in table])
 
 
-def _image(name: str, native: str | None, wanted: list[tuple[str, int, int | None]]) -> bytes | None:
+def _image(name: str, native: str | None, wanted: list[tuple[str, int, int | None, int]], word: int) -> bytes | None:
     from lswd.userland.supplements.image_builder import ImageBuilderError, build_dll, extend_dll
 
     if native is None:
-        return build_dll(name, wanted)
+        return build_dll(name, wanted, word)
     try:
         with open(native, "rb") as file:
             return extend_dll(file.read(), wanted, name)

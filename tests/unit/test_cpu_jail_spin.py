@@ -1,0 +1,65 @@
+"""When guest threads of the jail spin for an answer, and when they sleep at once."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from lswd.cpu.jail import spin
+from lswd.cpu.jail.spin import COUNTS, Spin
+
+PERIOD = spin._PERIOD
+
+
+@pytest.fixture
+def free(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether the host has a free processor: the list's only element."""
+    state = [True]
+    monkeypatch.setattr(spin, "_free_processors", lambda: state[0])
+    return state
+
+
+def pass_periods(subject: Spin, count: int, *, slept: int) -> None:
+    for _ in range(count * PERIOD):
+        subject.note(slept)
+
+
+def test_a_new_guest_does_not_spin(free: list[bool]) -> None:
+    assert 0 == Spin().counts
+
+
+def test_a_guest_that_asks_often_spins_while_its_answers_come_in_time(free: list[bool]) -> None:
+    subject = Spin()
+    pass_periods(subject, 1, slept=1)
+    assert COUNTS == subject.counts
+    pass_periods(subject, 5, slept=0)
+    assert COUNTS == subject.counts
+
+
+def test_it_gives_up_when_answers_come_late_and_tries_again_ever_more_rarely(free: list[bool]) -> None:
+    subject = Spin()
+    spun = []
+    for _ in range(40):
+        pass_periods(subject, 1, slept=1)
+        spun.append(bool(subject.counts))
+    tries = [i for i, on in enumerate(spun) if on]
+    rests = [b - a for a, b in itertools.pairwise(tries)]
+    assert len(rests) > 2
+    assert sorted(rests) == rests
+    assert rests[-1] > rests[0]
+
+
+def test_it_does_not_spin_on_a_busy_host(free: list[bool]) -> None:
+    free[0] = False
+    subject = Spin()
+    pass_periods(subject, 3, slept=1)
+    assert 0 == subject.counts
+    free[0] = True
+    pass_periods(subject, 10, slept=0)
+    assert COUNTS == subject.counts
+
+
+def test_one_processor_is_never_enough_for_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0})
+    assert not spin._free_processors()
