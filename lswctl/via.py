@@ -32,10 +32,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
-    from typing import Any, Self
+    from typing import Any, Protocol, Self
 
     from lswctl.launch import Request
     from lswd.session.order import Ending
+
+    class Link(Protocol):
+        """A way to tell the program of events."""
+
+        def send(self, number: int, /) -> int | None:
+            """Tell it SIGNAL_*; returns 0, -errno, or None when the answer comes later."""
+            ...
+
 
 _SO_PEERCRED_SIZE = 12
 _LAUNCH = 1  # its sequence; signals follow
@@ -58,37 +66,49 @@ def run(request: Request) -> int | None:
     Returns:
         What lswctl exits with; None when there is no daemon and the user has not insisted on one.
     """
-    from lswctl.launch import DEVICE, SOCKET
+    from lswctl.launch import AUTO, DEVICE, SOCKET
 
-    if request.via == DEVICE:
-        from lswctl.device import run as run_by_device
-
-        return run_by_device(request)
-    insist = request.via == SOCKET
-    why_not = "" if insist else _peculiar(request)
-    try:
-        if why_not:
-            raise Refused(why_not)
-        connection = connect(os.environ)
+    ways = {SOCKET: _by_socket, DEVICE: _by_device}
+    wanted = list(ways) if request.via == AUTO else [request.via]
+    why_not = _peculiar(request) if request.via == AUTO else ""
+    for way in wanted:
         try:
-            ending = _launch(connection, request)
-        finally:
-            connection.close()
-    except Refused as refusal:
-        if insist:
-            say(f"{request.program}: {refusal}")
+            if why_not:
+                raise Refused(why_not)
+            return ways[way](request)
+        except Refused as refusal:
+            if request.via != AUTO:
+                say(f"{request.program}: {refusal}")
+                return EXIT_INTERNAL
+            if request.verbose:
+                line(f"INFO  not by {way}: {refusal}")
+        except Lost as loss:
+            say(f"{request.program}: {loss}")
             return EXIT_INTERNAL
-        if request.verbose:
-            line(f"INFO  no daemon: {refusal}")
-        return None
-    except Lost as loss:
-        say(f"{request.program}: {loss}")
-        return EXIT_INTERNAL
+    return None
+
+
+def _by_socket(request: Request) -> int:
+    """Raises Refused, Lost."""
+    connection = connect(os.environ)
+    try:
+        ending = _launch(connection, request)
+    finally:
+        connection.close()
     if ending.message:
         say(ending.message)
     else:
         report(request.program, ending, verbose=request.verbose, json=request.json)
     return ending.exit_code
+
+
+def _by_device(request: Request) -> int:
+    """Raises Refused, Lost."""
+    if not os.path.exists("/dev/lsw"):
+        raise Refused("there is no /dev/lsw")
+    from lswctl.device import run as run_by_device
+
+    return run_by_device(request)
 
 
 def _peculiar(request: Request) -> str:
@@ -140,7 +160,7 @@ def _launch(connection: Any, request: Request) -> Ending:
     order = _order(request)
     files: list[int] = []
     terminal = _Terminal()
-    with _Signals() as signals:
+    with Signals() as signals:
         try:
             files.append(os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
             files.append(os.memfd_create("order"))
@@ -169,10 +189,20 @@ def _launch(connection: Any, request: Request) -> Ending:
 def _farewell(connection: Any) -> str:
     """What a daemon that has closed the connection said before it did."""
     try:
-        packet = unpack(connection.recv(MAX_PACKET))
-    except (OSError, BadPacket):
+        packet = unpack(_last_words(connection))
+    except BadPacket:
         return "lswd has closed the connection"
     return f"lswd refuses: {packet.data.decode(errors='replace')}"
+
+
+def _last_words(connection: Any) -> bytes:
+    """What a connection that is closed has still to give, or nothing."""
+    for _ in range(2):
+        try:
+            return bytes(connection.recv(MAX_PACKET))
+        except OSError:
+            pass
+    return b""
 
 
 def _order(request: Request) -> bytes:
@@ -207,20 +237,21 @@ def _write(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _wait(connection: Any, signals: _Signals) -> Packet:
+def _wait(connection: Any, signals: Signals) -> Packet:
     """The launch's reply; signals that come meanwhile go to the program. Raises Refused, Lost."""
+    link = _Link(connection)
     poll = select.poll()
     poll.register(connection, select.POLLIN)
     poll.register(signals.wakeup, select.POLLIN)
     while True:
         for descriptor, _ in poll.poll(signals.patience()) or [(signals.wakeup, 0)]:
             if descriptor == signals.wakeup:
-                signals.deliver(connection)
+                signals.deliver(link)
                 continue
             try:
                 message = connection.recv(MAX_PACKET)
-            except OSError as error:
-                raise Lost(f"lswd has gone ({error.strerror}), and the program with it") from None
+            except ConnectionResetError:
+                message = _last_words(connection)  # Linux tells of the reset before it gives them
             if not message:
                 raise Lost("lswd has gone, and the program with it")
             try:
@@ -230,7 +261,8 @@ def _wait(connection: Any, signals: _Signals) -> Packet:
             if packet.flags == GOODBYE:
                 raise Refused(f"lswd refuses: {packet.data.decode(errors='replace')}")
             if packet.flags == REPLY and packet.sequence != _LAUNCH:
-                signals.answered(packet)
+                if packet.sequence in link.sent:
+                    signals.answered(link.sent.pop(packet.sequence), packet.result)
                 continue
             if -packet.result in _REFUSALS:
                 raise Refused(f"lswd does not run the program: {os.strerror(-packet.result)}")
@@ -256,7 +288,29 @@ def _ending(packet: Packet, *, verbose: bool) -> Ending:
         return Ending(result.exit_status, result.reason, result.exit_code)
 
 
-class _Signals:
+class _Link:
+    """The connection as signals see it."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self.sent: dict[int, int] = {}  # sequence: event
+        self._sequence = _LAUNCH
+
+    def send(self, number: int) -> int | None:
+        """Tell the program of an event; the answer comes later."""
+        from lswd.ioctl import commands
+
+        self._sequence += 1
+        self.sent[self._sequence] = number
+        data = commands.Signal(pid=0, event=number).pack(commands.WORD)
+        try:
+            self.connection.send(Packet(commands.SIGNAL_PE.number, REQUEST, self._sequence, 0, data).pack())
+        except OSError:  # it has gone, which reading will notice
+            pass
+        return None
+
+
+class Signals:
     """Those that a shell or a person sends to the program they started, passed on to it.
 
     Ones that are ignored (nohup, a shell's background jobs) stay ignored.
@@ -279,8 +333,6 @@ class _Signals:
         }
         self._previous: dict[int, Any] = {}
         self._previous_wakeup = -1
-        self._sent: dict[int, int] = {}  # sequence: event
-        self._sequence = _LAUNCH
         self._again: list[int] = []  # events for a program that was not there yet
         self.wakeup = self._write = -1
 
@@ -303,39 +355,32 @@ class _Signals:
         """For how many milliseconds to wait before ``deliver`` has something to do; None: until ``wakeup``."""
         return _AGAIN_MILLISECONDS if self._again else None
 
-    def deliver(self, connection: Any) -> None:
+    def deliver(self, link: Link) -> None:
         """Pass on what has come."""
         events, self._again = self._again, []
         for event in events:
-            self._send(connection, event)
+            self._send(link, event)
         try:
             numbers = os.read(self.wakeup, 4096)
         except BlockingIOError:
             return
         for number in numbers:
             if number in self._events:
-                self._send(connection, self._events[number])
+                self._send(link, self._events[number])
             if number == _signal.SIGTSTP:  # Ctrl-Z: the program stops, then we do, and our shell takes over
                 _signal.signal(number, _signal.SIG_DFL)
                 os.kill(os.getpid(), number)
                 _signal.signal(number, _noted)
 
-    def answered(self, packet: Packet) -> None:
-        """The daemon's answer to an event: when it knows no program yet, the event is for later."""
-        event = self._sent.pop(packet.sequence, None)
-        if event is not None and packet.result in (-ESRCH, -EAGAIN):
+    def answered(self, event: int, result: int) -> None:
+        """What came of telling the program: when there is no program yet, the event is for later."""
+        if result in (-ESRCH, -EAGAIN):
             self._again.append(event)
 
-    def _send(self, connection: Any, event: int) -> None:
-        from lswd.ioctl import commands
-
-        self._sequence += 1
-        self._sent[self._sequence] = event
-        data = commands.Signal(pid=0, event=event).pack(commands.WORD)
-        try:
-            connection.send(Packet(commands.SIGNAL_PE.number, REQUEST, self._sequence, 0, data).pack())
-        except OSError:  # it has gone, which reading will notice
-            pass
+    def _send(self, link: Link, event: int) -> None:
+        result = link.send(event)
+        if result is not None:
+            self.answered(event, result)
 
 
 def _noted(_number: int, _frame: object) -> None:
@@ -369,4 +414,4 @@ class _Terminal:
             pass
 
 
-__all__ = ["Lost", "Refused", "connect", "paths", "run"]
+__all__ = ["Lost", "Refused", "Signals", "connect", "paths", "run"]

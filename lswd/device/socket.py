@@ -274,6 +274,15 @@ class Connection:
         """Say why the connection ends. A client that does not listen does not hear it."""
         with trio.move_on_after(1.0):
             await self._send(Packet(0, GOODBYE, 0, -number, why.encode()[:1024]))
+        # What is unread when a socket is closed resets the connection, and the client hears of that first.
+        for _ in range(_FAIR_SHARE):
+            try:
+                message, ancillary, _, _ = self._socket.recvmsg(MAX_PACKET, _CONTROL_SIZE, socket.MSG_CMSG_CLOEXEC)
+            except OSError:
+                break
+            _close(_descriptors(ancillary))
+            if not message:
+                break
 
     async def _send(self, packet: Packet) -> None:
         message = packet.pack()

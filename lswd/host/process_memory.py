@@ -75,20 +75,3 @@ def write_memory(tid: int, address: int, data: bytes) -> None:
         raise _error(ctypes.get_errno())
     if count != size:
         raise _error(errno.EFAULT)
-
-
-def read_string(tid: int, address: int, limit: int = PAGE) -> bytes:
-    """The bytes before the first NUL at ``address``; pages are read one at a time, for the next may not be there.
-
-    Raises:
-        OSError: EFAULT: no NUL before the memory ends. ENAMETOOLONG: none within ``limit`` bytes.
-    """
-    text = b""
-    while len(text) < limit:
-        at = address + len(text)
-        part = read_some(tid, at, min(PAGE - at % PAGE, limit - len(text)))
-        end = part.find(0)
-        if end >= 0:
-            return text + part[:end]
-        text += part
-    raise _error(errno.ENAMETOOLONG)

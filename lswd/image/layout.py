@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lswd.image.pe import Image
 
 # Section.characteristics (IMAGE_SCN_*).
+SCN_MEM_DISCARDABLE = 0x02000000
 SCN_MEM_SHARED = 0x10000000
 SCN_MEM_EXECUTE = 0x20000000
 SCN_MEM_READ = 0x40000000

@@ -9,12 +9,12 @@ import mmap
 import os
 
 from lswd.image.errors import ImageError
-from lswd.image.layout import plan
+from lswd.image.layout import SCN_MEM_DISCARDABLE, SCN_MEM_EXECUTE, SCN_MEM_WRITE, plan
 from lswd.image.pe import Image, parse
 from lswd.image.relocate import relocate
 from lswd.kernel.object import KernelObject
 from lswd.memory.backing import FileMapping
-from lswd.memory.protection import GRANULARITY, PAGE_NOACCESS, PAGE_SIZE, encode
+from lswd.memory.protection import ABSENT, GRANULARITY, PAGE_NOACCESS, PAGE_SIZE, encode
 from lswd.memory.region import MEM_IMAGE, MEM_MAPPED, Region
 from lswd.ntdef.status import (
     STATUS_CONFLICTING_ADDRESSES,
@@ -27,6 +27,7 @@ from lswd.ntdef.status import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from lswd.memory.backing import PrivateMemory
     from lswd.memory.space import AddressSpace
 
 SEC_FILE = 0x800000
@@ -41,6 +42,7 @@ SECTION_MAP_EXECUTE = 8
 SECTION_ALL_ACCESS = 0xF001F
 
 _MAX_ANONYMOUS = 1 << 40
+_WORTH_FETCHING_LATER = 1 << 14  # bytes
 
 
 class Section(KernelObject):
@@ -193,11 +195,18 @@ class ImageSection(Section):
             view = space.raw(region)
             no_access = encode(PAGE_NOACCESS)
             region.pages[:] = bytes((no_access,)) * len(region.pages)
+            later = _fetched_later(image) if region.base == image.image_base else ()
             for rva, run, raw_offset, raw_bytes, run_protect in plan(image):
-                if raw_bytes:
+                code = encode(run_protect)
+                if rva in later:
+                    code |= ABSENT
+                elif raw_bytes:
                     space.private.load(region.offset + rva, raw_bytes, self.fd, raw_offset)
                 first = rva // PAGE_SIZE
-                region.pages[first : first + run // PAGE_SIZE] = bytes((encode(run_protect),)) * (run // PAGE_SIZE)
+                region.pages[first : first + run // PAGE_SIZE] = bytes((code,)) * (run // PAGE_SIZE)
+            if later:
+                memory, offset = space.private, region.offset  # and not the region: it would keep itself alive
+                region.fetch = lambda first, n: self._fetch(memory, offset, first * PAGE_SIZE, n * PAGE_SIZE)
             if region.base != image.image_base:
                 relocate(view, image, region.base - image.image_base)
                 _set_image_base(view, image, region.base)
@@ -207,10 +216,31 @@ class ImageSection(Section):
             raise
         return region, status
 
+    def _fetch(self, memory: PrivateMemory, offset: int, start: int, size: int) -> None:
+        """Copy what the file has of ``size`` bytes from the RVA ``start``; the image begins at ``offset``."""
+        for rva, _, raw_offset, raw_bytes, _ in plan(self.image):
+            low, high = max(rva, start), min(rva + raw_bytes, start + size)
+            if low < high:
+                try:
+                    memory.load(offset + low, high - low, self.fd, raw_offset + low - rva)
+                except OSError:  # the file's device has failed: zeros, as for a file that has become shorter
+                    return
+
     def __del__(self) -> None:
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
+
+
+def _fetched_later(image: Image) -> set[int]:
+    """RVAs of sections that most programs never look at: debug information, over half of Wine's system DLLs."""
+    return {
+        section.virtual_address
+        for section in image.sections
+        if section.characteristics & SCN_MEM_DISCARDABLE
+        and not section.characteristics & (SCN_MEM_WRITE | SCN_MEM_EXECUTE)
+        and section.raw_size >= _WORTH_FETCHING_LATER
+    }
 
 
 def word_of(image: ImageSection) -> int:

@@ -24,6 +24,7 @@ PAGE_WRITECOMBINE = 0x400
 
 RESERVED = 0  # the code of a page that is reserved and not committed
 _GUARD_BIT = 0x10
+ABSENT = 0x80  # bit of a code: the page's contents have not been fetched yet, so the processor may not touch it
 
 READ, WRITE, EXECUTE = 1, 2, 4  # host access bits; the values Unicorn's UC_PROT_* use
 
@@ -59,6 +60,7 @@ for _modifiers in (0, PAGE_GUARD, PAGE_NOCACHE, PAGE_WRITECOMBINE, PAGE_GUARD | 
         if _code > 0:
             NT_PROTECT[_code] = _base | _modifiers
             ACCESS[_code] = 0 if _modifiers & PAGE_GUARD else _bits
+            NT_PROTECT[_code | ABSENT] = _base | _modifiers
 for _from, _to in ((PAGE_WRITECOPY, PAGE_READWRITE), (PAGE_EXECUTE_WRITECOPY, PAGE_EXECUTE_READWRITE)):
     COPY_ON_WRITE[encode(_from)] = encode(_to)
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 from lswd.memory.backing import Backing
 from lswd.memory.protection import PAGE_SIZE
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 MEM_COMMIT = 0x1000
 MEM_RESERVE = 0x2000
 MEM_DECOMMIT = 0x4000
@@ -27,9 +31,12 @@ class Region:
         pages: one protection code a page (memory.protection), 0 where only reserved.
         name: what a person would call it: a module path, "stack", ... for traces.
         source: the section object a view came from, or None.
+        fetch: fills in pages whose codes say ABSENT: the first one's number, and how many.
     """
 
-    __slots__ = ("allocation_protect", "backing", "base", "end", "kind", "name", "offset", "pages", "size", "source")
+    __slots__ = (
+        "allocation_protect", "backing", "base", "end", "fetch", "kind", "name", "offset", "pages", "size", "source"
+    )  # fmt: skip
 
     def __init__(
         self, base: int, size: int, kind: int, allocation_protect: int, backing: Backing, offset: int, name: str = ""
@@ -44,6 +51,7 @@ class Region:
         self.pages = bytearray(size // PAGE_SIZE)
         self.name = name
         self.source: object = None
+        self.fetch: Callable[[int, int], None] | None = None
 
     def run_length(self, page: int, same: bytes) -> int:
         """How many pages from ``page`` on have a code in ``same``."""

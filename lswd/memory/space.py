@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 
 from lswd.memory.backing import Backing, PrivateMemory
 from lswd.memory.protection import (
+    ABSENT,
     ACCESS,
     COPY_ON_WRITE,
     EXECUTE,
@@ -229,6 +230,8 @@ class AddressSpace:
         if base < region.base or base + size > region.end:
             raise NtError(STATUS_CONFLICTING_ADDRESSES)
         first, last = (base - region.base) // PAGE_SIZE, (base + size - region.base) // PAGE_SIZE
+        if region.fetch is not None:
+            self._fetch(region, first, last)
         fresh = region.pages[first:last].count(RESERVED)
         region.pages[first:last] = bytes((code,)) * (last - first)
         if region.kind == MEM_PRIVATE:
@@ -299,6 +302,8 @@ class AddressSpace:
         if region is None or base + size > region.end:
             raise NtError(STATUS_CONFLICTING_ADDRESSES)
         first, last = (base - region.base) // PAGE_SIZE, (base + size - region.base) // PAGE_SIZE
+        if region.fetch is not None:
+            self._fetch(region, first, last)
         codes = region.pages[first:last]
         if RESERVED in codes:
             raise NtError(STATUS_NOT_COMMITTED)
@@ -324,7 +329,7 @@ class AddressSpace:
             return page, 0, 0, end - page, MEM_FREE, 1, 0
         index = (page - region.base) // PAGE_SIZE
         code = region.pages[index]
-        size = region.run_length(index, bytes((code,))) * PAGE_SIZE
+        size = region.run_length(index, bytes((code, code ^ ABSENT))) * PAGE_SIZE
         state = MEM_COMMIT if code else MEM_RESERVE
         return page, region.base, region.allocation_protect, size, state, NT_PROTECT[code], region.kind
 
@@ -344,6 +349,9 @@ class AddressSpace:
             last = found
         index = (address - last.base) >> 12
         code = last.pages[index]
+        if code & ABSENT:
+            self._fetch(last, index, index + 1)
+            code = last.pages[index]
         allowed = ACCESS[code]
         if not allowed & access:
             return None
@@ -354,6 +362,23 @@ class AddressSpace:
             else:
                 allowed &= ~WRITE
         return last.backing.physical + last.offset + (index << 12), allowed
+
+    def _fetch(self, region: Region, first: int, last: int) -> bool:
+        """Bring in the absent pages among ``[first, last)``, each with all its absent neighbours."""
+        pages = region.pages
+        fetched = False
+        for index in range(first, last):
+            code = pages[index]
+            if code & ABSENT:
+                count = region.run_length(index, bytes((code,)))
+                while index > 0 and pages[index - 1] == code:
+                    index -= 1
+                    count += 1
+                assert region.fetch is not None
+                region.fetch(index, count)
+                pages[index : index + count] = bytes((code & ~ABSENT,)) * count
+                fetched = True
+        return fetched
 
     def guard_hit(self, address: int) -> bool:
         """True when ``address`` lies in a guard page."""
@@ -390,7 +415,8 @@ class AddressSpace:
             length = min(size, region.end - address)
             found = self._span(address, length, allowed)
             if found is None:
-                grown = False
+                first = (address - region.base) // PAGE_SIZE
+                grown = self._fetch(region, first, (address + length - region.base + PAGE_SIZE - 1) // PAGE_SIZE)
                 for page in range(address & -PAGE_SIZE, address + length, PAGE_SIZE):
                     if self.guard_hit(page) and self.on_guard and self.on_guard(page):
                         grown = True
@@ -453,6 +479,8 @@ class AddressSpace:
 
     def raw(self, region: Region) -> memoryview:
         """The whole region's bytes whatever its protection: for the loader of images and process start."""
+        if region.fetch is not None:
+            self._fetch(region, 0, len(region.pages))
         return region.backing.view[region.offset : region.offset + region.size]
 
     def read_u16(self, address: int) -> int:

@@ -193,7 +193,7 @@ def launch(options: Options, progress: Callable[[str, str], None] = quiet) -> Ou
     if outcome.exit_status in _EXPLAINED:
         from lswd.service.explain import import_error
 
-        directories = dll_directories(program, *_surroundings(options, prefix, drives))
+        directories = dll_directories(program, *_surroundings(options, prefix, drives, word))
         outcome.import_error = import_error(process, host, directories, drives, process.userland)
     progress("INFO", f"Program exited with code: {outcome.exit_status}")
     return outcome
@@ -322,10 +322,13 @@ def dll_directories(program: str, directory: str, environment: Mapping[str, str]
     return list(dict.fromkeys([*listed, *filter(None, [folder.strip('"') for folder in path.split(";")])]))
 
 
-def _surroundings(options: Options, prefix: Prefix, drives: Drives) -> tuple[str, dict[str, str]]:
+def _surroundings(options: Options, prefix: Prefix, drives: Drives, word: int) -> tuple[str, dict[str, str]]:
     """Current directory and environment of the program, as it sees them."""
     directory = drives.to_dos(os.path.abspath(options.cwd) if options.cwd else os.getcwd())
-    return directory, windows_environment(os.environ, drives, prefix.user, options.environment)
+    architecture = "AMD64" if word == 8 else "x86"
+    return directory, windows_environment(
+        os.environ, drives, prefix.user, options.environment, architecture=architecture
+    )
 
 
 def _start(
@@ -335,7 +338,7 @@ def _start(
     from lswd.kernel.console.signals import install
     from lswd.kernel.start import StartParameters, create_process, open_ntdll
 
-    directory, environment = _surroundings(options, prefix, drives)
+    directory, environment = _surroundings(options, prefix, drives, process.space.word)
     console, standard = attach_console(process)
     install(process)
     parameters = StartParameters(

@@ -49,9 +49,9 @@ def serve(environ: Mapping[str, str], *, path: str = "", user: bool = False) -> 
     if not user and os.geteuid() != 0:
         raise ServeError("only root can serve every user; `lswd --user` serves you alone")
     log = Log(environ, settings.log_level)
+    import lswd.service.program as program
     from lswd.ioctl.service import LswService
     from lswd.ioctl.settings import Settings as NewCommandSettings
-    from lswd.service import program
     from lswd.session import spawner
     from lswd.session.pool import Sessions
 

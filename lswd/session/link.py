@@ -34,9 +34,10 @@ _libc = ctypes.CDLL(None)
 class Pending:
     """A native call that a session serves. ``answer`` None: the caller is not who he was."""
 
-    __slots__ = ("_event", "answer", "done", "identifier")
+    __slots__ = ("_event", "answer", "done", "identifier", "tid")
 
-    def __init__(self, identifier: int) -> None:
+    def __init__(self, identifier: int, tid: int) -> None:
+        self.tid = tid
         self.identifier = identifier
         self.done = False
         self.answer: Answer | None = (-errno.EIO, b"")

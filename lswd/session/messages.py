@@ -36,6 +36,10 @@ CLOSED = 9  # identifier: an opener
 # From it.
 ANSWER = 10  # value: the result; the request, or nothing
 STALE = 11  # the caller is not who this session is for any more
+BORROW = 13  # identifier: a request; lend.py's address and size: some of its caller's memory, please
+GIVE_BACK = 14  # the same and bytes, to be written there
+# To it.
+MEMORY = 15  # value: an errno; the bytes
 # From either.
 LOG = 12  # a text
 

@@ -11,7 +11,9 @@ import trio
 
 from lswd.ioctl.commands import WORD
 from lswd.session import messages as m
+from lswd.session.caller_image import STATUS_CONTROL_C_EXIT
 from lswd.session.identity import Identity, IdentityError, identify
+from lswd.session.lend import retire_for, tracing_is_restricted
 from lswd.session.session import Program, Session
 
 TYPE_CHECKING = False
@@ -164,7 +166,17 @@ class Sessions:
     async def execute(self, caller: Caller, pid: int, info: PeInfo) -> Program:
         """Run the image that process ``pid`` has registered."""
         session = await self._session(caller)
-        return session.start(m.START_IMAGE, m.IMAGE.pack(pid) + info.pack(WORD))
+        restricted = tracing_is_restricted()
+        if restricted:
+            retire_for(session.identity.uid, pid, info, STATUS_CONTROL_C_EXIT)
+        program = session.start(m.START_IMAGE, m.IMAGE.pack(pid) + info.pack(WORD))
+        if restricted and self._nursery is not None:
+            self._nursery.start_soon(self._retire, program, session.identity.uid, pid, info)
+        return program
+
+    async def _retire(self, program: Program, uid: int, pid: int, info: PeInfo) -> None:
+        await program.ended.wait()
+        retire_for(uid, pid, info, program.ending.exit_status)
 
     async def launch(self, caller: Caller, descriptors: Sequence[int]) -> Program:
         """Run an order."""

@@ -6,10 +6,13 @@ it was doing.
 
 from __future__ import annotations
 
+import errno
+
 import trio
 
 from lswd.ioctl.commands import REASON_LOST, REASON_RUNNING
 from lswd.session import messages as m
+from lswd.session.lend import serve as serve_loan
 from lswd.session.link import Link, Pending
 from lswd.session.order import Ending, OrderError
 
@@ -136,7 +139,7 @@ class Session:
         self.last_used = trio.current_time()
         identifier = self._next
         self._next += 1
-        pending = self._pending[identifier] = Pending(identifier)
+        pending = self._pending[identifier] = Pending(identifier, tid)
         self._native_link.send(m.pack(m.REQUEST, identifier, command, m.NATIVE.pack(opener, tid) + data))
         if self._without:
             self._without -= 1
@@ -174,6 +177,10 @@ class Session:
             return
         if kind == m.LOG:
             self._say(data)
+        elif kind in (m.BORROW, m.GIVE_BACK):
+            asking = self._pending.get(identifier)
+            code, lent = serve_loan(kind, asking.tid, self.identity.uid, data) if asking else (errno.EPERM, b"")
+            self._native_link.send(m.pack(m.MEMORY, identifier, code, lent))
         elif kind == m.STALE or (kind == m.ANSWER and len(data) in (0, _REQUEST_SIZE)):
             pending = self._pending.pop(identifier, None)
             if pending is None:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections import deque
 
 import trio
 
+from lswd.ioctl.native.caller_memory import DIRECT
 from lswd.ioctl.native.declare import answer
 from lswd.ioctl.native.holdings import Holdings
 from lswd.ioctl.native.process_files import CallerFiles, StaleSession
 from lswd.ioctl.native.serve import INTERRUPTED, serve
 from lswd.session import messages as m
 from lswd.session.identity import Identity, view_of
+from lswd.session.lend import LentMemory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from lswd.session.lend import Ask
 
 REQUEST_SIZE = 88
 _FAIR_SHARE = 32
@@ -26,14 +31,22 @@ class Worker:
     """Serves packets; ``send`` takes its answers. Knows no socket, so that tests and fuzzers can drive it directly.
 
     Args:
+        ask: asks the daemon for memory that is closed to us.
         proc: a descriptor of /proc. identity: whom it acts for; None to believe every caller.
         limit: how many calls may wait at once, and how many things of a kind an opener may hold.
     """
 
     def __init__(
-        self, send: Callable[[bytes], None], proc: int, identity: Identity | None, limit: int, holdings: int
+        self,
+        send: Callable[[bytes], None],
+        proc: int,
+        identity: Identity | None,
+        limit: int,
+        holdings: int,
+        ask: Ask | None = None,
     ) -> None:
         self._send = send
+        self._ask = ask
         self._proc = proc
         self._identity = identity
         self._limit = limit
@@ -75,7 +88,8 @@ class Worker:
             holdings = self._openers[opener] = Holdings(self._holdings_limit)
         caller = CallerFiles(tid, self._proc, self._is_ours if self._identity else None)
         try:
-            served = serve(request, command, tid, holdings, caller)
+            memory = LentMemory(self._ask, identifier) if self._ask else DIRECT
+            served = serve(request, command, tid, holdings, caller, memory)
         except StaleSession:
             self._send(m.pack(m.STALE, identifier))
             return
@@ -148,14 +162,32 @@ async def run(connection: socket.socket, proc: int, identity: Identity, limit: i
                 except BlockingIOError:
                     await trio.lowlevel.wait_writable(connection)
 
-    worker = Worker(send, proc, identity, limit, holdings)
+    backlog: deque[bytes] = deque()
+
+    def ask(kind: int, identifier: int, data: bytes) -> tuple[int, bytes]:
+        """Have the daemon do something for a request, while it waits for just that."""
+        send(m.pack(kind, identifier, 0, data))
+        while True:
+            packet = connection.recv(m.LARGEST)
+            if not packet:
+                return errno.EIO, b""
+            if len(packet) >= m.HEADER.size:
+                what, whose, value, answered = m.unpack(packet)
+                if (what, whose) == (m.MEMORY, identifier):
+                    return value, answered
+            backlog.append(packet)
+
+    worker = Worker(send, proc, identity, limit, holdings, ask)
     async with trio.open_nursery() as nursery:
         worker.nursery = nursery
         nursery.start_soon(send_later)
         count = 0
         while True:
             try:
-                packet = connection.recv(m.LARGEST, socket.MSG_DONTWAIT if worker.waiting or unsent else 0)
+                if backlog:
+                    packet = backlog.popleft()
+                else:
+                    packet = connection.recv(m.LARGEST, socket.MSG_DONTWAIT if worker.waiting or unsent else 0)
             except BlockingIOError:
                 count = 0
                 await trio.lowlevel.wait_readable(connection)

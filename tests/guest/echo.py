@@ -1,7 +1,7 @@
 """A TCP echo between a guest program and this host, or another guest process, checksummed by both sides.
 
-`python -m tests.guest.echo [MIB]` does it with the guest as client, as server and as both (64 MiB without an argument) and
-prints how long each took; the tests do a small slice of it.
+`python -m tests.guest.echo [MIB]` does it with the guest as client, as server and as both (64 MiB without an
+argument) and prints how long each took; the tests do a small slice of it.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def main(arguments: list[str]) -> int:
     print(f"guest as server: {'good' if good_too else said}, {time.monotonic() - began:.1f} s with the checksum here")
     began = time.monotonic()
     said = two_guests(command, size, environment, 3600)
-    line = f"{size} bytes, {fnv(data):016x}\n"
+    line = f"{size} bytes, {fnv(arrived):016x}\n"
     good_again = f"the same came back: yes\n{line}{line}" == said
     print(f"two guests: {'good' if good_again else said}, {time.monotonic() - began:.1f} s with the checksum here")
     return 0 if good and good_too and good_again else 1

@@ -1,4 +1,7 @@
-"""A TCP echo between a guest and the host, both ways round, and between two guests: a slice of what ``tests.guest.echo`` does in full."""
+"""A TCP echo between a guest and the host, both ways round, and between two guests.
+
+A slice of what ``tests.guest.echo`` does in full.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -115,7 +115,7 @@ def _driver(directory: Path) -> list[str | Path]:
     return ["--drive", "X:=/nonexistent", EXE]
 
 
-SAME = {
+SAME: dict[str, Callable[[Path], Sequence[str | Path]]] = {
     "no file": lambda directory: ["none.exe"],
     "a directory": lambda directory: [directory],
     "text": _text,

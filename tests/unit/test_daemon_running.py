@@ -143,7 +143,12 @@ def _told_at_the_end(body: Callable[[Course], Awaitable[None]], directory: Path)
 
     async def listening(course: Course) -> None:
         await body(course)
-        await until(lambda: heard.extend(course.told()) or "STOPPING=1" in heard)
+
+        def stopping() -> bool:
+            heard.extend(course.told())
+            return "STOPPING=1" in heard
+
+        await until(stopping)
 
     run(listening, directory)
     return heard

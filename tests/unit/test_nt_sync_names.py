@@ -173,14 +173,21 @@ def test_handles_are_inheritable_when_asked_for() -> None:
     assert [(False, False), (True, True)] == run(main)
 
 
-def test_the_spaces_of_names_win32_knows_are_one() -> None:
+def test_each_space_of_names_win32_knows_leads_to_the_session_s_or_the_global_one() -> None:
+    session = "\\Sessions\\1\\BaseNamedObjects\\"
+
     def main(guest: Guest, _: int) -> Body:
-        _, event = yield from create_event(guest, BASE + "Local\\stop")
-        for name in (BASE + "stop", BASE + "Global\\stop", "\\Sessions\\1\\BaseNamedObjects\\Session\\stop"):
+        _, local = yield from create_event(guest, session + "Local\\stop")
+        _, everybody = yield from create_event(guest, session + "Global\\stop")
+        for name, event in (
+            (session + "stop", local), (session + "Session\\1\\stop", local), (BASE + "stop", everybody),
+            (BASE + "Local\\stop", everybody), (session + "Session\\0\\stop", everybody),
+        ):  # fmt: skip
             _, found = yield from opened(guest, "NtOpenEvent", name)
             guest.log.append(guest.object(found) is guest.object(event))
+        guest.log.append(guest.object(local) is guest.object(everybody))
 
-    assert [True, True, True] == run(main)
+    assert [True] * 5 + [False] == run(main)
 
 
 # ---- symbolic links

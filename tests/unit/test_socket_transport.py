@@ -373,3 +373,18 @@ def test_the_packets_module_brings_nothing_slow_along() -> None:
     code = f"import sys; import lswd.device.packet; print(sorted({slow} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True)
     assert "[]\n" == done.stdout
+
+
+def test_a_goodbye_is_heard_by_a_client_that_has_asked_already(tmp_path: Path) -> None:
+    async def body(here: Served) -> None:
+        here.service.refuse = errno.ESHUTDOWN
+        client = Client(here.path)
+        raw = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        raw.connect(str(here.path))  # before the transport gets its turn
+        raw.send(_packet())
+        client.socket = trio.socket.from_stdlib_socket(raw)
+        packet = await client.receive()
+        assert packet is not None
+        assert (GOODBYE, -errno.ESHUTDOWN) == (packet.flags, packet.result)
+
+    run(body, tmp_path)

@@ -11,7 +11,7 @@ import os
 
 from lswd.cpu.jail import layout
 from lswd.memory.backing import Backing, FileMapping
-from lswd.memory.protection import ACCESS, COPY_ON_WRITE, PAGE_SIZE, WRITE
+from lswd.memory.protection import ABSENT, ACCESS, COPY_ON_WRITE, PAGE_SIZE, WRITE
 from lswd.ntdef.status import STATUS_NO_MEMORY, NtError
 
 TYPE_CHECKING = False
@@ -135,7 +135,7 @@ class Mirror:
         allowed = ACCESS[code]
         if COPY_ON_WRITE[code]:
             allowed &= ~WRITE
-        same = bytes({before, code})
+        same = bytes({code} if before & ABSENT else {before, code})
         first = index
         while first > 0 and index - first < _MOST_AROUND and pages[first - 1] in same:
             first -= 1

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import struct
 
-from lswd.host.process_memory import read_memory, read_string, write_memory
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import TypeAlias
 
+    from lswd.ioctl.native.caller_memory import CallerMemory
     from lswd.ioctl.native.holdings import Holdings
     from lswd.ioctl.native.process_files import CallerFiles
 
@@ -57,11 +56,11 @@ class Call:
         tid: the calling thread. files: what the caller's process can open. holdings: what it has open here.
     """
 
-    __slots__ = ("args", "command", "count", "files", "holdings", "modern", "number", "tid")
+    __slots__ = ("args", "command", "count", "files", "holdings", "memory", "modern", "number", "tid")
 
     def __init__(
         self, number: int, count: int, args: tuple[int, ...], command: int, modern: bool, tid: int,
-        holdings: Holdings, files: CallerFiles,
+        holdings: Holdings, files: CallerFiles, memory: CallerMemory,
     ) -> None:  # fmt: skip
         self.number = number
         self.count = count
@@ -71,25 +70,26 @@ class Call:
         self.tid = tid
         self.holdings = holdings
         self.files = files
+        self.memory = memory
 
     def read(self, address: int, size: int) -> bytes:
         """Bytes of the caller's memory. Raises NativeError."""
         try:
-            return read_memory(self.tid, address, size)
+            return self.memory.read(self.tid, address, size)
         except OSError:
             raise NativeError(14) from None
 
     def write(self, address: int, data: bytes) -> None:
         """Write to the caller's memory. Raises NativeError."""
         try:
-            write_memory(self.tid, address, data)
+            self.memory.write(self.tid, address, data)
         except OSError:
             raise NativeError(14) from None
 
     def text(self, address: int) -> bytes:
         """A NUL-terminated path in the caller's memory. Raises NativeError (the module cut longer ones)."""
         try:
-            return read_string(self.tid, address)
+            return self.memory.text(self.tid, address)
         except OSError:
             raise NativeError(14) from None
 

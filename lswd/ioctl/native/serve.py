@@ -6,6 +6,7 @@ import errno
 
 # Importing a module declares its calls.
 from lswd.ioctl.native import console, files, programs, regions, sync
+from lswd.ioctl.native.caller_memory import DIRECT, CallerMemory
 from lswd.ioctl.native.declare import NATIVE, REQUEST, Call, NativeError, RefusedError, answer, is_modern, known
 
 TYPE_CHECKING = False
@@ -26,7 +27,12 @@ def is_known(request: bytes, command: int) -> bool:
 
 
 def serve(
-    request: bytes, command: int, tid: int, holdings: Holdings, caller: CallerFiles
+    request: bytes,
+    command: int,
+    tid: int,
+    holdings: Holdings,
+    caller: CallerFiles,
+    memory: CallerMemory = DIRECT,
 ) -> tuple[int, bytes] | Awaitable[tuple[int, bytes]]:
     """Serve one request of SYSCALL.
 
@@ -44,7 +50,7 @@ def serve(
         return 0, request
     declared = NATIVE[number]
     modern = is_modern(declared, command, count)
-    call = Call(number, count, tuple(arguments), command, modern, tid, holdings, caller)
+    call = Call(number, count, tuple(arguments), command, modern, tid, holdings, caller, memory)
     try:
         result = declared.handler(call)
     except NativeError as error:

@@ -22,6 +22,7 @@ import time
 
 from lswd.image.errors import ImageError
 from lswd.kernel.console.protocol import CTRL_BREAK_EVENT, CTRL_C_EVENT, CTRL_CLOSE_EVENT
+from lswd.kernel.environment_block import PEB, RTL_USER_PROCESS_PARAMETERS
 from lswd.kernel.start import new_thread
 from lswd.ntdef.status import STATUS_CONTROL_C_EXIT, NtError
 
@@ -38,6 +39,7 @@ _STUB_SIZE = 0x20  # of a system call's function in ntdll
 _USERLAND = ("\\ntdll.dll", "\\kernelbase.dll", "\\kernel32.dll")
 CLOSE_SECONDS = 5.0
 _LOOK_SECONDS = 0.05
+_IGNORES_CTRL_C = 1  # RTL_USER_PROCESS_PARAMETERS.ConsoleFlags
 
 
 def start_control_event(process: Process, event: int) -> Thread | None:
@@ -52,11 +54,44 @@ def start_control_event(process: Process, event: int) -> Thread | None:
         except NtError:
             pass
         else:
+            if event != CTRL_C_EVENT:
+                _let_through(process, thread)
             process.scheduler.start_thread(thread)
             process.system.part(ControlThreads).add(thread)
             return thread
     process.end(STATUS_CONTROL_C_EXIT)
     return None
+
+
+def _let_through(process: Process, thread: Thread) -> None:
+    """Hide from kernelbase until ``thread`` has ended that the process ignores Ctrl-C: Wine's would ignore everything.
+
+    Source: Microsoft "CreateProcessW", CREATE_NEW_PROCESS_GROUP: Ctrl-C is disabled, nothing else is.
+    """
+    space, scheduler = process.space, process.scheduler
+    at = PEB.offset(space.word, "ProcessParameters") + process.peb
+
+    def change(old: int, new: int) -> bool:
+        try:
+            flags = space.read_pointer(at) + RTL_USER_PROCESS_PARAMETERS.offset(space.word, "ConsoleFlags")
+            found = int.from_bytes(space.read(flags, 4), "little")
+            if found & _IGNORES_CTRL_C == old:
+                space.write(flags, (found & ~_IGNORES_CTRL_C | new).to_bytes(4, "little"))
+                return True
+        except NtError:
+            pass
+        return False
+
+    def look() -> None:
+        if process.ended or scheduler is None:
+            return
+        if thread.terminated:
+            change(0, _IGNORES_CTRL_C)
+        else:
+            scheduler.deadlines.add(_LOOK_SECONDS, look)
+
+    if scheduler is not None and change(_IGNORES_CTRL_C, 0):
+        scheduler.deadlines.add(_LOOK_SECONDS, look)
 
 
 def _control_routine(process: Process) -> int:

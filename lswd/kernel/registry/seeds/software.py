@@ -17,6 +17,10 @@ PRODUCT_ID = "00330-80000-00000-AA000"
 _INSTALLED = 1_704_067_200  # 2024-01-01
 
 
+# No debugger for programs that crash. Wine's kernelbase starts its own when none is named in AeDebug.
+NO_DEBUGGER: dict[str, SeedValue] = {"Auto": "1", "Debugger": ""}
+
+
 def plant(key: SeedKey, facts: SeedFacts) -> None:
     """Fill ``SOFTWARE``, but for the Time Zones, Classes and Wow6432Node branches."""
     microsoft = key.branch("Microsoft")
@@ -103,8 +107,7 @@ def directories(*, wow64: bool = False) -> dict[str, SeedValue]:
 def _plant_windows_nt(key: SeedKey, facts: SeedFacts) -> None:
     key.plant(
         {
-            # No debugger for programs that crash. Wine's kernelbase starts its own when none is named here.
-            "AeDebug": {"Auto": "1", "Debugger": ""},
+            "AeDebug": NO_DEBUGGER,
             "Console": {},
             "Drivers32": {},
             "FontLink\\SystemLink": {},

@@ -5,7 +5,7 @@ Keys both widths share are links. Source: Microsoft "Registry Keys Affected by W
 
 from __future__ import annotations
 
-from lswd.kernel.registry.seeds.software import current_version, directories
+from lswd.kernel.registry.seeds.software import NO_DEBUGGER, current_version, directories
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def plant(key: SeedKey, facts: SeedFacts) -> None:
     key.plant(
         {
             r"Microsoft\Windows NT\CurrentVersion": current_version(facts),
+            r"Microsoft\Windows NT\CurrentVersion\AeDebug": NO_DEBUGGER,
             r"Microsoft\Windows\CurrentVersion": directories(wow64=True),
             r"Microsoft\Windows\CurrentVersion\Run": {},
             r"Microsoft\Windows\CurrentVersion\RunOnce": {},
