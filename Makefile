@@ -39,6 +39,7 @@ check: setup ## lint and types only
 
 bench: setup-test ## launch time against Wine's
 	@.venv/bin/python bench/launch.py
+	@.venv/bin/python bench/launch_daemon.py
 
 fuzz: setup-test ## launch FUZZ_COUNT damaged programs
 	@.venv/bin/python -m tests.fuzz.mutated_pe --count $(FUZZ_COUNT)

@@ -61,17 +61,28 @@ def run(request: Request) -> int:
     if unfit:
         option = {"drives": "--drive", "engine": "--engine (or the setting engine)", "verbose": "-v"}
         raise Refused(f"{option.get(unfit[0], '--' + unfit[0])} does not reach a program through {PATH}")
-    program = os.fsencode(request.program)
-    if len(program) > _LONGEST_PROGRAM:
-        raise Refused(f"its path has more than the {_LONGEST_PROGRAM} bytes that {PATH} takes")
     device = _open()
     try:
+        if not os.path.isfile(request.program) and not _is_dos(request.program):
+            # A registration without a file and without an image in memory is nothing to run, and no failure. What is
+            # wrong with the path is for whoever would have run it to say.
+            from lswctl.embedded import run as explain
+
+            return explain(request, None)
         if request.cwd:
+            if not _is_dos(request.program):
+                request.program = os.path.abspath(request.program)
             os.chdir(request.cwd)
+        if len(os.fsencode(request.program)) > _LONGEST_PROGRAM:
+            raise Refused(f"its path has more than the {_LONGEST_PROGRAM} bytes that {PATH} takes")
         _fit(request)
         return _execute(device, request.program, json=request.json)
     finally:
         device.close()
+
+
+def _is_dos(program: str) -> bool:
+    return "\\" in program or program[1:2] == ":"
 
 
 def _open() -> Device:
@@ -154,7 +165,7 @@ def _wait(device: Device, pid: int) -> int:
     failures: list[int] = []
 
     def execute() -> None:
-        _signal.pthread_sigmask(_signal.SIG_BLOCK, range(1, 65))
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
         try:
             device.command(c.EXECUTE_PE, pid)
         except OSError as error:

@@ -104,11 +104,9 @@ def _by_socket(request: Request) -> int:
 
 def _by_device(request: Request) -> int:
     """Raises Refused, Lost."""
-    if not os.path.exists("/dev/lsw"):
-        raise Refused("there is no /dev/lsw")
-    from lswctl.device import run as run_by_device
+    from lswctl import device
 
-    return run_by_device(request)
+    return device.run(request)
 
 
 def _peculiar(request: Request) -> str:

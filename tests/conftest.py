@@ -25,6 +25,7 @@ def lsw_prefix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("XDG_CACHE_HOME", str(home / "cache"))
         patch.setenv("XDG_CONFIG_HOME", str(home / "config"))
         patch.delenv("LSW_CONFIG", raising=False)
+        patch.setenv("LSW_VIA", "embedded")  # never by a daemon that happens to run here
         # The tests are about this checkout, wherever they run and whatever is installed.
         patch.setenv("PYTHONPATH", str(ROOT))
         yield home / "prefix"

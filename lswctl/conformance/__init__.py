@@ -8,6 +8,7 @@ HELP = """usage: lswctl conformance [--device PATH] [--only TEXT] [--programs]
 
 Check every command, argument layout, error and limit of a device (default /dev/lsw), and print a table.
 Rows that the original kernel module is known to fail are marked; --programs adds those that run a Windows program.
+With a C compiler (cc) a client made from lsw.h is one more row.
 
 exit code: 0 if every row is ok, 1 if not, 120 for wrong usage, 122 if the device cannot be opened
 """
@@ -34,7 +35,7 @@ def main(arguments: list[str]) -> int:
             print(f"lswctl: unexpected {word}; lswctl conformance --help tells how", file=sys.stderr)
             return 120
     from lswctl.conformance.client import KernelDevice
-    from lswctl.conformance.run import run, table
+    from lswctl.conformance.run import c_client, run, table
 
     try:
         KernelDevice(device).close()
@@ -42,5 +43,6 @@ def main(arguments: list[str]) -> int:
         print(f"lswctl: {device}: {error.strerror}; is lswd running?", file=sys.stderr)
         return 122
     results = run(lambda: KernelDevice(device), only=only, programs=programs)
+    results += c_client(device, only)
     sys.stdout.write(table(results))
     return 0 if all(result.ok for result in results) else 1

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import tempfile
+
 # Importing a module declares its checks.
 from lswctl.conformance import files, layouts, programs, registration, synchronisation
-from lswctl.conformance.client import CHECKS, Client, Unfulfilled
+from lswctl.conformance.client import CHECKS, Client, Declared, KernelDevice, Unfulfilled, expect
+from lswd.ioctl import commands
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lswctl.conformance.client import Declared, Device
+    from lswctl.conformance.client import Device
 
 MODULES = (registration, layouts, files, synchronisation, programs)
 
@@ -33,6 +39,20 @@ def run(opener: Callable[[], Device], *, only: str = "", programs: bool = False)
         for declared in CHECKS
         if only.lower() in declared.title.lower() and (programs or not declared.programs)
     ]
+
+
+def c_client(path: str, only: str) -> list[Result]:
+    """Compile a C client from lsw.h and run it on a device; [] without a compiler, or if ``only`` excludes it."""
+    title = "a C client made from lsw.h"
+    if only.lower() not in title.lower() or shutil.which("cc") is None:
+        return []
+
+    def check(_client: Client) -> None:
+        with tempfile.TemporaryDirectory(prefix="lsw-conformance-") as directory:
+            program = programs.build_header_client(directory, os.path.dirname(commands.__file__))
+            expect(0, subprocess.run([program, path], check=False).returncode, "its exit code")
+
+    return [run_one(Declared(title, check, "", False), lambda: KernelDevice(path))]
 
 
 def run_one(declared: Declared, opener: Callable[[], Device]) -> Result:

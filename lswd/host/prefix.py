@@ -36,7 +36,7 @@ _USER_DIRECTORIES = (
 )
 # Made last, so one look at it tells that all else is there. The number changes with the lists above. It lies inside
 # drive C: so that it goes when the drive goes.
-_MARKER = ("AppData/Local/lsw", "layout-2")
+_MARKER = ("AppData/Local/lsw", "layout-3")
 
 
 class PrefixError(Exception):
@@ -77,7 +77,9 @@ class Prefix:
             drive = _make(scans, at, "drives/c")
             for path in _DIRECTORIES:
                 at = f"{drive}/{path}"
-                _make(scans, drive, path)
+                made = _make(scans, drive, path)
+                if path.endswith("/etc"):
+                    _write_network_files(made)
             at = f"{drive}/users/{self.user}"
             home = _make(scans, drive, f"users/{self.user}")
             for path in (*_USER_DIRECTORIES, _MARKER[0]):
@@ -156,6 +158,15 @@ def parse_drive(text: str) -> tuple[str, str]:
         what = "is not a directory" if os.path.lexists(root) else "does not exist"
         raise PrefixError(f"--drive {text}: {root} {what}")
     return drive[0].upper(), root
+
+
+def _write_network_files(directory: str) -> None:
+    from lswd.host.network_files import write_network_files
+
+    try:
+        write_network_files(directory)
+    except FileExistsError:  # another process was quicker
+        pass
 
 
 def _make_root(root: str) -> None:

@@ -295,8 +295,8 @@ def check_program(image: Image) -> None:
     """Refuse an image that is sound, but cannot be launched as a program.
 
     Raises:
-        ImageError: DOTNET, WRONG_MACHINE, EFI, DRIVER, NOT_EXECUTABLE (a DLL), WRONG_SUBSYSTEM or BAD_ENTRY, with a hint
-            at what to do.
+        ImageError: DOTNET, WRONG_MACHINE, EFI, DRIVER, NOT_EXECUTABLE (a DLL), WRONG_SUBSYSTEM or BAD_ENTRY, with
+            a hint at what to do.
     """
     name = image.name
     if image.clr is not None:

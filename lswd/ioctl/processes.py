@@ -6,7 +6,6 @@ Source: proc(5), credentials(7), signal(7).
 from __future__ import annotations
 
 import errno
-import os
 
 from lswd.ioctl.native.process_files import status_fields
 
@@ -48,6 +47,12 @@ def is_owned(pid: int, uid: int) -> bool:
     return all(int(text) == uid for text in fields.get(b"Uid", b"-1").split()[:3])
 
 
+def owner_of(pid: int) -> tuple[int, int]:
+    """The file system uid and gid of a process. Raises OSError (ESRCH)."""
+    fields = status_of(pid)
+    return int(fields[b"Uid"].split()[3]), int(fields[b"Gid"].split()[3])
+
+
 def is_dying(tid: int) -> bool:
     """Is the thread gone, or about to be: killed, but held up by a system call?"""
     try:
@@ -56,8 +61,3 @@ def is_dying(tid: int) -> bool:
     except (OSError, ValueError):
         return True
     return bool(pending & _SIGKILL_BIT) or fields.get(b"State", b"Z")[:1] in (b"Z", b"X")
-
-
-def pidfd_of(pid: int) -> int:
-    """A pidfd. Raises OSError."""
-    return os.pidfd_open(pid)

@@ -25,9 +25,10 @@ import signal
 import trio
 
 from lswd import __version__
+from lswd.device.transport import Caller
 from lswd.ioctl import commands as c
 from lswd.ioctl.native.serve import is_known
-from lswd.ioctl.processes import group_of, inner_pid, is_dying, is_owned
+from lswd.ioctl.processes import group_of, inner_pid, is_dying, is_owned, owner_of
 from lswd.ioctl.registrations import Execution, Opener, Registration, Registrations, may
 from lswd.ioctl.settings import ACKNOWLEDGE, EMULATE
 
@@ -35,7 +36,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from lswd.device.transport import Answer, Caller
+    from lswd.device.transport import Answer
     from lswd.ioctl.hop import Program, Sessions
     from lswd.ioctl.settings import Settings
 
@@ -271,13 +272,24 @@ class LswService:
             raise error(errno.EBUSY)
         execution.opener = opener
 
+        subject = self._subject(caller, registration.pid)
+
         def start() -> Awaitable[Program]:
-            return self.sessions.execute(caller, registration.pid, registration.info)
+            return self.sessions.execute(subject, registration.pid, registration.info)
 
         await self._run(execution, start, caller)
         if execution.reason == c.REASON_LOST:
             raise error(errno.EIO)
         return execution.exit_status & 0x7FFF_FFFF, b""
+
+    def _subject(self, caller: Caller, pid: int) -> Caller:
+        """As whom the image of ``pid`` runs: as that process's user, whoever asks. Raises OSError."""
+        if group_of(caller.tid) == pid:
+            return caller
+        uid, gid = owner_of(pid)
+        if not may(caller, uid) or not is_owned(pid, uid):
+            raise error(errno.EPERM)
+        return Caller(pid, uid, gid)
 
     async def _launch(self, opener: Opener, caller: Caller, descriptors: list[int]) -> Answer:
         try:

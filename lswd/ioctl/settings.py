@@ -14,6 +14,7 @@ class Settings:
         registrations: how many a user may have at once (root: no limit).
         openers: how many files of the device a user may have open at once (root: no limit).
         handles: how many files, and how many of anything else, one open file of the device may hold.
+        engine: what runs programs that do not ask for an engine; "" for the best there is.
         programs: how many programs a user may run at once (root: no limit).
         pending: how many native calls of one session may wait at once.
         sessions: how many sessions a user may have at once (he has several when his groups or mounts differ).
@@ -22,14 +23,15 @@ class Settings:
     """
 
     __slots__ = (
-        "execute", "handles", "interrupt_grace", "openers", "pending", "programs", "registrations", "session_idle",
-        "sessions",
+        "engine", "execute", "handles", "interrupt_grace", "openers", "pending", "programs", "registrations",
+        "session_idle", "sessions",
     )  # fmt: skip
 
     def __init__(
         self,
         *,
         execute: str = EMULATE,
+        engine: str = "",
         registrations: int = 256,
         openers: int = 4096,
         handles: int = 4096,
@@ -40,6 +42,7 @@ class Settings:
         interrupt_grace: float = 2.0,
     ) -> None:
         self.execute = execute
+        self.engine = engine
         self.registrations = registrations
         self.openers = openers
         self.handles = handles

@@ -126,16 +126,16 @@ def spawn(parent: Process, image: ImageSection, start: StartParameters, inherita
             if joined is not None:
                 joined.assign(process)
     except OSError:
-        _discard(process)
+        discard(process)
         raise NtError(STATUS_NO_MEMORY) from None
     except BaseException:
-        _discard(process)
+        discard(process)
         raise
     return thread
 
 
-def _discard(process: Process) -> None:
-    """It has not come to life."""
+def discard(process: Process) -> None:
+    """End a process that has not come to life."""
     process.scheduler = None
     process.end(STATUS_NO_MEMORY)
     process.close()

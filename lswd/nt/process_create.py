@@ -10,7 +10,7 @@ from lswd.kernel.environment_block import RTL_USER_PROCESS_PARAMETERS
 from lswd.kernel.handle import OBJ_INHERIT
 from lswd.kernel.job import JOB_OBJECT_ASSIGN_PROCESS, Job
 from lswd.kernel.process import PROCESS_CREATE_PROCESS, Process
-from lswd.kernel.spawn import Inheritance, open_program, spawn
+from lswd.kernel.spawn import Inheritance, discard, open_program, spawn
 from lswd.kernel.start import StartParameters
 from lswd.nt.declare import Call, ObjectAttributes, Out, syscall
 from lswd.nt.section import image_information
@@ -100,16 +100,21 @@ def NtCreateUserProcess(
     process = thread.process
     if ThreadFlags & THREAD_CREATE_FLAGS_CREATE_SUSPENDED or ProcessFlags & PROCESS_CREATE_FLAGS_SUSPENDED:
         thread.suspend_count = 1
-    for number, data in (
+    answers = (
         (PsAttributeClientId, CLIENT_ID(UniqueProcess=process.pid, UniqueThread=thread.tid).pack(call.word)),
         (PsAttributeTebAddress, thread.teb.to_bytes(call.word, "little")),
         (PsAttributeImageInfo, image_information(image.image).pack(call.word)),
-    ):
-        if number in attributes:
-            write_attribute(call, attributes[number], data)
+    )
     handles = call.process.handles
-    ProcessHandle.set(handles.add(process, ProcessDesiredAccess, inherit=_inherits(ProcessObjectAttributes)))
-    ThreadHandle.set(handles.add(thread, ThreadDesiredAccess, inherit=_inherits(ThreadObjectAttributes)))
+    try:
+        for number, data in answers:
+            if number in attributes:
+                write_attribute(call, attributes[number], data)
+        ProcessHandle.set(handles.add(process, ProcessDesiredAccess, inherit=_inherits(ProcessObjectAttributes)))
+        ThreadHandle.set(handles.add(thread, ThreadDesiredAccess, inherit=_inherits(ThreadObjectAttributes)))
+    except NtError:
+        discard(process)
+        raise
     assert process.scheduler is not None
     process.scheduler.start_thread(thread)
     return STATUS_SUCCESS

@@ -26,6 +26,7 @@ from lswd.ntdef.status import (
     STATUS_INVALID_CID,
     STATUS_INVALID_PARAMETER,
     STATUS_INVALID_PARAMETER_MIX,
+    STATUS_NOT_SUPPORTED,
     STATUS_PROCESS_IS_TERMINATING,
     STATUS_SUCCESS,
     STATUS_TOO_MANY_THREADS,
@@ -191,7 +192,9 @@ def _initial_context(thread: Thread) -> Context:
     return kind(thread.process.space.read(thread.initial_context, kind.size))
 
 
-def _guest_record(call: Call, address: int) -> Context:
+def _guest_record(call: Call, thread: Thread, address: int) -> Context:
+    if thread.process.space.word != call.word:
+        raise NtError(STATUS_NOT_SUPPORTED)
     kind = context_type(call.word)
     record = kind(call.space.read(address, kind.size))
     if not record.flags & kind.architecture:
@@ -199,10 +202,10 @@ def _guest_record(call: Call, address: int) -> Context:
     return record
 
 
-@syscall(access={"ThreadHandle": THREAD_GET_CONTEXT}, partial="no extended state: it does not exist here")
+@syscall(access={"ThreadHandle": THREAD_GET_CONTEXT}, partial="no extended state; only within a word size")
 async def NtGetContextThread(call: Call, ThreadHandle: Handle[Thread], ThreadContext: PVOID) -> NTSTATUS:
-    record = _guest_record(call, ThreadContext)
     thread = ThreadHandle
+    record = _guest_record(call, thread, ThreadContext)
     if thread is not call.thread:
         await leave_turn(call.thread)
     if thread.terminated:
@@ -217,10 +220,10 @@ async def NtGetContextThread(call: Call, ThreadHandle: Handle[Thread], ThreadCon
     return STATUS_SUCCESS
 
 
-@syscall(access={"ThreadHandle": THREAD_SET_CONTEXT}, partial="no extended state: it does not exist here")
+@syscall(access={"ThreadHandle": THREAD_SET_CONTEXT}, partial="no extended state; only within a word size")
 async def NtSetContextThread(call: Call, ThreadHandle: Handle[Thread], ThreadContext: PVOID) -> NTSTATUS:
-    record = _guest_record(call, ThreadContext)
     thread = ThreadHandle
+    record = _guest_record(call, thread, ThreadContext)
     if thread is call.thread:
         thread.set_context(record)
         return STATUS_SUCCESS

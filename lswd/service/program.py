@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gc
 import importlib
 import pkgutil
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _PACKAGES = ("ntdef", "host", "image", "userland", "memory", "cpu", "kernel", "unixlib", "nt")
 _LATER = ("json", "select", "shutil", "sqlite3", "tempfile", "termios", "threading", "trio", "zoneinfo")
+_ENCODINGS = ("ascii", "latin-1", "utf-8", "utf-16-le", "utf-16-be")  # their modules are looked for at first use
 _LAUNCHES = ("lswd.service.launch", "lswd.service.explain")
 
 
@@ -35,6 +37,8 @@ def preload() -> None:
             _import(found.name)
     for name in (*_LAUNCHES, *_LATER):
         _import(name)
+    for name in _ENCODINGS:
+        codecs.lookup(name)
 
 
 def _import(name: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from lswd.service import program
 from lswd.service.daemon import Daemon
 from lswd.service.journal import Log
 from lswd.service.keys import ConfigError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from lswd.ioctl.settings import Settings as CommandSettings
     from lswd.service.daemon import Device
     from lswd.service.settings import Settings
+    from lswd.session.order import Ending, Order
 
 CUSE = "/dev/cuse"
 
@@ -49,20 +51,19 @@ def serve(environ: Mapping[str, str], *, path: str = "", user: bool = False) -> 
     if not user and os.geteuid() != 0:
         raise ServeError("only root can serve every user; `lswd --user` serves you alone")
     log = Log(environ, settings.log_level)
-    import lswd.service.program as program
     from lswd.ioctl.service import LswService
     from lswd.ioctl.settings import Settings as NewCommandSettings
     from lswd.session import spawner
     from lswd.session.pool import Sessions
 
     # Sessions are forked by a process that never sees what we open from here on: no socket, no device.
-    forker = spawner.start(program)
+    forker = spawner.start(_Launcher(settings.engine))
     commands = NewCommandSettings()
     _apply(settings, commands)
 
     def reload() -> Settings:
         fresh, _ = load(environ, path=path, user=user)
-        for name in ("device", "group", "mode", "socket", "socket_mode"):
+        for name in ("device", "engine", "group", "mode", "socket", "socket_mode"):
             if getattr(fresh, name) != getattr(settings, name):
                 log("warning", f"{name} has changed, which takes a restart")
         log.level = fresh.log_level
@@ -94,6 +95,22 @@ def serve(environ: Mapping[str, str], *, path: str = "", user: bool = False) -> 
             file.close()
 
 
+class _Launcher:
+    """What sessions run programs with: ``program``, with the daemon's engine for those that ask for none."""
+
+    def __init__(self, engine: str) -> None:
+        self._engine = engine
+
+    def preload(self) -> None:
+        """Import all that a launch needs."""
+        program.preload()
+
+    def run(self, order: Order) -> Ending:
+        """Run the program to its end, in this process as it is."""
+        order.engine = order.engine or self._engine
+        return program.run(order)
+
+
 def _run(main: Callable[[], object]) -> None:
     from lswd.device.cuse.channel import DeviceError
 
@@ -111,6 +128,7 @@ def _run(main: Callable[[], object]) -> None:
 def _apply(settings: Settings, commands: CommandSettings) -> None:
     """Tell the service what the configuration says."""
     commands.execute = settings.execute
+    commands.engine = settings.engine
     commands.registrations = settings.limits.registrations
     commands.programs = settings.limits.processes
     commands.session_idle = settings.limits.idle

@@ -11,6 +11,7 @@ import os
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from lswd.cpu.select import ENGINES
 from lswd.device.packet import SYSTEM_SOCKET, USER_SOCKET
 from lswd.service.keys import ConfigError, Key, read, read_environment
 
@@ -56,7 +57,9 @@ class Settings:
     mode: int = _setting("mode", "mode", "0660", "the device node's permissions")
     socket: str = _setting("socket", "path", "", f"the socket's path; default {SYSTEM_SOCKET}")
     socket_mode: int = _setting("socket_mode", "mode", "0666", "the socket's permissions; callers are told apart")
-    engine: str = _setting("engine", "text", "auto", "what runs programs that do not ask for an engine")
+    engine: str = _setting(
+        "engine", "text", "auto", "what runs programs that do not ask for an engine", choices=("auto", *ENGINES)
+    )
     log_level: str = _setting("log_level", "text", "info", "how important a message must be", choices=LEVELS)
     limits: Limits = field(default_factory=Limits)
 

@@ -175,7 +175,9 @@ def become(identity: Identity, proc: int) -> None:
         os.setgroups(identity.groups)
         os.setresgid(identity.gid, identity.gid, identity.gid)
         os.setresuid(identity.uid, identity.uid, identity.uid)
-        _set_capabilities(identity.capabilities)
+        # A root caller may have more than a service manager has left us: nobody gets what we do not have.
+        held = int(status_fields(read_proc(proc, "thread-self/status")).get(b"CapPrm", b"0"), 16)
+        _set_capabilities(identity.capabilities & held)
     if _prctl(_PR_SET_NO_NEW_PRIVS, 1):
         raise IdentityError("cannot rule out new privileges")
     _verify(identity, proc)

@@ -1,8 +1,8 @@
-"""Memory of a caller that its session may not touch, because the system restricts tracing (Yama): the daemon lends a hand.
+"""Memory of a caller that its session may not touch, because the system restricts tracing (Yama): the daemon helps.
 
 It copies bytes between a process and that process's own user's session, and nothing else: only for a thread whose
 request the session is serving, only if all its user ids are the session's, and only if it may be looked into by that
-user at all. A native client's memory is asked for by the worker; a loader's entry point is retired by the daemon itself.
+user at all. A native client's memory is asked for by the worker; a loader's entry point the daemon retires itself.
 Source: ptrace(2), "Ptrace access mode checking".
 """
 
@@ -76,7 +76,7 @@ def retire_for(uid: int, pid: int, info: PeInfo, exit_status: int) -> None:
 
 
 class LentMemory(CallerMemory):
-    """In the worker: the caller's memory, directly or through the daemon. ``ask``: has the daemon serve (kind, data)."""
+    """In the worker: the caller's memory, directly or through the daemon. ``ask`` has the daemon ``serve``."""
 
     def __init__(self, ask: Ask, identifier: int) -> None:
         self._ask = ask

@@ -22,8 +22,8 @@ LARGEST_REPORT = 4080
 MOST_DESCRIPTORS = 8
 
 # To the part that runs programs (zygote).
-START_IMAGE = 1  # IMAGE and PeInfo
-START_ORDER = 2  # with descriptors
+START_IMAGE = 1  # IMAGE, PeInfo, and the name of the usual engine
+START_ORDER = 2  # that name; with descriptors
 SIGNAL = 3  # value: the signal
 KILL = 4  # value: the exit status
 # From it.

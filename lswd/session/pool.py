@@ -169,19 +169,18 @@ class Sessions:
         restricted = tracing_is_restricted()
         if restricted:
             retire_for(session.identity.uid, pid, info, STATUS_CONTROL_C_EXIT)
-        program = session.start(m.START_IMAGE, m.IMAGE.pack(pid) + info.pack(WORD))
-        if restricted and self._nursery is not None:
-            self._nursery.start_soon(self._retire, program, session.identity.uid, pid, info)
+        program = session.start(m.START_IMAGE, m.IMAGE.pack(pid) + info.pack(WORD) + self._engine())
+        if restricted:
+            program.on_end = lambda ending: retire_for(session.identity.uid, pid, info, ending.exit_status)
         return program
-
-    async def _retire(self, program: Program, uid: int, pid: int, info: PeInfo) -> None:
-        await program.ended.wait()
-        retire_for(uid, pid, info, program.ending.exit_status)
 
     async def launch(self, caller: Caller, descriptors: Sequence[int]) -> Program:
         """Run an order."""
         session = await self._session(caller)
-        return session.start(m.START_ORDER, b"", descriptors)
+        return session.start(m.START_ORDER, self._engine(), descriptors)
+
+    def _engine(self) -> bytes:
+        return self._settings.engine.encode()[:64]
 
     def closed(self, opener: int) -> None:
         """An open file of the device is gone."""

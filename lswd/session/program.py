@@ -41,14 +41,15 @@ _EXIT_NO_PROGRAM = 122
 _EXIT_INTERRUPTED = 130
 
 
-def run_order(launcher: Launcher, descriptors: list[int]) -> Ending:
-    """Run an order. The descriptors are closed; see ``order``."""
+def run_order(launcher: Launcher, descriptors: list[int], engine: str) -> Ending:
+    """Run an order. The descriptors are closed; see ``order``. ``engine``: for an order that asks for none."""
     stdin, stdout, stderr, directory, sheet = descriptors
     try:
         os.fchdir(directory)
         order = Order.from_bytes(_read(sheet))
     except (OSError, OrderError) as error:
         return Ending(0, REASON_NOT_STARTED, _EXIT_INTERNAL, f"the order cannot be carried out: {error}")
+    order.engine = order.engine or engine
     # All are above 2: those are /dev/null in a session.
     for number, fd in enumerate((stdin, stdout, stderr)):
         os.dup2(fd, number)
@@ -67,11 +68,17 @@ def _read(fd: int) -> bytes:
     return data
 
 
-def run_image(launcher: Launcher, proc: int, loader: int, info: PeInfo) -> Ending:
+def run_image(launcher: Launcher, proc: int, loader: int, info: PeInfo, engine: str) -> Ending:
     """Run what process ``loader`` has registered, in its place. If there is nothing to run, that is a success."""
     try:
         umask = take_over(proc, loader)
-        order = Order(program_of(info), arguments_of(proc, loader), environ=environment_of(proc, loader), umask=umask)
+        order = Order(
+            program_of(info),
+            arguments_of(proc, loader),
+            environ=environment_of(proc, loader),
+            umask=umask,
+            engine=engine,
+        )
     except OSError as error:
         return Ending(0, REASON_NOT_STARTED, _EXIT_INTERNAL, f"the caller cannot be looked at: {error.strerror}")
     directory = ""

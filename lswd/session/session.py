@@ -43,6 +43,7 @@ class Program:
         self._identifier = identifier
         self.host_pid = 0
         self.ended = trio.Event()
+        self.on_end: Callable[[Ending], None] | None = None  # called first
         self.ending = Ending(0, REASON_RUNNING)
 
     def signal(self, number: int) -> None:
@@ -59,6 +60,8 @@ class Program:
         """It is over."""
         if not self.ended.is_set():
             self.ending = ending
+            if self.on_end is not None:
+                self.on_end(ending)
             self.ended.set()
 
 

@@ -143,8 +143,11 @@ def _keep_only(connection: socket.socket) -> socket.socket:
 
 
 def _serve(connection: socket.socket, launcher: Launcher) -> None:
+    import importlib
     import json
 
+    # A session may have another root directory, where nothing can be imported any more.
+    importlib.import_module("lswd.session.worker")
     from lswd.session import zygote
 
     zygote.prepare()

@@ -12,7 +12,7 @@ import select
 import signal
 import socket
 
-from lswd.ioctl.commands import REASON_CRASHED, REASON_KILLED, WORD, PeInfo
+from lswd.ioctl.commands import REASON_CRASHED, REASON_KILLED, REASON_NOT_STARTED, WORD, PeInfo
 from lswd.session import messages as m
 from lswd.session.caller_image import retire
 from lswd.session.identity import die_with_parent
@@ -31,9 +31,15 @@ _EXIT_BY_SIGNAL = 128
 
 
 class _Child:
-    """A program's process. ``kill_status``: what KILL_PE said it ends with, -1 as long as nobody did."""
+    """A program's process.
 
-    __slots__ = ("identifier", "info", "kill_status", "loader", "pid", "reading")
+    Attributes:
+        reading: the pipe its report comes through; -1 when that has been read.
+        answered: the daemon knows how it ended.
+        kill_status: what KILL_PE said it ends with, -1 as long as nobody did.
+    """
+
+    __slots__ = ("answered", "identifier", "info", "kill_status", "loader", "pid", "reading")
 
     def __init__(self, identifier: int, pid: int, reading: int, loader: int, info: PeInfo | None) -> None:
         self.identifier = identifier
@@ -42,6 +48,7 @@ class _Child:
         self.loader = loader
         self.info = info
         self.kill_status = -1
+        self.answered = False
 
 
 class Zygote:
@@ -52,6 +59,7 @@ class Zygote:
         self._proc = proc
         self._launcher = launcher
         self._children: dict[int, _Child] = {}  # by pidfd
+        self._reports: dict[int, _Child] = {}  # by pipe
         self._poll = select.poll()
 
     def run(self) -> None:
@@ -65,6 +73,8 @@ class Zygote:
                             return
                     elif fd in self._children:
                         self._reap(fd)
+                    elif fd in self._reports:
+                        self._read_report(self._reports[fd])
         finally:
             for child in self._children.values():
                 os.kill(child.pid, signal.SIGKILL)
@@ -78,11 +88,12 @@ class Zygote:
             if kind == m.START_IMAGE:
                 (loader,) = m.IMAGE.unpack_from(data)
                 info = PeInfo.unpack(WORD, data, m.IMAGE.size)
+                engine = data[m.IMAGE.size + PeInfo.size(WORD) :].decode()
                 launcher, proc = self._launcher, self._proc
-                self._fork(identifier, lambda: run_image(launcher, proc, loader, info), loader, info)
+                self._fork(identifier, lambda: run_image(launcher, proc, loader, info, engine), loader, info)
             elif kind == m.START_ORDER:
                 given = list(descriptors)
-                self._fork(identifier, lambda: run_order(self._launcher, given), 0, None)
+                self._fork(identifier, lambda: run_order(self._launcher, given, data.decode()), 0, None)
             elif kind in (m.SIGNAL, m.KILL):
                 self._signal(identifier, kind, value)
         finally:
@@ -105,14 +116,16 @@ class Zygote:
         except OSError as error:
             os.close(reading)
             os.close(writing)
-            self._ended(identifier, Ending(0, REASON_KILLED, 125, f"cannot start a process: {error.strerror}"))
+            self._ended(identifier, Ending(0, REASON_NOT_STARTED, 125, f"cannot start a process: {error.strerror}"))
             return
         if not pid:
             self._in_child(parent, reading, writing, run)
         os.close(writing)
         pidfd = os.pidfd_open(pid)
-        self._children[pidfd] = _Child(identifier, pid, reading, loader, info)
+        os.set_blocking(reading, False)
+        self._children[pidfd] = self._reports[reading] = _Child(identifier, pid, reading, loader, info)
         self._poll.register(pidfd, select.POLLIN)
+        self._poll.register(reading, select.POLLIN)
         self._send(m.pack(m.STARTED, identifier, pid))
 
     def _in_child(self, parent: int, reading: int, writing: int, run: Callable[[], Ending]) -> None:
@@ -121,9 +134,8 @@ class Zygote:
             die_with_parent(parent)
             self._connection.close()
             os.close(reading)
-            for fd, child in self._children.items():
+            for fd in (*self._children, *self._reports):
                 os.close(fd)
-                os.close(child.reading)
             ending = run()
             data = ending.to_bytes(m.LARGEST_REPORT)
             while data:
@@ -132,19 +144,35 @@ class Zygote:
         finally:
             os._exit(code)
 
+    def _read_report(self, child: _Child, *, gone: bool = False) -> None:
+        """A program has reported its end. Its process may still take a while to go: nobody need wait for that."""
+        try:
+            report = os.read(child.reading, m.LARGEST_REPORT)  # written at once: it is smaller than a pipe
+        except BlockingIOError:
+            if not gone:
+                return  # an event of another pipe that had this number
+            report = b""
+        self._poll.unregister(child.reading)
+        del self._reports[child.reading]
+        os.close(child.reading)
+        child.reading = -1
+        try:
+            self._end(child, Ending.from_bytes(report))
+        except OrderError:
+            pass  # the process ended, or will, without one
+
     def _reap(self, pidfd: int) -> None:
         child = self._children.pop(pidfd)
         self._poll.unregister(pidfd)
         os.close(pidfd)
-        # It is smaller than a pipe, so the child never waited; and what a child of its own left open does not matter.
-        os.set_blocking(child.reading, False)
-        try:
-            report = os.read(child.reading, m.LARGEST_REPORT)
-        except BlockingIOError:
-            report = b""
-        os.close(child.reading)
+        if child.reading >= 0:
+            self._read_report(child, gone=True)
         _, status = os.waitpid(child.pid, 0)
-        ending = _judge(child, os.waitstatus_to_exitcode(status), report)
+        if not child.answered:
+            self._end(child, _judge(child, os.waitstatus_to_exitcode(status)))
+
+    def _end(self, child: _Child, ending: Ending) -> None:
+        child.answered = True
         if child.info is not None:
             retire(self._proc, child.loader, child.info, ending.exit_status)
         self._ended(child.identifier, ending)
@@ -160,13 +188,8 @@ class Zygote:
                 raise
 
 
-def _judge(child: _Child, code: int, report: bytes) -> Ending:
-    """How a program ended, from its process's exit code (negative: a signal) and report."""
-    if code == 0:
-        try:
-            return Ending.from_bytes(report)
-        except OrderError:
-            pass
+def _judge(child: _Child, code: int) -> Ending:
+    """How a program ended that left no report, from its process's exit code (negative: a signal)."""
     if child.kill_status >= 0:
         return Ending(child.kill_status, REASON_KILLED, _EXIT_BY_SIGNAL + signal.SIGKILL)
     ending = Ending(_CRASHED_STATUS, REASON_CRASHED, 125)

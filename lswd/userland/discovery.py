@@ -134,9 +134,8 @@ def _chosen(origin: str, chosen: str, root: str) -> Userland:
         missing = missing_file(directory)
     if missing is not None:
         problem = f"has no {missing}" if os.path.isdir(directory) else "is not a directory"
-        raise UserlandError(
-            f"{origin}: {directory} {problem}; it must be Wine's {ARCHITECTURE} or the directory above ({_advice(root)})"
-        )
+        wanted = f"it must be Wine's {ARCHITECTURE} or the directory above"
+        raise UserlandError(f"{origin}: {directory} {problem}; {wanted} ({_advice(root)})")
     return _with_nls(directory, root)
 
 

@@ -267,6 +267,7 @@ NETWORK = (
     Case("sockets-overlapped", _socket("overlapped")),
     Case("sockets-options", _socket("options")),
     Case("sockets-names", _socket("names")),
+    Case("ciphers", _c("crypt/ciphers", "-lbcrypt")),
     Case("sockets-transmit", Program("transmit", ("sockets/transmit.c",), ("-lws2_32", "-lmswsock"))),
 )
 

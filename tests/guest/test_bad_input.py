@@ -59,17 +59,6 @@ def put(offset: int, code: str, value: int) -> Patch:
     return lambda data, pe: struct.pack_into(code, data, pe + offset, value)
 
 
-def _i386(data: bytearray, pe: int) -> None:
-    """Turn the headers into those of a 32-bit image: the optional header has 16 bytes less in that form."""
-    directories = data[pe + 24 + 112 : pe + 24 + 240]
-    rest = data[pe + 24 + 32 : pe + 24 + 72]  # SectionAlignment .. DllCharacteristics
-    head = data[pe + 24 : pe + 24 + 24] + struct.pack("<II", 0, 0x400000)
-    sizes = struct.pack("<6I", 0x100000, 0x1000, 0x100000, 0x1000, 0, 16)
-    data[pe + 24 : pe + 24 + 224] = head + rest + sizes + directories
-    struct.pack_into("<H", data, pe + 4, 0x14C)
-    struct.pack_into("<H", data, pe + 24, 0x10B)
-
-
 def _dotnet(data: bytearray, pe: int) -> None:
     """Point the CLR directory at a header in the first section that claims nothing but IL."""
     rva, _, raw = struct.unpack_from("<III", data, pe + 24 + 240 + 12)
@@ -82,7 +71,6 @@ PATCHES: dict[str, tuple[Patch, tuple[str, ...]]] = {
     "arm64": (put(4, "<H", 0xAA64), ("ARM64", "x86-64")),
     "ia64": (put(4, "<H", 0x200), ("Itanium", "x86-64")),
     "unknown-machine": (put(4, "<H", 0x1234), ("0x1234", "x86-64")),
-    "i386": (_i386, ("32-bit programs are not supported yet",)),
     "dotnet": (_dotnet, (".NET", "dotnet or mono")),
     "dll": (put(22, "<H", 0x2022), ("a DLL", "launch the program that uses it")),
     "driver": (put(24 + 68, "<H", 1), ("driver",)),
@@ -152,7 +140,7 @@ def test_a_file_the_user_may_not_read_is_said_to_be_that() -> None:
         "import os, sys; from lswctl.__main__ import main; from lswd.service.launch import locate, open_image; "
         "import lswctl.launch, lswd.cpu.select, lswd.service.config, lswd.userland.userland, lswd.userland.cache; "
         "import errno, tomllib, lswd.image.pe, lswd.image.imports, lswd.host.drives, lswd.host.directories; "
-        "import encodings.idna; "
+        "import encodings.ascii, encodings.idna; "
         "os.getuid() or os.setuid(int(sys.argv[1])); sys.exit(main(['launch', sys.argv[2]]))"
     )
     with tempfile.TemporaryDirectory() as directory:

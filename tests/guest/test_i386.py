@@ -33,8 +33,10 @@ NOT_FOR_32_BITS = {
     "information": "prints the range of addresses and the processor",
     "mathematics": "the x87 unit rounds differently",
     "unwinding": "tables of functions are a matter of 64-bit code",
+    "process-remote": "reads and writes registers of 64-bit code",
+    "process-named-pipes": "two processes print at the same time: the order differs",
     "dll-same-base": "the base is above 4 GiB",
-    "dll-delayed": "binutils before 2.42 make delayed imports that call address 0 (dlltool -m i386)",
+    "dll-delayed": "dlltool of binutils 2.40 leaves the addresses of delayed imports 0",
     "dll-missing-delayed": "the same",
 }
 HELLO = next(case.program for case in CASES if case.name == "hello")

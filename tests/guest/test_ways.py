@@ -1,4 +1,4 @@
-"""A launch does the same whoever runs the program: this process, or a daemon over its socket."""
+"""A launch does the same whoever runs the program: lswctl itself, or a daemon over its socket or device."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import signal
 import stat
 import struct
 import subprocess
+import sys
 import termios
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from .build import build
-from .ways import LIMIT, PROGRAM, WAYS, Daemon, Way, daemon
+from .ways import COMPLETE, LIMIT, PROGRAM, WAYS, Daemon, Way, daemon
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +33,14 @@ def way(request: pytest.FixtureRequest, served: Daemon) -> Way:
     return Way(request.param, served.environment)
 
 
+@pytest.fixture(params=COMPLETE)
+def complete_way(request: pytest.FixtureRequest, served: Daemon) -> Way:
+    return Way(request.param, served.environment)
+
+
 @pytest.fixture
 def both(served: Daemon) -> list[Way]:
-    return [Way(name, served.environment) for name in WAYS]
+    return [Way(name, served.environment) for name in COMPLETE]
 
 
 EXE = build(PROGRAM)
@@ -148,17 +154,18 @@ def test_json_says_the_same(both: list[Way]) -> None:
     assert records[0] == records[1]
 
 
-def test_a_trace_goes_where_it_was_asked_for(way: Way, tmp_path: Path) -> None:
+def test_a_trace_goes_where_it_was_asked_for(complete_way: Way, tmp_path: Path) -> None:
+    way = complete_way
     assert 0 == way.run("--trace=log", EXE, "exit", "0", cwd=tmp_path).returncode
     assert "NtTerminateProcess" in (tmp_path / "log").read_text()
     assert b"NtTerminateProcess" in way.run("--trace", EXE, "exit", "0").stderr
 
 
-def test_a_trace_can_go_to_a_pipe(way: Way) -> None:
+def test_a_trace_can_go_to_a_pipe(complete_way: Way) -> None:
     """A daemon could not open it; without --via the program then runs in lswctl's own process."""
     reading, writing = os.pipe()
-    environment = {name: value for name, value in way.environment.items() if name != "LSW_VIA"}
-    command = way.command(f"--trace=/dev/fd/{writing}", EXE, "exit", "4")
+    environment = {name: value for name, value in complete_way.environment.items() if name != "LSW_VIA"}
+    command = complete_way.command(f"--trace=/dev/fd/{writing}", EXE, "exit", "4")
     process = subprocess.Popen(command, env=environment, pass_fds=[writing])
     os.close(writing)
     with open(reading, "rb") as trace:
@@ -194,14 +201,14 @@ def test_a_program_may_handle_ctrl_c_and_ctrl_break(number: int, event: bytes, w
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_program_that_handles_nothing_ends(number: int, both: list[Way]) -> None:
+def test_a_program_that_handles_nothing_ends(number: int, served: Daemon) -> None:
     codes = []
-    for way in both:
-        process = _start(way, "sleep")
+    for name in WAYS:
+        process = _start(Way(name, served.environment), "sleep")
         process.send_signal(number)
         codes.append(process.wait(LIMIT))
-    assert codes[0] == codes[1]
-    assert codes[0] != 0
+    assert 1 == len(set(codes))
+    assert 0 not in codes
 
 
 def test_a_stopped_launch_goes_on_later(way: Way) -> None:
@@ -376,3 +383,38 @@ def test_without_a_daemon_lswctl_says_where_it_looked(tmp_path: Path) -> None:
     assert f"lswctl: {EXE}: no lswd serves us ({tmp_path}/none: No such file".encode() in done.stderr
     assert 3 == Way("auto", way.environment).run(EXE, "exit", "3").returncode
     assert 1 == done.stderr.count(b"\n")
+
+
+def test_what_is_not_there_is_said_the_same_through_the_device(served: Daemon, tmp_path: Path) -> None:
+    ends = [Way(name, served.environment).run("none.exe", cwd=tmp_path) for name in WAYS]
+    assert {(122, b"lswctl: none.exe: file not found; check the path\n")} == {(e.returncode, e.stderr) for e in ends}
+
+
+@pytest.mark.parametrize("option", [["--trace"], ["-v"], ["--engine", "unicorn"], ["--drive", "X:=/"]])
+def test_what_does_not_reach_through_the_device_is_refused(option: list[str], served: Daemon) -> None:
+    done = Way("device", served.environment).run(*option, EXE, "exit", "0")
+    assert (125, 1) == (done.returncode, done.stderr.count(b"\n"))
+    assert b"does not reach a program through /dev/lsw" in done.stderr
+
+
+def test_a_client_of_the_socket_imports_next_to_nothing(served: Daemon) -> None:
+    slow = {
+        "argparse", "ctypes", "enum", "inspect", "json", "logging", "pathlib", "re", "signal", "socket", "tempfile",
+        "threading", "tomllib", "trio", "typing", "lswd.kernel", "lswd.nt", "lswd.host", "lswd.service.launch",
+    }  # fmt: skip
+    code = (
+        "import sys; from lswctl.__main__ import main;"
+        f"code = main(['launch', '--via', 'socket', {str(EXE)!r}, 'exit', '3']);"
+        f"print(code, sorted({slow!r} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code], env=served.environment, capture_output=True, text=True, timeout=LIMIT,
+        check=False,
+    )  # fmt: skip
+    assert ("3 []\n", "") == (done.stdout, done.stderr)
+
+
+def test_the_daemons_engine_is_for_programs_that_ask_for_none() -> None:
+    with daemon(LSW_ENGINE="unicorn") as running:
+        way = Way("socket", running.environment)
+        assert b"unicorn" in way.run("-v", EXE, "exit", "0").stderr

@@ -1,4 +1,4 @@
-"""The ways a program can be launched: in lswctl's own process, or by a daemon over its socket."""
+"""The ways a program can be launched: in lswctl's own process, or by a daemon over its socket or device."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from .build import build
 from .cases import Program
 
 PROGRAM = Program("ways", ("launch/ways.c",))
-WAYS = ("embedded", "socket")
+WAYS = ("embedded", "socket", "device")
+COMPLETE = ("embedded", "socket")  # those that every option of lswctl passes through
 LIMIT = 90
 
 
@@ -74,7 +75,8 @@ class Way:
 
     def command(self, *words: str | Path) -> list[str]:
         """The command line of a launch."""
-        return [sys.executable, "-m", "lswctl", "launch", *map(str, words)]
+        module = "tests.guest.device_over_socket" if self.name == "device" else "lswctl"
+        return [sys.executable, "-m", module, "launch", *map(str, words)]
 
     def program(self, *words: str) -> list[str]:
         """The command line that runs PROGRAM."""

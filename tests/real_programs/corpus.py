@@ -61,6 +61,14 @@ SEVEN_ZIP = Tool(Package("npm", "7zip-bin", "5.2.0"), "package/win/x64/7za.exe")
 RCEDIT = Tool(Package("npm", "rcedit", "4.0.1"), "package/bin/rcedit-x64.exe")
 RIPGREP = Tool(Package("npm", "@vscode/ripgrep-win32-x64", "1.18.0"), "package/bin/rg.exe")
 RIPGREP_LINUX = Tool(Package("npm", "@vscode/ripgrep-linux-x64", "1.18.0"), "package/bin/rg")
+# 32-bit builds.
+NINJA_32 = Tool(Package("pypi", "ninja", "1.13.2", "win32"), "ninja-1.13.2.data/scripts/ninja.exe")
+CLANG_FORMAT_32 = Tool(Package("pypi", "clang_format", "23.1.5", "win32"), "clang_format/data/bin/clang-format.exe")
+RUFF_32 = Tool(Package("pypi", "ruff", "0.17.6", "win32"), "ruff-0.17.6.data/scripts/ruff.exe")
+SWIG_32 = Tool(Package("pypi", "swig", "4.2.1.post0", "win32"), "swig/data/bin/swig.exe")
+SCRIPT_LAUNCHER_32 = Tool(SCRIPT_LAUNCHER.package, "setuptools/cli-32.exe")
+SEVEN_ZIP_32 = Tool(SEVEN_ZIP.package, "package/win/ia32/7za.exe")
+RCEDIT_32 = Tool(RCEDIT.package, "package/bin/rcedit.exe")
 
 
 def _run(arguments: list[str], directory: Path) -> None:

@@ -16,6 +16,7 @@ from tests.guest.run import fixed_environment
 from . import corpus
 
 TIMEOUT_SECONDS = 120
+BOTH = ("64 bits", "32 bits")
 FILES = {
     "readme.txt": b"a needle in a haystack\r\nno match here\n",
     "empty": b"",
@@ -68,8 +69,9 @@ def _content(root: Path) -> dict[str, bytes | None]:
     return {str(path.relative_to(root)): path.read_bytes() if path.is_file() else None for path in root.rglob("*")}
 
 
-def test_ninja_says_its_version(launch: Launcher) -> None:
-    assert b"1.13.2.git.kitware.jobserver-pipe-1\r\n" == launch(corpus.NINJA, "--version")
+@pytest.mark.parametrize("ninja", [corpus.NINJA, corpus.NINJA_32], ids=BOTH)
+def test_ninja_says_its_version(ninja: corpus.Tool, launch: Launcher) -> None:
+    assert b"1.13.2.git.kitware.jobserver-pipe-1\r\n" == launch(ninja, "--version")
 
 
 def test_ninja_builds_a_graph_of_twenty_steps_that_start_programs(launch: Launcher, tree: Path) -> None:
@@ -96,24 +98,30 @@ def test_ninja_stops_at_a_step_that_fails(launch: Launcher, tree: Path) -> None:
 
 
 @pytest.mark.parametrize(("form", "method"), [("7z", "LZMA2"), ("zip", "Deflate")])
+@pytest.mark.parametrize("seven_zip", [corpus.SEVEN_ZIP, corpus.SEVEN_ZIP_32], ids=BOTH)
 def test_7_zip_packs_tests_lists_and_unpacks_a_folder_byte_identically(
-    launch: Launcher, tree: Path, form: str, method: str
+    seven_zip: corpus.Tool, launch: Launcher, tree: Path, form: str, method: str
 ) -> None:
     archive = f"packed.{form}"
-    assert b"Everything is Ok" in launch(corpus.SEVEN_ZIP, "a", archive, "tree")
-    assert b"Everything is Ok" in launch(corpus.SEVEN_ZIP, "t", archive)
-    listing = launch(corpus.SEVEN_ZIP, "l", "-slt", "-sccUTF-8", archive).decode()
+    assert b"Everything is Ok" in launch(seven_zip, "a", archive, "tree")
+    assert b"Everything is Ok" in launch(seven_zip, "t", archive)
+    listing = launch(seven_zip, "l", "-slt", "-sccUTF-8", archive).decode()
     listed = {line.removeprefix("Path = ").replace("\\", "/")
               for line in listing.partition("----------")[2].splitlines() if line.startswith("Path = ")}
     assert {"tree"} | {f"tree/{name}" for name in _content(tree / "tree")} == listed
     assert f"Method = {method}" in listing
-    assert b"Everything is Ok" in launch(corpus.SEVEN_ZIP, "x", "-ounpacked", archive)
+    assert b"Everything is Ok" in launch(seven_zip, "x", "-ounpacked", archive)
     assert _content(tree / "tree") == _content(tree / "unpacked" / "tree")
 
 
 def test_swig_says_its_version(launch: Launcher) -> None:
     said = launch(corpus.SWIG, "-version").decode().splitlines()
     assert ["SWIG Version 4.5.1", "Compiled with x86_64-w64-mingw32-g++ [x86_64-w64-mingw32]"] == said[1:4:2]
+
+
+def test_the_32_bit_swig_says_its_version(launch: Launcher) -> None:
+    said = launch(corpus.SWIG_32, "-version").decode().splitlines()
+    assert ["SWIG Version 4.2.1", "Compiled with i686-w64-mingw32-g++ [i686-w64-mingw32]"] == said[1:4:2]
 
 
 class TestRipgrep:
@@ -170,9 +178,10 @@ def test_clang_format_formats_with_a_style_option(launch: Launcher, tree: Path) 
         corpus.CLANG_FORMAT, style, "a.cpp").replace(b"\r\n", b"\n")
 
 
-def test_ruff_reports_what_is_wrong_with_a_module(launch: Launcher, tree: Path) -> None:
+@pytest.mark.parametrize("ruff", [corpus.RUFF, corpus.RUFF_32], ids=BOTH)
+def test_ruff_reports_what_is_wrong_with_a_module(ruff: corpus.Tool, launch: Launcher, tree: Path) -> None:
     (tree / "module.py").write_text("import os\n\nx = 1\n")
-    said = launch(corpus.RUFF, "check", "--no-cache", "--isolated", "--select=F", "--output-format=json", "module.py",
+    said = launch(ruff, "check", "--no-cache", "--isolated", "--select=F", "--output-format=json", "module.py",
                   expect=1)
     assert [("F401", 1, "module.py")] == [
         (found["code"], found["location"]["row"], found["filename"].rpartition("\\")[2]) for found in json.loads(said)]
@@ -219,17 +228,19 @@ def test_just_runs_recipes_with_the_command_interpreter(launch: Launcher, tree: 
     assert b"" == launch(corpus.JUST, "fail", expect=3)
 
 
-def test_a_script_launcher_without_its_script_says_so(launch: Launcher, lswctl: list[str], tree: Path) -> None:
-    program = corpus.working_copy(corpus.SCRIPT_LAUNCHER, tree)
+@pytest.mark.parametrize("launcher", [corpus.SCRIPT_LAUNCHER, corpus.SCRIPT_LAUNCHER_32], ids=BOTH)
+def test_a_script_launcher_without_its_script_says_so(launcher: corpus.Tool, lswctl: list[str], tree: Path) -> None:
+    program = corpus.working_copy(launcher, tree)
     done = subprocess.run([*lswctl, "launch", str(program)], env=fixed_environment(), capture_output=True, check=False,
                           timeout=TIMEOUT_SECONDS)
-    script = "\\\\?\\Z:" + str(tree / "cli-64-script.py").replace("/", "\\")
+    script = "\\\\?\\Z:" + str(tree / f"{program.stem}-script.py").replace("/", "\\")
     assert (2, f"Cannot open {script}\r\n".encode()) == (done.returncode, done.stderr)
 
 
-def test_rcedit_writes_a_version_string_into_an_executable(launch: Launcher, tree: Path) -> None:
+@pytest.mark.parametrize("rcedit", [corpus.RCEDIT, corpus.RCEDIT_32], ids=BOTH)
+def test_rcedit_writes_a_version_string_into_an_executable(rcedit: corpus.Tool, launch: Launcher, tree: Path) -> None:
     edited = corpus.working_copy(corpus.SCRIPT_LAUNCHER, tree)
-    launch(corpus.RCEDIT, edited.name, "--set-version-string", "FileDescription", "edited by a test",
+    launch(rcedit, edited.name, "--set-version-string", "FileDescription", "edited by a test",
            "--set-file-version", "1.2.3.4")
     with pefile.PE(str(edited)) as image:
         tables = [table for info in image.FileInfo[0] if info.Key == b"StringFileInfo" for table in info.StringTable]

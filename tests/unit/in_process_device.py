@@ -59,6 +59,7 @@ class LocalSessions:
     def __init__(self, limit: int = 4096) -> None:
         self.programs: list[StubProgram] = []
         self.hold = False
+        self.subjects: list[tuple[int, int]] = []  # whom programs were run as
         self.worker = Worker(self._receive, open_proc(), None, limit, limit)
         self._answers: dict[int, tuple[trio.Event, list[Answer]]] = {}
         self._next = 1
@@ -102,6 +103,7 @@ class LocalSessions:
         return program
 
     async def execute(self, caller: Caller, pid: int, info: PeInfo) -> Program:
+        self.subjects.append((caller.tid, caller.uid))
         return self._start()
 
     async def launch(self, caller: Caller, descriptors: Sequence[int]) -> Program:

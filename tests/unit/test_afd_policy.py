@@ -158,3 +158,18 @@ def test_this_machine_has_its_own_name(tmp_path: Path) -> None:
         guest.log.append(sockets.memory.read(name, 64).partition(b"\0")[0])
 
     assert [0, os.uname().nodename.encode()] == run_with_sockets(tmp_path, main, network="off")
+
+
+@pytest.mark.parametrize("network", ["on", "loopback"])
+def test_a_program_kept_on_this_machine_sees_no_other_interface(network: str, tmp_path: Path) -> None:
+    def main(guest: Guest, sockets: Sockets) -> Body:
+        handle = yield from sockets.create(DATAGRAM)
+        status, output = yield from sockets.control(handle, afd.IOCTL_AFD_WINE_GET_INTERFACE_LIST, size=76 * 64)
+        flags = [struct.unpack_from("<I", output, at)[0] for at in range(0, len(output), 76)]
+        hosts = [to_host(output[at + 4 : at + 20], afd.AF_INET)[0] for at in range(0, len(output), 76)]
+        guest.log.append((status, "127.0.0.1" in hosts))
+        if network == "loopback":
+            guest.log += [flag & 4 for flag in flags]
+
+    expected: list[Any] = [(0, True)]
+    assert expected + [4] * (network == "loopback") == run_with_sockets(tmp_path, main, network=network)

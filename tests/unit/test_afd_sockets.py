@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lswd.kernel.afd import ancillary
 from lswd.kernel.afd import protocol as afd
 from lswd.kernel.afd.controls import handler_of
 from lswd.kernel.afd.endpoint import Socket
@@ -301,3 +302,43 @@ def test_a_timeout_and_flags_of_a_poll_are_checked_before_anything_waits(tmp_pat
         guest.log.append(status >= 0xC0000000)
 
     assert [STATUS_INVALID_PARAMETER] * 4 + [True] == run_with_sockets(tmp_path, main)
+
+
+TTL = (socket.IPPROTO_IP, 2, struct.pack("<i", 64))
+DESTINATION = (socket.IPPROTO_IP, 8, struct.pack("<I4s4s", 3, b"\x7f\0\0\1", b"\x7f\0\0\2"))
+
+
+def test_messages_beside_the_data_are_laid_out_for_the_guest() -> None:
+    wide, _ = ancillary.for_guest([TTL, DESTINATION], 8, 128)
+    assert struct.pack("<Qiii4xQii4sI", 20, 0, 4, 64, 24, 0, 19, b"\x7f\0\0\2", 3) == wide
+    narrow, _ = ancillary.for_guest([TTL, DESTINATION], 4, 128)
+    assert struct.pack("<IiiiIii4sI", 16, 0, 4, 64, 20, 0, 19, b"\x7f\0\0\2", 3) == narrow
+
+
+def test_messages_beside_the_data_that_do_not_fit_are_left_out() -> None:
+    assert (b"", True) == ancillary.for_guest([TTL], 8, 19)
+    assert 20 == len(ancillary.for_guest([TTL, DESTINATION], 8, 47)[0])
+    assert (b"", False) == ancillary.for_guest([(socket.IPPROTO_IP, 99, b"1234")], 8, 128)
+    assert (b"", False) == ancillary.for_guest([], 8, 0)
+
+
+def test_a_selection_made_before_a_connection_is_accepted_into_a_socket_holds_after(tmp_path: Path) -> None:
+    def main(guest: Guest, sockets: Sockets) -> Body:
+        listening = yield from sockets.create(options=OVERLAPPED)
+        _, address = yield from sockets.bind(listening)
+        yield from sockets.control(listening, afd.IOCTL_AFD_LISTEN, afd.ListenParameters(backlog=5))
+        waiting = yield from sockets.create(options=OVERLAPPED)
+        event = yield from guest.event()
+        selection = afd.EventSelectParameters(event=event, mask=afd.POLL_READ)
+        yield from sockets.control(waiting, afd.IOCTL_AFD_EVENT_SELECT, selection)
+        into = afd.AcceptIntoParameters(accept_handle=waiting, recv_len=0, local_len=32)
+        request, status = yield from sockets.begin(listening, afd.IOCTL_AFD_WINE_ACCEPT_INTO, into, 64)
+        guest.log.append(status)
+        with socket.create_connection(address) as host:
+            guest.log.append((yield from request.end())[0])
+            host.sendall(b"news")
+            yield from guest.wait(event)
+            _, told = yield from sockets.control(waiting, afd.IOCTL_AFD_GET_EVENTS, size=56)
+            guest.log.append(afd.NetworkEvents.unpack(8, told).flags)
+
+    assert [STATUS_PENDING, 0, afd.POLL_READ] == run_with_sockets(tmp_path, main)

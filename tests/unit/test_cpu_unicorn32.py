@@ -73,8 +73,8 @@ def assembled(source: str, tmp_path: Path) -> bytes:
 
 # Functions as ntdll's: a stub that drops its arguments, and a thunk.
 STUBS = (
-    "jmp start\nstub5: mov eax, 0x55\nmov edx, thunk\ncall edx\nret 8\nstub1: mov eax, 1\nmov edx, thunk\ncall edx\nret 8\n"
-    "thunk: jmp [0x7ffe1000]\nstart:\n"
+    "jmp start\nstub5: mov eax, 0x55\nmov edx, thunk\ncall edx\nret 8\n"
+    "stub1: mov eax, 1\nmov edx, thunk\ncall edx\nret 8\nthunk: jmp [0x7ffe1000]\nstart:\n"
 )
 
 
@@ -94,7 +94,8 @@ def test_the_stub_is_what_its_source_assembles_to(tmp_path: Path) -> None:
 
 def test_a_call_through_the_hand_off_carries_arguments_and_result(machine: Machine, tmp_path: Path) -> None:
     code = assembled(
-        f"org {CODE:#x}\n{STUBS}push 7\npush 41\ncall stub5\nmov ebx, eax\npush 9\npush 8\ncall stub1\nmov esi, eax\nhlt",
+        f"org {CODE:#x}\n{STUBS}push 7\npush 41\ncall stub5\nmov ebx, eax\n"
+        "push 9\npush 8\ncall stub1\nmov esi, eax\nhlt",
         tmp_path,
     )
     thread = machine.thread(code)

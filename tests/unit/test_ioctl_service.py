@@ -83,6 +83,7 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], int]]
         return process.pid
 
     monkeypatch.setattr("lswd.ioctl.service.is_owned", lambda pid, uid: owners[pid] == uid)
+    monkeypatch.setattr("lswd.ioctl.service.owner_of", lambda pid: (owners[pid], owners[pid]))
     yield start
     for process in started:
         process.kill()
@@ -407,3 +408,30 @@ def test_a_daemon_that_ends_leaves_nobody_waiting() -> None:
 
     trio.run(main)
     assert [] == bench.service.programs()
+
+
+def test_a_program_runs_as_the_user_of_its_process_even_for_root(processes: Callable[[int], int]) -> None:
+    pid = processes(1000)
+
+    async def test(bench: Bench) -> None:
+        opener = bench.service.opened(ROOT, 0)
+        assert 0 == bench.register(opener, ROOT, pid)
+        assert (0, b"") == await bench.wait(opener, ROOT, c.EXECUTE_PE, pid)
+        assert [(pid, 1000)] == bench.sessions.subjects
+
+    run(test)
+
+
+def test_a_process_that_has_become_anothers_is_not_executed(
+    processes: Callable[[int], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid = processes(1000)
+
+    async def test(bench: Bench) -> None:
+        opener = bench.service.opened(USER, 0)
+        assert 0 == bench.register(opener, USER, pid)
+        monkeypatch.setattr("lswd.ioctl.service.owner_of", lambda pid: (0, 0))
+        assert -errno.EPERM == (await bench.wait(opener, USER, c.EXECUTE_PE, pid))[0]
+        assert [] == bench.sessions.subjects
+
+    run(test)

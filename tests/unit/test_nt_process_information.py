@@ -174,7 +174,7 @@ def test_threads_are_walked_in_order(caller: Caller) -> None:
     assert STATUS_INVALID_PARAMETER == caller.call("NtGetNextThread", CURRENT_PROCESS, 0, 0x1FFFFF, 0, 1, last)
 
 
-def test_a_process_is_in_no_job(caller: Caller) -> None:
+def test_a_process_is_in_no_job_before_it_is_put_into_one(caller: Caller) -> None:
     assert STATUS_PROCESS_NOT_IN_JOB == caller.call("NtIsProcessInJob", CURRENT_PROCESS, 0)
 
 

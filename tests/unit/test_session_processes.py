@@ -197,6 +197,78 @@ def test_two_users_have_two_sessions_and_cannot_see_each_others_files(
     run(test)
 
 
+@needs_root
+@pytest.mark.parametrize("mounts", [False, True], ids=["chroot", "mount namespace"])
+def test_paths_are_the_callers_in_its_own_root_and_mounts(mounts: bool, tmp_path: Path) -> None:
+    """Its root is another directory, and perhaps nobody else has that mounted."""
+    (tmp_path / "root").mkdir()
+    reading, writing = os.pipe()
+
+    async def test(bench: Bench) -> None:
+        inside, outside, relative = (bench.place(path) for path in (b"/inside\0", b"/etc/hostname\0", b"inside\0"))
+        pid = os.fork()
+        if not pid:
+            try:
+                libc = ctypes.CDLL(None, use_errno=True)
+                if mounts:
+                    assert 0 == libc.unshare(0x20000)
+                    assert 0 == libc.mount(None, b"/", None, 1 << 18 | 1 << 14, None)  # private, all of it
+                    assert 0 == libc.mount(b"none", os.fsencode(tmp_path / "root"), b"tmpfs", 0, None)
+                (tmp_path / "root" / "inside").write_text("in")
+                os.chroot(tmp_path / "root")
+                os.chdir("/")
+                os.write(writing, b".")
+                time.sleep(1000)
+            finally:
+                os._exit(1)
+        try:
+            assert b"." == os.read(reading, 1)
+            caller = Caller(pid, 0, 0)
+            opener = bench.service.opened(caller, 0)
+            assert (0, 0x1000, 0) == await bench.native(opener, caller, 0x55, inside, 0x80000000, 3, 0)
+            assert (0, 0x1001, 0) == await bench.native(opener, caller, 0x55, relative, 0x80000000, 3, 0)
+            assert -errno.ENOENT == (await bench.native(opener, caller, 0x55, outside, 0x80000000, 3, 0))[2]
+            assert (0, 0x1000, 0) == await bench.native(opener, OWN, 0x55, outside, 0x80000000, 3, 0)
+            assert 2 == len(bench.sessions._all)
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+    run(test)
+
+
+@needs_root
+def test_a_caller_that_changes_its_root_gets_another_session(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    waiting, going = os.pipe()
+
+    async def test(bench: Bench) -> None:
+        outside = bench.place(b"/etc/hostname\0")
+        pid = os.fork()
+        if not pid:
+            try:
+                os.write(writing, b".")
+                os.read(waiting, 1)
+                os.chroot(tmp_path)
+                os.write(writing, b".")
+                time.sleep(1000)
+            finally:
+                os._exit(1)
+        try:
+            assert b"." == os.read(reading, 1)
+            caller = Caller(pid, 0, 0)
+            opener = bench.service.opened(caller, 0)
+            assert (0, 0x1000, 0) == await bench.native(opener, caller, 0x55, outside, 0x80000000, 3, 0)
+            os.write(going, b".")
+            assert b"." == os.read(reading, 1)
+            assert -errno.ENOENT == (await bench.native(opener, caller, 0x55, outside, 0x80000000, 3, 0))[2]
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+    run(test)
+
+
 def test_a_session_holds_no_descriptor_of_the_daemon() -> None:
     secret = os.open("/etc/hostname", os.O_RDONLY)
     os.set_inheritable(secret, True)

@@ -44,7 +44,8 @@ def test_systemd_finds_nothing_wrong(unit: str, installed: Path) -> None:
 
 
 def test_the_service_is_exposed_no_more_than_ok(installed: Path) -> None:
-    done = _analyze("security", "--offline=true", "--no-pager", f"--threshold={OK * 10:.0f}", installed / "lswd.service")
+    unit = installed / "lswd.service"
+    done = _analyze("security", "--offline=true", "--no-pager", f"--threshold={OK * 10:.0f}", unit)
     exposure = re.search(r"Overall exposure level for lswd.service: ([0-9.]+)", done.stdout)
     assert exposure is not None, done.stderr
     assert float(exposure[1]) <= OK

@@ -135,7 +135,7 @@ def test_ordinals_are_kept_and_the_rest_goes_behind_them() -> None:
         [("A", 1, 70000, 0), ("B", 2, None, 0)],
     ],
 )
-def test_what_cannot_be_exported_is_refused(exports: list[tuple[str, int, int | None]]) -> None:
+def test_what_cannot_be_exported_is_refused(exports: list[tuple[str, int, int | None, int]]) -> None:
     with pytest.raises(ImageBuilderError):
         build_dll("made.dll", exports)
 

@@ -394,7 +394,10 @@ class Child:
             return -1
         self._put_message(layout.SCRATCH, -1)
         receive = (layout.SYS_RECVMSG, layout.SOCKET_FD, CONTROL + layout.SCRATCH, _MSG_DONTWAIT)
-        (result,) = self.operate([receive])
+        try:
+            (result,) = self.operate([receive])
+        except GuestLost:  # which will be noticed again where it can be told
+            return -1
         number = self.words[layout.SCRATCH + _MESSAGE_DESCRIPTOR >> 2]
         return number if result == 1 and number < _MOST_DESCRIPTORS else -1
 

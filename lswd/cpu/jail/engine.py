@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
+import time
 
 from lswd.cpu import engine as cpu
 from lswd.cpu.engine import EngineError, GuestLost
@@ -29,6 +30,7 @@ from lswd.cpu.jail.thread import (
     JailThread,
 )
 from lswd.memory.protection import PAGE_EXECUTE_READ, PAGE_SIZE
+from lswd.ntdef.status import STATUS_NO_MEMORY, NtError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ _NATIVE = 0xC000003E  # AUDIT_ARCH_X86_64
 _SIGINFO_ARCH = 0x1C  # offset of si_arch
 _TRAP_FLAG = 0x100
 _HUGE_PAGES = 4 << 20  # a host that backs memory with huge pages may touch a little more than the guest does
+_PATIENCE = 2000  # milliseconds
 _SAME_FAULT = 8  # times a page fault may come back although the page was mapped
 _REGISTERS = struct.Struct("<17Q")
 
@@ -67,6 +70,7 @@ class JailEngine:
         self.committed = self._mirror.committed
         self.changed = self._mirror.changed
         self._blocks = list(range((layout.BLOCKS - 1) * layout.BLOCK_SIZE, 0, -layout.BLOCK_SIZE))
+        self._threads: set[JailThread] = set()
         self._leaving: list[int] = []  # blocks of threads that have been told to end
         self._running: JailThread | None = None
         self._interrupted = False
@@ -93,16 +97,27 @@ class JailEngine:
     # ---- threads
 
     def new_thread(self, teb: int) -> JailThread:
-        return JailThread(self, teb)
+        """A thread; Linux creates it when it first runs.
+
+        Raises:
+            NtError: STATUS_NO_MEMORY when there are too many.
+        """
+        if len(self._threads) >= layout.BLOCKS - 1:
+            raise NtError(STATUS_NO_MEMORY)
+        thread = JailThread(self, teb)
+        self._threads.add(thread)
+        return thread
 
     def _take_block(self) -> int:
-        for i, block in enumerate(self._leaving):
-            if self.child.words[block + layout.STATE >> 2] == layout.STATE_GONE:
-                del self._leaving[i]
-                return block
-        if not self._blocks:
-            raise EngineError("too many threads")
-        return self._blocks.pop()
+        for _ in range(_PATIENCE):
+            for i, block in enumerate(self._leaving):
+                if self.child.words[block + layout.STATE >> 2] == layout.STATE_GONE:
+                    del self._leaving[i]
+                    return block
+            if self._blocks:
+                return self._blocks.pop()
+            time.sleep(0.001)  # as many threads as there can be are on their way out
+        raise GuestLost("threads of the guest do not end")
 
     def _start(self, thread: JailThread, operations: list[Operation]) -> None:
         """Create the Linux thread; it runs at once."""
@@ -131,6 +146,7 @@ class JailEngine:
 
     def forget(self, thread: JailThread) -> None:
         """End a thread that is not running."""
+        self._threads.discard(thread)
         if thread.block >= 0 and self.child.pid:
             self.child.put_operations(thread.block, ())
             self.child.resume(thread.block, layout.ACTION_EXIT)
@@ -212,7 +228,9 @@ class JailEngine:
         error = self.child.quads[block + layout.OPERATION_ERROR >> 3]
         if error:
             code = (1 << 64) - error
-            raise GuestLost(f"the host refuses memory to the guest: {os.strerror(code) if code < 4096 else error}")
+            if code < 4096:
+                raise GuestLost(f"the host refuses memory to the guest: {os.strerror(code)}")
+            raise GuestLost("the guest has destroyed its mailbox")
 
     def _call(self, thread: JailThread, handler: SystemCallHandler) -> bool:
         """A system call through the hand-off; True when it does not return yet."""

@@ -41,7 +41,7 @@ _FP_AND_SSE = 3
 class JailThread:
     """See ``cpu.engine.CpuThread``."""
 
-    __slots__ = ("_engine", "block", "fault", "frame", "linux_thread", "replaced", "state", "teb")
+    __slots__ = ("_engine", "_float", "block", "fault", "frame", "linux_thread", "replaced", "state", "teb")
 
     def __init__(self, engine: JailEngine, teb: int) -> None:
         self._engine = engine
@@ -51,7 +51,7 @@ class JailThread:
         self.replaced: Context | None = Context.user()
         self.block = -1  # offset of its block, once it has run
         self.linux_thread = 0
-        self.frame = 0  # offset of the ucontext in the blocks, in state SIGNAL
+        self.frame = self._float = 0  # offsets of ucontext and XSAVE image in the blocks, in state SIGNAL
 
     def run(self, handler: SystemCallHandler) -> int:
         return self._engine.run(self, handler)
@@ -83,7 +83,7 @@ class JailThread:
             gregs = _SEVENTEEN.unpack_from(view, frame)
             _SEVENTEEN.pack_into(data, record.INTEGER, *(gregs[i] for i in _FROM_FRAME))
             flags = int.from_bytes(view[frame + 17 * 8 : frame + 17 * 8 + 4], "little")
-            at = self._float_at()
+            at = self._float
         else:
             at = self.block + layout.REGISTERS
             data[record.INTEGER : record.INTEGER + 17 * 8] = view[at : at + 17 * 8]
@@ -135,15 +135,12 @@ class JailThread:
         at = child.quads[self.block + layout.SIGNAL_CONTEXT >> 3] - layout.CONTROL
         if not self._in_signal_stack(at, layout.UCONTEXT_SIZE):
             raise GuestLost("the guest has destroyed its signal stack")
-        self.frame = at
-        self.state = SIGNAL
-        self._float_at()
-
-    def _float_at(self) -> int:
-        at = self._engine.child.quads[self.frame + layout.UCONTEXT_FLOAT >> 3] - layout.CONTROL
-        if not self._in_signal_stack(at, _XSAVE_HEADER + 64):
+        float_at = child.quads[at + layout.UCONTEXT_FLOAT >> 3] - layout.CONTROL
+        if not self._in_signal_stack(float_at, _XSAVE_HEADER + 64):
             raise GuestLost("the guest has destroyed its signal stack")
-        return at
+        # Looked up once: other threads of the guest may change it at any time.
+        self.frame, self._float = at, float_at
+        self.state = SIGNAL
 
     def _in_signal_stack(self, at: int, size: int) -> bool:
         first = self.block + layout.SIGNAL_STACK
@@ -165,7 +162,7 @@ class JailThread:
         values = _SEVENTEEN.unpack_from(data, record.INTEGER)
         _SEVENTEEN.pack_into(view, self.frame + layout.UCONTEXT_REGISTERS, *(values[i] for i in _TO_FRAME))
         self.set_frame_register(17, context.eflags & _ALLOWED_FLAGS | 0x202)
-        at = self._float_at()
+        at = self._float
         view[at : at + _FLOAT_KEPT] = data[record.FLOAT : record.FLOAT + _FLOAT_KEPT]
         _put_mxcsr(view, at, data)
         view[at + _XSAVE_HEADER] |= _FP_AND_SSE  # both parts are there to be loaded
@@ -192,7 +189,7 @@ class JailThread:
         else:
             flags = self.block + layout.IRET + 16
             self.set_frame_register(17, int.from_bytes(view[flags : flags + 4], "little") & _ALLOWED_FLAGS | 0x202)
-            at, saved = self._float_at(), self.block + layout.FLOAT
+            at, saved = self._float, self.block + layout.FLOAT
             view[at : at + _FLOAT_KEPT] = view[saved : saved + _FLOAT_KEPT]
             view[at + _XSAVE_HEADER] |= _FP_AND_SSE
         mask = (1 << 64) - 1

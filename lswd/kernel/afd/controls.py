@@ -116,7 +116,7 @@ def handler_of(code: int) -> Handler | None:
 
 
 def _fill() -> None:
-    from lswd.kernel.afd import connection, information, options, poll, transfer
+    from lswd.kernel.afd import connection, information, interfaces, options, poll, transfer
 
     _HANDLERS.update(
         {
@@ -140,6 +140,7 @@ def _fill() -> None:
             afd.IOCTL_AFD_WINE_COMPLETE_ASYNC: information.complete,
             afd.IOCTL_AFD_WINE_FIONREAD: transfer.unread,
             afd.IOCTL_AFD_WINE_SIOCATMARK: transfer.at_mark,
+            afd.IOCTL_AFD_WINE_GET_INTERFACE_LIST: interfaces.interface_list,
             afd.IOCTL_AFD_WINE_KEEPALIVE_VALS: options.keepalive_values,
             afd.IOCTL_AFD_WINE_GETPEERNAME: information.peer_name,
             afd.IOCTL_AFD_WINE_GET_INFO: information.kind,

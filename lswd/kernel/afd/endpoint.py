@@ -149,6 +149,8 @@ class Socket(FileObject):
         host.setblocking(False)
         self._host = host
         self.family, self.kind, self.protocol = family, kind, protocol
+        if self.shared.host is not None and (self.event_mask or self._interests):
+            self.shared.host.add(self, READABLE | WRITABLE | URGENT)
 
     def detach(self) -> None:
         """Close the host's socket."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _LONGEST = 1024
 _IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER = 10, 23  # linux/in.h, linux/in6.h: not in Python's socket module
 _PMTUDISC_DONT, _PMTUDISC_DO = 0, 2
-_IP_RECVTTL, _IP_UNICAST_IF, _IPV6_UNICAST_IF = 12, 50, 76
+_IP_PKTINFO, _IP_RECVTTL, _IP_UNICAST_IF, _IPV6_UNICAST_IF = 8, 12, 50, 76
 _NOT_CONNECTED = 0xFFFFFFFF
 
 # Options that are a number on both sides: function of get, function of set, level, the host's option.
@@ -36,6 +36,7 @@ _NUMBERS = (
     (246, 247, socket.IPPROTO_IP, socket.IP_HDRINCL),
     (250, 251, socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP),
     (252, 253, socket.IPPROTO_IP, socket.IP_MULTICAST_TTL),
+    (256, 257, socket.IPPROTO_IP, _IP_PKTINFO),
     (258, 259, socket.IPPROTO_IP, socket.IP_TOS),
     (260, 261, socket.IPPROTO_IP, socket.IP_TTL),
     (263, 264, socket.IPPROTO_IP, _IP_UNICAST_IF),

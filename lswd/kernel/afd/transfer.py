@@ -10,6 +10,7 @@ import os
 import select
 import socket
 
+from lswd.kernel.afd import ancillary
 from lswd.kernel.afd import protocol as afd
 from lswd.kernel.afd.address import to_guest, to_host
 from lswd.kernel.afd.endpoint import CONNECTED, Socket
@@ -35,6 +36,7 @@ from lswd.ntdef.status import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lswd.kernel.afd.address import Address
+    from lswd.kernel.afd.ancillary import Messages
     from lswd.kernel.afd.controls import Control
     from lswd.kernel.thread import Thread
     from lswd.memory.space import AddressSpace
@@ -78,13 +80,19 @@ def _readable(space: AddressSpace, buffers: Buffers, done: int = 0) -> list[memo
 
 
 class Received:
-    """What a receive tells beyond its count; filled in by ``receive``."""
+    """What a receive tells beyond its count; filled in by ``receive``.
 
-    __slots__ = ("address", "flags")
+    Attributes:
+        room: for the host's ancillary messages; 0 when nobody wants them.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("address", "flags", "messages", "room")
+
+    def __init__(self, room: int = 0) -> None:
         self.address: Address | None = None
         self.flags = 0
+        self.messages: Messages = []
+        self.room = room
 
 
 async def receive(
@@ -164,7 +172,7 @@ def _receive_now(sock: Socket, thread: Thread, buffers: Buffers, flags: int, res
     if flags & afd.MSG_OOB:
         host_flags |= socket.MSG_OOB
     try:
-        count, _, told, address = host.recvmsg_into(views, 0, host_flags)
+        count, result.messages, told, address = host.recvmsg_into(views, result.room, host_flags)
     except BlockingIOError:
         return None
     except OSError as error:
@@ -286,7 +294,7 @@ async def recvmsg(sock: Socket, control: Control) -> int:
     space = control.space
     buffers = buffers_at(space, p.buffers_ptr, p.count)
     flags = space.read_u32(p.ws_flags_ptr) if p.ws_flags_ptr else 0
-    result = Received()
+    result = Received(ancillary.ROOM if p.control_ptr and not sock.is_stream else 0)
     cut: Overflow | None = None
     count = 0
     try:
@@ -295,10 +303,15 @@ async def recvmsg(sock: Socket, control: Control) -> int:
         cut = error
     if result.address is not None and p.addr_ptr and p.addr_len_ptr:
         _tell_sender(sock, space, p.addr_ptr, p.addr_len_ptr, result.address)
+    if p.control_ptr:
+        size = afd.WSABUF.size(space.word)
+        room = afd.WSABUF.unpack(space.word, space.read(p.control_ptr, size))
+        messages, lost = ancillary.for_guest(result.messages, space.word, room.len)
+        space.write(room.buf, messages)
+        space.write_u32(p.control_ptr, len(messages))  # WSABUF.len
+        result.flags |= afd.MSG_CTRUNC if lost else 0
     if p.ws_flags_ptr and result.address is not None:
         space.write_u32(p.ws_flags_ptr, result.flags)
-    if p.control_ptr:
-        space.write_u32(p.control_ptr, 0)  # WSABUF.len
     if cut is not None:
         raise cut
     return count
