@@ -57,7 +57,7 @@ class Device:
 
 def run(request: Request) -> int:
     """Run the program; returns what lswctl exits with. Raises Refused: it was not started."""
-    unfit = [name for name in ("drives", "engine", "trace", "verbose") if getattr(request, name)]
+    unfit = [name for name in ("drives", "engine", "network", "trace", "verbose") if getattr(request, name)]
     if unfit:
         option = {"drives": "--drive", "engine": "--engine (or the setting engine)", "verbose": "-v"}
         raise Refused(f"{option.get(unfit[0], '--' + unfit[0])} does not reach a program through {PATH}")

@@ -44,6 +44,10 @@ def _userland(report: Report) -> None:
         report.missing("userland", str(error))
         return
     report.good("userland", f"{userland.directory}, {len(userland.system_calls)} system calls")
+    try:
+        report.good("32-bit programs", userland.i386.directory)
+    except UserlandError as error:
+        report.note("32-bit programs", f"cannot run: {error}")
 
 
 def _prefix(report: Report) -> None:

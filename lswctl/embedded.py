@@ -30,6 +30,7 @@ def run(request: Request, trace: Stderr | None) -> int:
         drives=request.drives,
         engine=request.engine,
         environment=request.environment,
+        network=request.network,
         prefix=request.prefix,
         trace=trace,
         userland=request.userland or None,

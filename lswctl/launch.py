@@ -27,6 +27,7 @@ options:
   --engine NAME       what runs the code: auto, jail, unicorn
   --env NAME=VALUE    set a variable for the program (may be repeated)
   --json              when it has ended, write how as one line of JSON to standard error
+  --network WHAT      what of the network it may use: on, loopback (this machine only), off
   --prefix DIR        where drive C: and the registry live (default: $LSW_PREFIX, else ~/.lsw)
   --trace[=FILE]      print each system call with its arguments (to standard error, or to FILE)
   --via WAY           who runs it: socket (lswd, over its socket), device (lswd, through /dev/lsw), embedded (this
@@ -41,11 +42,13 @@ exit code:
   122  PROGRAM is missing or unreadable    125  an error inside lswctl or lswd
 
 environment and configuration file:
-  LSW_PREFIX, LSW_USERLAND (Wine's directory x86_64-windows), LSW_CONFIG (TOML; default ~/.config/lsw/config.toml),
+  LSW_PREFIX, LSW_USERLAND (Wine's directory x86_64-windows), LSW_USERLAND_I386 (its i386-windows, for 32-bit programs),
+  LSW_CONFIG (TOML; default ~/.config/lsw/config.toml),
+  LSW_NETWORK,
   LSW_SOCKET (lswd's socket; default $XDG_RUNTIME_DIR/lsw/lswd.sock, then /run/lsw/lswd.sock)
 """
 
-_WITH_VALUE = ("--cwd", "--drive", "--engine", "--env", "--prefix", "--via")
+_WITH_VALUE = ("--cwd", "--drive", "--engine", "--env", "--network", "--prefix", "--via")
 AUTO, SOCKET, DEVICE, EMBEDDED = "auto", "socket", "device", "embedded"
 
 
@@ -95,8 +98,8 @@ class Request:
     """
 
     __slots__ = (
-        "arguments", "cwd", "drives", "engine", "environment", "json", "prefix", "program", "trace", "userland",
-        "verbose", "via",
+        "arguments", "cwd", "drives", "engine", "environment", "json", "network", "prefix", "program", "trace",
+        "userland", "verbose", "via",
     )  # fmt: skip
 
     def __init__(self, program: str, arguments: list[str]) -> None:
@@ -107,6 +110,7 @@ class Request:
         self.engine = ""
         self.environment: dict[str, str] = {}
         self.json = False
+        self.network = ""
         self.prefix = ""
         self.trace = ""
         self.userland = ""
@@ -166,6 +170,7 @@ def _request(options: dict[str, list[str]], command: list[str]) -> Request:
         raise UsageError(f"--cwd {request.cwd}: no such directory")
     request.engine = options.get("--engine", [""])[-1]
     request.prefix = options.get("--prefix", [""])[-1]
+    request.network = options.get("--network", [""])[-1]
     _configure(request)
     if request.engine not in ("", "auto"):
         from lswd.cpu.select import ENGINES
@@ -200,6 +205,7 @@ def _configure(request: Request) -> None:
     except ConfigError as error:
         raise UsageError(str(error)) from None
     request.engine = request.engine or config.engine
+    request.network = request.network or os.environ.get("LSW_NETWORK") or config.network
     if not request.prefix and not os.environ.get("LSW_PREFIX"):
         request.prefix = config.prefix
     if not os.environ.get("LSW_USERLAND"):

@@ -217,6 +217,7 @@ def _order(request: Request) -> bytes:
         cwd=request.cwd,
         drives=request.drives,
         engine=request.engine,
+        network=request.network,
         prefix=request.prefix,
         trace=request.trace if request.trace in ("", "-") else os.path.abspath(request.trace),
         umask=umask,

@@ -6,7 +6,8 @@ read and write, ``run`` until something needs the kernel, an interrupt from outs
 
 The hand-off of a system call is the same for every engine: the guest's stub spills number and register arguments to
 shared memory, the engine calls ``handler(number, a1, a2, a3, a4, stack)`` and puts the returned value in the guest's
-RAX. A handler that returns ``None`` ends ``run``: the kernel resumes the thread later, after ``set_result`` or
+RAX. ``stack`` is where the return address lies; a 32-bit guest's arguments are all behind it, and the four mean
+nothing. A handler that returns ``None`` ends ``run``: the kernel resumes the thread later, after ``set_result`` or
 ``set_context``.
 """
 

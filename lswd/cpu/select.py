@@ -52,12 +52,14 @@ def _best(space: AddressSpace) -> Engine:
         _reason = f"the jail needs an x86-64 processor, this is {os.uname().machine}"
     if not _reason:
         _reason = _remembered()
-    if not _reason and space.word == 8:  # 32-bit code is not for the jail yet
+    if not _reason and space.word == 8:  # 32-bit programs only when the jail is asked for by name
         from lswd.cpu.jail.child import NoAnswer
-        from lswd.cpu.jail.engine import JailEngine
+        from lswd.cpu.jail.engine import JailEngine, WrongGuest
 
         try:
             return JailEngine(space)
+        except WrongGuest:  # this one only
+            pass
         except EngineError as error:
             _reason = str(error)
             if isinstance(error, NoAnswer):

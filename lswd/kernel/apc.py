@@ -81,11 +81,12 @@ def _push32(thread: Thread, context: Context, apc: UserApc, entered: Context) ->
     arguments = [argument & 0xFFFFFFFF for argument in (*apc.arguments, apc.routine)]
     if space.read(entered.pc, len(_IS_A_FUNCTION)) == _IS_A_FUNCTION:
         head = 6 * 4
-        stack = (context.sp - head - context.size) & -16
-        frame = struct.pack("<6I", 0, stack + head, *arguments)
+        stack = (context.sp - head - context.size) & 0xFFFFFFF0
+        frame = struct.pack("<6I", 0, stack + head & 0xFFFFFFFF, *arguments)
     else:
         head = 4 * 4
-        stack = (context.sp - head - context.size - 8) & -16  # the dispatcher has its exception frame in the last 8
+        # The dispatcher has its exception frame in the last 8 bytes.
+        stack = (context.sp - head - context.size - 8) & 0xFFFFFFF0
         frame = struct.pack("<4I", arguments[3], *arguments[:3])
     space.write(stack, frame + bytes(context.data))
     entered.sp = stack

@@ -1,5 +1,6 @@
 """Where a stopped guest thread was called from: its return addresses, found with the images' unwind data.
 
+32-bit images have none: there the chain of frame pointers is followed, which the userland's DLLs keep.
 Source: Microsoft "x64 exception handling" (RUNTIME_FUNCTION, UNWIND_INFO, UNWIND_CODE).
 """
 
@@ -11,6 +12,7 @@ from lswd.ntdef.status import NtError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from lswd.cpu.context import Context
     from lswd.kernel.process import Process
     from lswd.kernel.thread import Thread
     from lswd.memory.region import Region
@@ -31,6 +33,8 @@ _SAVE_XMM, _SAVE_XMM_FAR, _MACHINE_FRAME = 8, 9, 10
 def backtrace(thread: Thread, limit: int = 64) -> list[int]:
     """The address a thread is at, then those it will return to, as far as they can be found."""
     context = thread.get_context()
+    if context.word == 4:
+        return _by_frame_pointers(thread, context, limit)
     registers = {name: context[name] for name in _REGISTERS}
     process = thread.process
     addresses: list[int] = []
@@ -43,6 +47,25 @@ def backtrace(thread: Thread, limit: int = 64) -> list[int]:
     except (NtError, struct.error, IndexError):
         pass
     return addresses
+
+
+def _by_frame_pointers(thread: Thread, context: Context, limit: int) -> list[int]:
+    process, space = thread.process, thread.process.space
+    addresses = [context.pc]
+    frame = context["ebp"]
+    try:
+        region = space.find(context.pc)
+        if region is not None and region.base == process.ntdll_base:  # a system call's function has no frame
+            addresses.append(space.read_pointer(context.sp))
+        while len(addresses) < limit and frame >= context.sp:
+            addresses.append(space.read_pointer(frame + 4))
+            above = space.read_pointer(frame)
+            if above <= frame:
+                break
+            frame = above
+    except NtError:
+        pass
+    return [address for address in addresses if address]
 
 
 def _unwind(process: Process, address: int, registers: dict[str, int]) -> int:

@@ -182,9 +182,10 @@ def _frame64(context: Context, record: EXCEPTION_RECORD) -> tuple[int, bytes]:
 
 def _frame32(context: Context, record: EXCEPTION_RECORD) -> tuple[int, bytes]:
     packed = record.pack(4)
-    stack = (context.sp - 8 - len(packed) - context.size) & -4
+    stack = (context.sp - 8 - len(packed) - context.size) & 0xFFFFFFFC
     record_at = stack + 8
-    return stack, struct.pack("<II", record_at, record_at + len(packed)) + packed + bytes(context.data)
+    pointers = (record_at & 0xFFFFFFFF, record_at + len(packed) & 0xFFFFFFFF)
+    return stack, struct.pack("<II", *pointers) + packed + bytes(context.data)
 
 
 def _fail_code(context: Context) -> int:

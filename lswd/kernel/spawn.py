@@ -6,6 +6,8 @@ Source: Microsoft "CreateProcessW", "Inheritance", "Creating a Child Process wit
 
 from __future__ import annotations
 
+import os
+
 from lswd.image.pe import check_program
 from lswd.kernel.job import job_of_child
 from lswd.kernel.redirection import redirected
@@ -80,12 +82,10 @@ def open_program(process: Process, nt_path: str) -> ImageSection:
         raise NtError(STATUS_OBJECT_NAME_NOT_FOUND)
     try:
         image = ImageSection.open(found.host, found.dos)
-    except IsADirectoryError:
-        raise NtError(STATUS_FILE_IS_A_DIRECTORY) from None
     except FileNotFoundError:
         raise NtError(STATUS_OBJECT_NAME_NOT_FOUND) from None
     except OSError:
-        raise NtError(STATUS_ACCESS_DENIED) from None
+        raise NtError(STATUS_FILE_IS_A_DIRECTORY if os.path.isdir(found.host) else STATUS_ACCESS_DENIED) from None
     check_program(image.image)
     if word_of(image) == 4:
         try:

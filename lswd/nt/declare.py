@@ -60,6 +60,10 @@ class Call:
         self.space: AddressSpace = thread.process.space
         self.word: int = thread.process.space.word
 
+    def pointer(self, value: int) -> bytes:
+        """A pointer-sized number as the caller sees it; what a 32-bit caller has no room for is cut off."""
+        return (value & (1 << 8 * self.word) - 1).to_bytes(self.word, "little")
+
     def unicode_string(self, address: int) -> str:
         """The text of the UNICODE_STRING at ``address``."""
         s = UNICODE_STRING.unpack(self.word, self.space.read(address, UNICODE_STRING.size(self.word)))

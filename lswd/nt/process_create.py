@@ -102,7 +102,7 @@ def NtCreateUserProcess(
         thread.suspend_count = 1
     answers = (
         (PsAttributeClientId, CLIENT_ID(UniqueProcess=process.pid, UniqueThread=thread.tid).pack(call.word)),
-        (PsAttributeTebAddress, thread.teb.to_bytes(call.word, "little")),
+        (PsAttributeTebAddress, call.pointer(thread.teb)),
         (PsAttributeImageInfo, image_information(image.image).pack(call.word)),
     )
     handles = call.process.handles

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from lswd.kernel.process import (
+    PROCESS_QUERY_LIMITED_INFORMATION,
     PROCESS_SET_INFORMATION,
     Process,
 )
@@ -212,7 +213,7 @@ def _handle_count(call: Call, process: Process, address: int) -> bytes:
 
 @QUERY.answers(ProcessAffinityMask)
 def _affinity(call: Call, process: Process, address: int) -> bytes:
-    return (process.affinity or all_processors()).to_bytes(call.word, "little")
+    return call.pointer(process.affinity or all_processors())
 
 
 @QUERY.answers(ProcessSessionInformation)
@@ -326,7 +327,10 @@ def _allocate_stack(call: Call, process: Process, buffer: int, length: int) -> i
     return STATUS_SUCCESS
 
 
-@syscall(partial="job, I/O priority, telemetry and mitigation classes")
+@syscall(
+    access={"ProcessHandle": PROCESS_QUERY_LIMITED_INFORMATION},
+    partial="job, I/O priority, telemetry and mitigation classes",
+)
 def NtQueryInformationProcess(
     call: Call,
     ProcessHandle: Handle[Process],

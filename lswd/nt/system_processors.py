@@ -104,7 +104,7 @@ def _logical_processors_extended(call: Call, query: bytes, address: int) -> byte
     word = call.word
 
     def affinity(mask: int) -> bytes:  # GROUP_AFFINITY
-        return mask.to_bytes(word, "little") + bytes(8)
+        return call.pointer(mask) + bytes(8)
 
     def entry(relationship: int, body: bytes) -> bytes:
         size = (8 + len(body) + word - 1) & -word
@@ -120,7 +120,7 @@ def _logical_processors_extended(call: Call, query: bytes, address: int) -> byte
         head += c.size.to_bytes(4, "little") + c.kind.to_bytes(4, "little")
         entries.append((kind, head + bytes(18) + b"\x01\0" + affinity(mask)))
     entries.append((_NODE, bytes(22) + b"\x01\0" + affinity(topology.all)))
-    counts = bytes((topology.count, topology.count)) + bytes(38) + topology.all.to_bytes(word, "little")
+    counts = bytes((topology.count, topology.count)) + bytes(38) + call.pointer(topology.all)
     entries.append((_GROUP, b"\x01\0\x01\0" + bytes(20) + counts))
     return b"".join(entry(number, body) for number, body in entries if wanted in (number, _ALL))
 

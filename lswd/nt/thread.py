@@ -92,7 +92,7 @@ def NtCreateThreadEx(
         if number == PsAttributeClientId:
             data = CLIENT_ID(UniqueProcess=process.pid, UniqueThread=thread.tid).pack(call.word)
         elif number == PsAttributeTebAddress:
-            data = thread.teb.to_bytes(call.word, "little")
+            data = call.pointer(thread.teb)
         else:
             continue
         write_attribute(call, attribute, data)

@@ -122,7 +122,7 @@ def _times(call: Call, thread: Thread, address: int) -> Struct:
 
 @QUERY.answers(ThreadAffinityMask)
 def _affinity_mask(call: Call, thread: Thread, address: int) -> bytes:
-    return _affinity(thread).to_bytes(call.word, "little")
+    return call.pointer(_affinity(thread))
 
 
 @QUERY.answers(ThreadGroupInformation)
@@ -132,7 +132,7 @@ def _group(call: Call, thread: Thread, address: int) -> Struct:
 
 @QUERY.answers(ThreadQuerySetWin32StartAddress)
 def _start_address(call: Call, thread: Thread, address: int) -> bytes:
-    return thread.start_address.to_bytes(call.word, "little")
+    return call.pointer(thread.start_address)
 
 
 @QUERY.answers(ThreadPerformanceCount)

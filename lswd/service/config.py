@@ -3,6 +3,7 @@
     prefix = "~/windows"      # as --prefix and LSW_PREFIX, which go before it
     userland = "/opt/wine-9"  # as LSW_USERLAND, which goes before it
     engine = "unicorn"        # as --engine, which goes before it
+    network = "loopback"      # as --network and LSW_NETWORK, which go before it
 
 Relative paths are relative to the file's directory. A mistake is an error: a setting that is silently ignored costs
 more time than it saves.
@@ -19,15 +20,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_KEYS = (Key("prefix", "path"), Key("userland", "path"), Key("engine", "text"))
+_KEYS = (
+    Key("prefix", "path"), Key("userland", "path"), Key("engine", "text"),
+    Key("network", "text", choices=("on", "loopback", "off")),
+)  # fmt: skip
 
 
 class Config:
     """What the file says; an empty text is a setting it does not make."""
 
-    __slots__ = ("engine", "prefix", "userland")
+    __slots__ = ("engine", "network", "prefix", "userland")
 
-    def __init__(self, prefix: str = "", userland: str = "", engine: str = "") -> None:
+    def __init__(self, prefix: str = "", userland: str = "", engine: str = "", network: str = "") -> None:
+        self.network = network
         self.prefix = prefix
         self.userland = userland
         self.engine = engine

@@ -81,7 +81,9 @@ if TYPE_CHECKING:
 class Options:
     """What ``lswctl launch`` was asked for."""
 
-    __slots__ = ("arguments", "cwd", "drives", "engine", "environment", "prefix", "program", "trace", "userland")
+    __slots__ = (
+        "arguments", "cwd", "drives", "engine", "environment", "network", "prefix", "program", "trace", "userland"
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -92,6 +94,7 @@ class Options:
         drives: Sequence[tuple[str, str]] = (),
         engine: str = "",
         environment: Mapping[str, str] | None = None,
+        network: str = "",
         prefix: str = "",
         trace: Sink | None = None,
         userland: str | None = None,
@@ -102,6 +105,7 @@ class Options:
         self.drives = list(drives)
         self.engine = engine
         self.environment = dict(environment or {})
+        self.network = network
         self.prefix = prefix
         self.trace = trace
         self.userland = userland
@@ -270,7 +274,16 @@ def _check_i386(userland: Userland, program: str) -> None:
     try:
         _ = userland.i386
     except UserlandError as error:
-        raise UserlandError(f"{program}: {error}") from None
+        raise UserlandError(f"{program}: a 32-bit program, but {error}") from None
+
+
+def _network(word: str) -> str:
+    """Raises LaunchError: there is no such policy."""
+    from lswd.kernel.afd.policy import CHOICES
+
+    if word not in CHOICES:
+        raise LaunchError(f"network: {', '.join(CHOICES[:-1])} or {CHOICES[-1]}, not {word!r}", EXIT_USAGE)
+    return word
 
 
 def _new_process(
@@ -293,6 +306,8 @@ def _new_process(
         return Registry(os.path.join(prefix.root, "registry.sqlite"), lambda: seed_tree(facts), report)
 
     system = System(drives, userland, open_registry, user=prefix.user)
+    if options.network:
+        system.network = _network(options.network)
     install_devices(system)
     engine = engine_factory(options.engine)
     tracer = None

@@ -69,6 +69,7 @@ def run(order: Order) -> Ending:
         drives=order.drives,
         engine=order.engine,
         environment=order.environment,
+        network=order.network,
         prefix=order.prefix,
         trace=trace,
         userland=order.userland or None,

@@ -178,6 +178,8 @@ def become(identity: Identity, proc: int) -> None:
         # A root caller may have more than a service manager has left us: nobody gets what we do not have.
         held = int(status_fields(read_proc(proc, "thread-self/status")).get(b"CapPrm", b"0"), 16)
         _set_capabilities(identity.capabilities & held)
+    else:
+        _set_capabilities(0)
     if _prctl(_PR_SET_NO_NEW_PRIVS, 1):
         raise IdentityError("cannot rule out new privileges")
     _verify(identity, proc)
@@ -202,7 +204,7 @@ def _verify(identity: Identity, proc: int) -> None:
         return
     try:
         os.setresuid(0, 0, 0)
-    except PermissionError:
+    except OSError:  # EPERM; EINVAL in a user namespace without a root
         pass
     else:
         raise IdentityError("could become root again")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 LARGEST_ORDER = 4 << 20
 _VERSION = 1
-_TEXTS = ("program", "cwd", "engine", "prefix", "trace", "userland")
+_TEXTS = ("program", "cwd", "engine", "network", "prefix", "trace", "userland")
 _MAPPINGS = ("environ", "environment")
 _MOST_WORDS = 100_000
 
@@ -33,14 +33,15 @@ class Order:
         environ: the client's whole environment; replaces ``os.environ``.
         environment: ``--env``: variables of the program beyond those.
         cwd: ``--cwd``, relative to the working directory that was passed; "" for that directory itself.
-        drives: ``--drive``, as (letter, path). prefix, engine, userland: as in launch.Options, "" for the default.
+        drives: ``--drive``, as (letter, path). prefix, engine, network, userland: as in launch.Options, "" for the
+            default.
         trace: "" for none, "-" for standard error, else a path.
         umask: -1 keeps the session's.
     """
 
     __slots__ = (
-        "arguments", "cwd", "drives", "engine", "environ", "environment", "prefix", "program", "trace", "umask",
-        "userland", "verbose",
+        "arguments", "cwd", "drives", "engine", "environ", "environment", "network", "prefix", "program", "trace",
+        "umask", "userland", "verbose",
     )  # fmt: skip
 
     def __init__(
@@ -53,6 +54,7 @@ class Order:
         cwd: str = "",
         drives: Sequence[tuple[str, str]] = (),
         engine: str = "",
+        network: str = "",
         prefix: str = "",
         trace: str = "",
         umask: int = -1,
@@ -66,6 +68,7 @@ class Order:
         self.cwd = cwd
         self.drives = [(letter, path) for letter, path in drives]
         self.engine = engine
+        self.network = network
         self.prefix = prefix
         self.trace = trace
         self.umask = umask

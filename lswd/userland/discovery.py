@@ -101,7 +101,7 @@ def find_i386(environ: Mapping[str, str], beside: Userland, *, root: str = "") -
         if missing_file(directory) is None:
             return Userland(directory, beside.nls_directory, word=4)
     raise UserlandError(
-        f"a 32-bit program, and no 32-bit userland (Wine's {I386}) found in {', '.join(dict.fromkeys(places))}: "
+        f"no 32-bit userland (Wine's {I386}) found in {', '.join(dict.fromkeys(places))}: "
         f"{_advice(root, INSTALL_I386)}, or set LSW_USERLAND_I386 to its directory"
     )
 

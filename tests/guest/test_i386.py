@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import struct
 import subprocess
 from pathlib import Path
@@ -89,7 +90,7 @@ def test_every_declaration_takes_as_many_bytes_as_the_userlands_stub_drops() -> 
 def test_without_a_32_bit_userland_one_line_says_what_to_install(lswctl: list[str], tmp_path: Path) -> None:
     done = launch(lswctl, str(build(HELLO, "i386")), LSW_USERLAND_I386=str(tmp_path))
     assert (121, "", 1) == (done.returncode, done.stdout, done.stderr.count("\n"))
-    assert "a 32-bit program" in done.stderr or "LSW_USERLAND_I386" in done.stderr
+    assert "a 32-bit program, but LSW_USERLAND_I386: " in done.stderr
     assert "i386-windows" in done.stderr
 
 
@@ -140,6 +141,41 @@ def test_programs_of_either_word_size_start_each_other(
     done = launch(lswctl, str(starters[parent]), f"Z:{starters[child]}".replace("/", "\\"))
     assert f"{parent} bits\n{child} bits, a pipe's worth of 16 bytes\n" == done.stdout, done.stderr
     assert 40 + child // 8 == done.returncode
+
+
+def test_ctrl_c_ends_a_32_bit_program(lswctl: list[str], tmp_path: Path) -> None:
+    (tmp_path / "c.c").write_text(
+        "#include <windows.h>\n#include <stdio.h>\n"
+        'static BOOL WINAPI tell(DWORD event) { printf("event %lu\\n", event);'
+        " fflush(stdout); return FALSE; }\nint main(void) { SetConsoleCtrlHandler(tell, TRUE); printf(\"ready\\n\");"
+        " fflush(stdout); Sleep(60000); return 0; }\n"
+    )
+    compiler = shutil.which("i686-w64-mingw32-gcc")
+    assert compiler is not None
+    subprocess.run([compiler, str(tmp_path / "c.c"), "-o", str(tmp_path / "c.exe")], check=True)
+    command = [*lswctl, "launch", str(tmp_path / "c.exe")]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert b"ready\r\n" == process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert b"event 0\r\n" == process.stdout.read()
+    assert 0x3A == process.returncode  # of STATUS_CONTROL_C_EXIT
+
+
+@pytest.mark.parametrize("pointer", ["0", "4", "8192", "0x7fffffff", "0xfffffffc"])
+@pytest.mark.parametrize("instruction", ["ud2", "movl %eax, 16", "pushl %eax"])
+def test_a_fault_without_a_stack_ends_the_program_with_its_code(
+    pointer: str, instruction: str, lswctl: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "s.c").write_text(
+        f'int main(void) {{ __asm__ volatile("movl ${pointer}, %esp\\n\\t{instruction}"); return 0; }}\n'
+    )
+    compiler = shutil.which("i686-w64-mingw32-gcc")
+    assert compiler is not None
+    subprocess.run([compiler, str(tmp_path / "s.c"), "-o", str(tmp_path / "s.exe")], check=True)
+    done = launch(lswctl, str(tmp_path / "s.exe"))
+    assert (0x1D if instruction == "ud2" else 5) == done.returncode, done.stderr
+    assert "no stack left to handle it on" in done.stderr
 
 
 def test_a_program_aware_of_large_addresses_gets_those_above_2_gib(lswctl: list[str], tmp_path: Path) -> None:

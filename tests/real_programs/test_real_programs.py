@@ -171,11 +171,12 @@ class TestRipgrep:
         assert b"" == launch(corpus.RIPGREP, "there is no such text", "tree", expect=1)
 
 
-def test_clang_format_formats_with_a_style_option(launch: Launcher, tree: Path) -> None:
+@pytest.mark.parametrize("clang_format", [corpus.CLANG_FORMAT, corpus.CLANG_FORMAT_32], ids=BOTH)
+def test_clang_format_formats_with_a_style_option(clang_format: corpus.Tool, launch: Launcher, tree: Path) -> None:
     (tree / "a.cpp").write_text("int main( ){if(1)return   0;}\n")
     style = "--style={BasedOnStyle: GNU, IndentWidth: 8}"
     assert b"int\nmain ()\n{\n        if (1)\n                return 0;\n}\n" == launch(
-        corpus.CLANG_FORMAT, style, "a.cpp").replace(b"\r\n", b"\n")
+        clang_format, style, "a.cpp").replace(b"\r\n", b"\n")
 
 
 @pytest.mark.parametrize("ruff", [corpus.RUFF, corpus.RUFF_32], ids=BOTH)

@@ -28,9 +28,9 @@ TEB = 0x700000
 class Machine:
     """A 32-bit address space with code, data and a stack."""
 
-    def __init__(self) -> None:
+    def __init__(self, engine: cpu.EngineFactory = UnicornEngine) -> None:
         self.space = AddressSpace(4)
-        self.engine = UnicornEngine(self.space)
+        self.engine = engine(self.space)
         self.code = self.region(CODE, 0x10000, PAGE_EXECUTE_READWRITE)
         self.region(DATA, 0x10000, PAGE_READWRITE)
         self.region(0x600000, 0x10000, PAGE_READWRITE)
@@ -175,6 +175,27 @@ def test_64_bit_code_cannot_be_reached(machine: Machine, tmp_path: Path) -> None
     assert cpu.FAULT == thread.run(machine.answer)
     assert thread.fault is not None
     assert cpu.GENERAL_PROTECTION == thread.fault.vector
+
+
+def test_a_guest_that_loses_its_teb_segment_only_harms_itself(machine: Machine, tmp_path: Path) -> None:
+    code = assembled(f"org {CODE:#x}\n{STUBS}xor eax, eax\nmov fs, ax\npush 9\npush 8\ncall stub1\nhlt", tmp_path)
+    thread = machine.thread(code)
+    assert cpu.FAULT == thread.run(machine.answer)
+    assert [] == machine.calls
+
+
+def test_a_jump_behind_the_spilling_finds_what_the_guest_has_put_there(machine: Machine, tmp_path: Path) -> None:
+    """The mailbox is the guest's own memory: only number and stack are taken from it, as 32 bits."""
+    handoff = machine.engine.handoff + SYSCALL_AT_32
+    code = assembled(f"mov eax, {handoff}\njmp eax", tmp_path)
+    thread = machine.thread(code)
+    machine.space.write(TEB + 0x1F00, b"\xff" * 0x28 + STACK_TOP.to_bytes(4, "little") + b"\xff" * 4)
+    machine.space.write(STACK_TOP + 4, struct.pack("<2I", 6, 7))
+    machine.space.write_u32(STACK_TOP, CODE + len(code))
+    machine.space.raw(machine.code)[len(code) : len(code) + 1] = b"\xf4"
+    assert cpu.FAULT == thread.run(machine.answer)
+    assert [(0xFFFFFFFF, (6, 7))] == machine.calls
+    assert 7 == thread.get_context()["eax"]
 
 
 def test_floating_point_registers_survive_a_way_through_the_context(machine: Machine, tmp_path: Path) -> None:

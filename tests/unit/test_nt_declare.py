@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import pytest
 
 from lswd.kernel.event import Event
 from lswd.nt import declare
+from lswd.nt.catalogue import load_families
 from lswd.nt.declare import Call, Handle, In, InOut, ObjectAttributes, Out, UnicodeString, syscall
 from lswd.ntdef.status import (
     STATUS_ACCESS_DENIED,
@@ -17,7 +19,17 @@ from lswd.ntdef.status import (
     STATUS_OBJECT_TYPE_MISMATCH,
     NtError,
 )
-from lswd.ntdef.types import BOOLEAN, CLIENT_ID, LONG, NTSTATUS, OBJECT_ATTRIBUTES, ULONG, UNICODE_STRING, USHORT
+from lswd.ntdef.types import (
+    BOOLEAN,
+    CLIENT_ID,
+    LARGE_INTEGER,
+    LONG,
+    NTSTATUS,
+    OBJECT_ATTRIBUTES,
+    ULONG,
+    UNICODE_STRING,
+    USHORT,
+)
 
 from .system_calls import Caller
 
@@ -26,7 +38,8 @@ UNMAPPED = 0x7FFF0000_0000
 
 @pytest.fixture(autouse=True)
 def own_declarations(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is declared here is nobody else's business."""
+    """What is declared here is nobody else's business; what the families declare is there already."""
+    load_families()
     monkeypatch.setattr(declare, "DECLARED", {})
 
 
@@ -162,3 +175,22 @@ def test_a_call_is_declared_once(call: Call) -> None:
     syscall(one_out)
     with pytest.raises(ValueError, match="one_out is declared twice"):
         syscall(one_out)
+
+
+def mixed(call: Call, A: ULONG, B: LARGE_INTEGER, C: LONG, D: BOOLEAN, E: In[ULONG] | None) -> NTSTATUS: ...  # type: ignore[empty-body]
+
+
+def test_on_a_32_bit_stack_every_argument_takes_one_slot_but_a_64_bit_number_two(call: Call) -> None:
+    declare.DECLARED.clear()
+    syscall(mixed)
+    parameters = declare.DECLARED["mixed"].parameters
+    codes = "<" + "".join(p.code32 for p in parameters)
+    data = struct.pack("<IQIII", 5, (1 << 64) - 2, 0xFFFFFFFF, 0x101, 0)
+    values = struct.unpack(codes, data)
+    assert [5, -2, -1, 1, None] == [p.decode(call, value) for p, value in zip(parameters, values, strict=True)]
+
+
+def test_a_pointer_is_cut_to_the_callers_word_size(call: Call) -> None:
+    assert bytes.fromhex("8877665544332211") == call.pointer(0x1122334455667788)
+    call.word = 4
+    assert bytes.fromhex("88776655") == call.pointer(0x1122334455667788)

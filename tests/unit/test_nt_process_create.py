@@ -20,7 +20,9 @@ from lswd.nt.thread import PS_ATTRIBUTE
 from lswd.ntdef.status import (
     STATUS_ACCESS_DENIED,
     STATUS_ACCESS_VIOLATION,
+    STATUS_FILE_IS_A_DIRECTORY,
     STATUS_INVALID_HANDLE,
+    STATUS_INVALID_IMAGE_NOT_MZ,
     STATUS_INVALID_PARAMETER,
     STATUS_NO_MEMORY,
     STATUS_NOT_SUPPORTED,
@@ -80,8 +82,8 @@ class Starter(Caller):
         self.cells = self.cell(), self.cell()
         parameters = parameters or self.parameters()
         attributes = self.attributes(*entries, name=name)
-        return self.call("NtCreateUserProcess", *self.cells, PROCESS_ALL_ACCESS, 0x1FFFFF, 0, 0, flags, 1, parameters, 0,
-                         attributes)  # fmt: skip
+        arguments = PROCESS_ALL_ACCESS, 0x1FFFFF, 0, 0, flags, 1, parameters, 0, attributes
+        return self.call("NtCreateUserProcess", *self.cells, *arguments)
 
     def child(self, *entries: tuple[int, int, int], flags: int = 0, parameters: int = 0) -> Process:
         """The process that a call which must succeed has made."""
@@ -216,11 +218,15 @@ def test_nothing_is_left_of_a_process_that_could_not_be_set_up(starter: Starter)
         ("C:\\program.exe", STATUS_OBJECT_PATH_SYNTAX_BAD),
         ("\\??\\C:\\missing.exe", STATUS_OBJECT_NAME_NOT_FOUND),
         ("", STATUS_OBJECT_PATH_SYNTAX_BAD),
+        ("\\??\\C:\\folder", STATUS_FILE_IS_A_DIRECTORY),
+        ("\\??\\C:\\text.exe", STATUS_INVALID_IMAGE_NOT_MZ),
     ],
 )
-def test_a_program_that_is_not_there(tmp_path: Any, path: str, status: int) -> None:
+def test_what_is_no_program_is_refused(tmp_path: Any, path: str, status: int) -> None:
     starter = Starter()
     starter.system.drives = Drives({"C": str(tmp_path)})
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "text.exe").write_text("no program")
     with pytest.raises(NtError) as caught:
         kernel_spawn.open_program(starter.process, path)
     assert status == caught.value.status

@@ -10,7 +10,14 @@ from lswd.kernel.completion_port import CompletionPort
 from lswd.kernel.event import Event
 from lswd.kernel.file import FileObject, Waiter, wait_for_change
 from lswd.kernel.mutant import Mutant
-from lswd.kernel.process import PROCESS_ALL_ACCESS, PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_VM_READ, Process
+from lswd.kernel.object import SYNCHRONIZE
+from lswd.kernel.process import (
+    PROCESS_ALL_ACCESS,
+    PROCESS_QUERY_INFORMATION,
+    PROCESS_QUERY_LIMITED_INFORMATION,
+    PROCESS_VM_READ,
+    Process,
+)
 from lswd.kernel.request import Request
 from lswd.kernel.start import new_thread
 from lswd.kernel.thread import Thread
@@ -95,6 +102,14 @@ def test_each_way_to_reach_memory_takes_its_right(caller: Caller) -> None:
     assert STATUS_PARTIAL_COPY == caller.call("NtReadVirtualMemory", reader.handle, address, room, 1, 0)
     asked = Other(caller, PROCESS_QUERY_LIMITED_INFORMATION)
     assert STATUS_ACCESS_DENIED == caller.call("NtReadVirtualMemory", asked.handle, address, room, 1, 0)
+
+
+def test_questions_take_a_right_too_which_the_full_one_holds(caller: Caller) -> None:
+    answers = []
+    for access in (SYNCHRONIZE, PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_QUERY_INFORMATION):
+        other = Other(caller, access)
+        answers.append(caller.query("NtQueryInformationProcess", other.handle, nt.ProcessTimes, length=32)[0])
+    assert [STATUS_ACCESS_DENIED, STATUS_SUCCESS, STATUS_SUCCESS] == answers
 
 
 # ---- handles

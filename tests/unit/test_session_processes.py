@@ -29,6 +29,7 @@ from lswd.session.order import Ending, Order
 from lswd.session.pool import Sessions
 from lswd.session.session import Session
 from lswd.session.spawner import Spawner, start
+from tests.unit.in_process_device import LocalSessions
 
 NOBODY = 65534
 OWN = Caller(os.getpid(), os.geteuid(), os.getegid())
@@ -269,6 +270,7 @@ def test_a_caller_that_changes_its_root_gets_another_session(tmp_path: Path) -> 
     run(test)
 
 
+@needs_root  # or the session's /proc/PID/fd is closed to us
 def test_a_session_holds_no_descriptor_of_the_daemon() -> None:
     secret = os.open("/etc/hostname", os.O_RDONLY)
     os.set_inheritable(secret, True)
@@ -489,3 +491,24 @@ def test_nothing_outlives_a_killed_daemon() -> None:
         poll.register(pidfd)
         assert poll.poll(60_000)
         os.close(pidfd)
+
+
+def test_an_event_that_is_set_right_behind_a_wait_is_not_missed() -> None:
+    async def test() -> None:
+        sessions = LocalSessions()
+        async with trio.open_nursery() as nursery:
+            await sessions.run(nursery)
+            packed = {
+                number: struct.pack("<II8QQi4x", number, 2, *[0x2000, 0] + [0] * 6, 0, 0) for number in (0x04, 0x0E)
+            }
+            create = struct.pack("<II8QQi4x", 0x48, 2, *[0] * 8, 0, 0)
+            await sessions.native(OWN, 1, 5, create)
+            with trio.fail_after(60):
+                async with trio.open_nursery() as requests:
+                    # Both are received before the wait's task runs.
+                    requests.start_soon(sessions.native, OWN, 1, 5, packed[0x04])
+                    requests.start_soon(sessions.native, OWN, 1, 5, packed[0x0E])
+            nursery.cancel_scope.cancel()
+
+    for _ in range(20):  # trio starts tasks in any order
+        trio.run(test)

@@ -6,6 +6,7 @@ import array
 import errno
 import os
 import random
+import re
 import socket
 import subprocess
 import sys
@@ -388,3 +389,15 @@ def test_a_goodbye_is_heard_by_a_client_that_has_asked_already(tmp_path: Path) -
         assert (GOODBYE, -errno.ESHUTDOWN) == (packet.flags, packet.result)
 
     run(body, tmp_path)
+
+
+def test_the_protocols_page_describes_the_header() -> None:
+    page = (Path(__file__).resolve().parent.parent.parent / "docs/protocol.md").read_text()
+    section = page.partition("## The socket")[2]
+    rows = re.findall(r"^\| (\d+) \| u(\d+) (\w+) \|", section, re.MULTILINE)
+    assert ["command", "flags", "sequence", "argument", "length", "reserved"] == [name for _, _, name in rows]
+    sizes = [int(bits) // 8 for _, bits, _ in rows]
+    assert [sum(sizes[:index]) for index in range(len(sizes))] == [int(offset) for offset, _, _ in rows]
+    assert HEADER.size == sum(sizes)
+    assert f"{REPLY} REPLY, {CANCEL} CANCEL, {GOODBYE} GOODBYE" in section
+    assert f"at most {MAX_DATA} " in section and f"up to {MAX_DESCRIPTORS} descriptors" in section

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lswd.userland.discovery import REQUIRED, UserlandError, find
+from lswd.userland.discovery import REQUIRED, UserlandError, find, find_i386
 
 X64 = "x86_64-windows"
 MULTIARCH = f"usr/lib/x86_64-linux-gnu/wine/{X64}"
@@ -158,3 +158,48 @@ def test_no_userland_says_what_was_searched_and_what_to_install(
     assert "LSW_USERLAND" in message
     for place in (MULTIARCH, STABLE, FEDORA, ARCH):
         assert str(tmp_path / place) in message
+
+
+def test_a_32_bit_userland_is_found_beside_the_64_bit_one_or_where_packages_put_it(tmp_path: Path) -> None:
+    make_nls(tmp_path)
+    make_userland(tmp_path, STABLE)
+    beside = find({}, root=str(tmp_path))
+    places = [
+        "home/.local/share/lsw/userland/i386-windows",
+        "usr/lib/wine/i386-windows",
+        "usr/lib/i386-linux-gnu/wine/i386-windows",
+        "opt/wine-stable/lib64/wine/i386-windows",
+    ]
+    for place in places:  # each goes before those made so far
+        directory = make_userland(tmp_path, place)
+        found = find_i386({"HOME": f"{tmp_path}/home"}, beside, root=str(tmp_path))
+        assert (directory, 4, beside.nls_directory) == (found.directory, found.word, found.nls_directory)
+    data = make_userland(tmp_path, "data/lsw/userland/i386-windows")
+    for place in places[1:]:
+        (tmp_path / place / "ntdll.dll").unlink()
+    environ = {"HOME": f"{tmp_path}/home", "XDG_DATA_HOME": f"{tmp_path}/data"}
+    assert data == find_i386(environ, beside, root=str(tmp_path)).directory
+
+
+def test_the_environment_may_name_the_32_bit_userland(tmp_path: Path) -> None:
+    make_nls(tmp_path)
+    make_userland(tmp_path, MULTIARCH)
+    beside = find({}, root=str(tmp_path))
+    chosen = make_userland(tmp_path, "mine/i386-windows")
+    for value in (chosen, f"{tmp_path}/mine"):
+        assert chosen == find_i386({"LSW_USERLAND_I386": value}, beside, root=str(tmp_path)).directory
+    for value, problem in ((f"{tmp_path}/none", "is not a directory"), (str(tmp_path), "has no ntdll.dll")):
+        with pytest.raises(UserlandError, match=problem):
+            find_i386({"LSW_USERLAND_I386": value}, beside, root=str(tmp_path))
+
+
+def test_without_a_32_bit_userland_one_line_says_what_to_install(tmp_path: Path) -> None:
+    make_nls(tmp_path)
+    make_userland(tmp_path, MULTIARCH)
+    beside = find({}, root=str(tmp_path))
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/os-release").write_text("ID=debian\n")
+    with pytest.raises(UserlandError) as caught:
+        find_i386({}, beside, root=str(tmp_path))
+    assert "libwine:i386" in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -11,7 +11,7 @@ import pytest
 
 from lswd.userland.apiset import contract, parse
 from lswd.userland.discovery import find
-from lswd.userland.stubs import read_stubs
+from lswd.userland.stubs import argument_bytes, dispatcher_slot, read_stubs
 from lswd.userland.userland import Userland
 from tests.unit.stub_processor import run_stub
 
@@ -75,6 +75,9 @@ def test_tables_from_the_cache_equal_the_computed_ones(
     assert results[0] == results[1]
 
 
+BASE = 0x10000000
+
+
 class Code:
     """A reader over nothing but code, for stubs of any shape."""
 
@@ -99,6 +102,19 @@ def test_stubs_are_known_by_how_they_begin() -> None:
     )
     exports = {"ZwOne": 0, "Data": 1, "NtOther": 2, "NtOne": 0, "Absurd": 3, "One": 0, "ZwTwo": 4, "wine_two": 4}
     assert {7: "NtOne", 0x1005: "NtOther", 2: "wine_two"} == read_stubs(code, exports)
+
+
+def test_32_bit_stubs_say_their_number_their_arguments_and_the_way_into_the_kernel() -> None:
+    def stub(number: int, size: int) -> bytes:
+        begin = b"\xb8" + number.to_bytes(4, "little") + b"\xba" + (BASE + 3).to_bytes(4, "little")
+        return begin + b"\xff\xd2\xc2" + size.to_bytes(2, "little")
+
+    code = Code(stub(7, 12), b"\xb8\1\0\0\0\xc3", stub(0x1005, 0), b"\xff\x25" + (BASE + 0x123).to_bytes(4, "little"))
+    exports = {"data": 1, "ZwOne": 0, "NtOne": 0, "NtOther": 2, "thunk": 3}
+    assert {7: "NtOne", 0x1005: "NtOther"} == read_stubs(code, exports)
+    assert (12, 0) == (argument_bytes(code.read(0, 16)), argument_bytes(code.read(2, 16)))
+    assert 0x123 == dispatcher_slot(code, exports, BASE)
+    assert 0 == dispatcher_slot(code, {"data": 1}, BASE)
 
 
 @pytest.mark.parametrize("name", ["ntdll.dll", "NTDLL.DLL", "Kernel32.dll", "winspool.drv", "cmd.exe", "LOCALE.NLS"])

@@ -6,15 +6,17 @@ answers, the thread goes on.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import struct
 import time
 
 from lswd.cpu import engine as cpu
 from lswd.cpu.engine import EngineError, GuestLost
-from lswd.cpu.jail import layout
+from lswd.cpu.jail import gate, layout
 from lswd.cpu.jail.child import Child
 from lswd.cpu.jail.mirror import Mirror
+from lswd.cpu.jail.registers import Registers32, Registers64
 from lswd.cpu.jail.thread import (
     CALL,
     NEW,
@@ -47,6 +49,10 @@ _SAME_FAULT = 8  # times a page fault may come back although the page was mapped
 _REGISTERS = struct.Struct("<17Q")
 
 
+class WrongGuest(EngineError):
+    """The jail works here, but not for guests of this kind."""
+
+
 class JailEngine:
     """See the module's docstring; the interface is ``cpu.engine.Engine``."""
 
@@ -59,11 +65,12 @@ class JailEngine:
         Raises:
             EngineError: the jail does not work here; says why.
         """
-        if space.word != 8:
-            raise EngineError("the jail runs 64-bit guests only so far")
+        if space.word == 4 and not _sets_segment_bases():
+            raise WrongGuest("32-bit programs need a processor and a Linux with FSGSBASE in the jail")
         self.space = space
         self.child = Child(space.private.fd)
-        self.handoff = self.child.addresses["call_entry"]
+        self.form = Registers64 if space.word == 8 else Registers32
+        self.handoff = self.child.addresses["call_entry"] if space.word == 8 else gate.ADDRESS
         self._mirror = Mirror(space, self.child)
         self.attach_backing = self._mirror.attach_backing
         self.detach_backing = self._mirror.detach_backing
@@ -80,7 +87,12 @@ class JailEngine:
         space.listener = self
         page = space.reserve(cpu.HANDOFF_PAGE & -0x10000, 0x10000, PAGE_EXECUTE_READ, name="KUSER_SHARED_DATA")
         space.commit(page, cpu.HANDOFF_PAGE, PAGE_SIZE, PAGE_EXECUTE_READ)
-        space.ceiling = layout.RESERVED - 1
+        if space.word == 8:
+            space.ceiling = layout.RESERVED - 1
+        else:
+            code = gate.code(self.child.addresses["call32_entry"])
+            at = cpu.HANDOFF_PAGE - page.base
+            space.raw(page)[at : at + len(code)] = code
 
     @property
     def descriptors(self) -> list[int]:
@@ -130,13 +142,13 @@ class JailEngine:
         signal_stack = layout.CONTROL + block + layout.SIGNAL_STACK
         struct.pack_into("<QIIQ", view, stack, signal_stack, 0, 0, layout.SIGNAL_STACK_SIZE)
         thread.load()
-        child.put_operations(
-            block,
-            [
-                (layout.SYS_SIGALTSTACK, layout.CONTROL + stack, 0),
-                (layout.SYS_ARCH_PRCTL, layout.ARCH_SET_GS, thread.teb),
-            ],
-        )
+        own: list[Operation] = [(layout.SYS_SIGALTSTACK, layout.CONTROL + stack, 0)]
+        if self.space.word == 8:
+            own.append((layout.SYS_ARCH_PRCTL, layout.ARCH_SET_GS, thread.teb))
+        else:
+            child.quads[block + layout.FS_BASE >> 3] = thread.teb
+            self.space.write(thread.teb + layout.TEB_BLOCK, (layout.CONTROL + block).to_bytes(8, "little"))
+        child.put_operations(block, own)
         child.words[block + layout.ACTION >> 2] = layout.ACTION_CONTEXT
         child.words[block + layout.STATE >> 2] = layout.STATE_RUNNING
         if operations:
@@ -221,8 +233,11 @@ class JailEngine:
             thread.load()
             thread.state = CALL
             child.resume(thread.block, layout.ACTION_CONTEXT)
-        else:
+        elif self.space.word == 8:
             child.resume(thread.block, layout.ACTION_RETURN)
+        else:
+            thread.load_return()
+            child.resume(thread.block, layout.ACTION_CONTEXT)
 
     def _check_operations(self, block: int) -> None:
         error = self.child.quads[block + layout.OPERATION_ERROR >> 3]
@@ -236,11 +251,12 @@ class JailEngine:
         """A system call through the hand-off; True when it does not return yet."""
         thread.state = CALL
         values = _REGISTERS.unpack_from(self.child.view, thread.block + layout.REGISTERS)
-        stack = values[RSP] + 8 & (1 << 64) - 1
+        word = self.space.word
+        stack = values[RSP] + word & (1 << 8 * word) - 1
         result = handler(values[RAX], values[R10], values[RDX], values[R8], values[R9], stack)
         if result is None:
             return True
-        self.child.quads[thread.block + layout.REGISTERS >> 3] = result & (1 << 64) - 1
+        self.child.quads[thread.block + layout.REGISTERS >> 3] = result & (1 << 8 * word) - 1
         return False
 
     def _signal(self, thread: JailThread, handler: SystemCallHandler) -> int | None:
@@ -250,7 +266,7 @@ class JailEngine:
         signal = child.quads[thread.block + layout.SIGNAL_NUMBER >> 3]
         rip = thread.frame_register(RIP)
         places = child.addresses
-        in_stub = places["call_entry"] <= rip < places["code_end"]
+        in_stub = layout.STUB <= rip < places["code_end"] or (self.space.word == 4 and gate.begins(rip))
         if signal == layout.INTERRUPT_SIGNAL or (in_stub and signal == layout.SIGTRAP):
             if signal == layout.SIGTRAP and rip < places["call_saved"]:
                 # Single-stepping reached the hand-off, which NT does not step through.
@@ -260,6 +276,10 @@ class JailEngine:
             child.words[thread.block + layout.INTERRUPT >> 2] = 0
             return cpu.INTERRUPTED
         if signal == layout.SIGSYS:
+            if self.space.word == 4 and not in_stub:
+                by_interrupt = thread.code_at(rip - 2)[:2] == b"\xcd\x80"  # else SYSCALL or SYSENTER
+                thread.fault = cpu.Fault(cpu.SOFTWARE_INTERRUPT + 0x80 if by_interrupt else cpu.INVALID_OPCODE)
+                return cpu.FAULT
             if in_stub:  # the guest has tried to use it for something that the filter forbids
                 thread.fault = cpu.Fault(cpu.GENERAL_PROTECTION)
                 return cpu.FAULT
@@ -286,3 +306,10 @@ class JailEngine:
 
     def close(self) -> None:
         self.child.close()
+
+
+def _sets_segment_bases() -> bool:
+    """Has Linux allowed the WRFSBASE instruction? (HWCAP2_FSGSBASE, asm/hwcap2.h)"""
+    libc = ctypes.CDLL(None)
+    libc.getauxval.argtypes, libc.getauxval.restype = [ctypes.c_ulong], ctypes.c_ulong
+    return bool(libc.getauxval(26) & 2)  # AT_HWCAP2

@@ -39,6 +39,7 @@ SIGNAL_NUMBER = 0x38  # u64
 SIGNAL_INFO = 0x40  # u64: address of the siginfo
 SIGNAL_CONTEXT = 0x48  # u64: address of the ucontext
 CREATOR = 0x50  # u32: process id of the kernel, for the child to see that its parent is still there
+FS_BASE = 0x58  # u64: the TEB of a new 32-bit thread, or 0
 REGISTERS = 0x80  # u64[17], in the order of the CONTEXT record
 IRET = 0x110  # u64[5]: rip, cs, flags, rsp, ss
 FLAGS = 0x138  # u64
@@ -63,6 +64,8 @@ ACTION_RETURN = 1  # from the hand-off
 ACTION_CONTEXT = 2  # load all registers
 ACTION_SIGNAL = 3  # return from the signal handler
 ACTION_EXIT = 4
+
+TEB_BLOCK = 0x1F00  # behind a 32-bit thread's TEB: the address of its block
 
 # Linux system calls (arch/x86/entry/syscalls/syscall_64.tbl).
 SYS_CLOSE = 3
@@ -101,5 +104,5 @@ UCONTEXT_SIZE = 304
 # Addresses of labels in the stub, in the order of the table at its end.
 LABELS = (
     "call_entry", "call_saved", "return_begin", "return_end", "restore_begin", "restore_end", "signal_entry",
-    "signal_restorer", "code_end",
+    "signal_restorer", "code_end", "call32_entry",
 )  # fmt: skip

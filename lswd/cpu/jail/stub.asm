@@ -77,11 +77,33 @@ thread_start:
         mov     ds, eax
         mov     es, eax
         call    operate
+        mov     rax, [rbx + FS_BASE]
+        test    rax, rax
+        jz      proceed
+        mov     ecx, 0x2b               ; a data segment, for 32-bit code; where it begins is the TEB
+        mov     fs, ecx
+        mov     gs, ecx
+        wrfsbase rax
         jmp     proceed
 idle:   mov     dword [rbx + KIND], KIND_IDLE
         call    stop
         call    operate
         jmp     proceed
+
+; A system call of 32-bit code, through its gate; FS is the TEB, ecx ours.
+        align 16
+call32_entry:
+        mov     rcx, [fs:TEB_BLOCK]
+        mov     [rcx + REG(0)], eax
+        mov     [rcx + REG(2)], edx
+        mov     [rcx + REG(3)], ebx
+        mov     [rcx + REG(4)], esp
+        mov     [rcx + REG(5)], ebp
+        mov     [rcx + REG(6)], esi
+        mov     [rcx + REG(7)], edi
+        fxsave64 [rcx + FLOAT]
+        mov     rbx, rcx
+        jmp     call_stop
 
 ; A system call: the number in eax, the first argument in r10. Registers stay as they are until call_saved.
         align 16
@@ -103,6 +125,7 @@ call_entry:
         fxsave64 [fs:FLOAT]
 call_saved:
         mov     rbx, [fs:SELF]
+call_stop:
         lea     rsp, [rbx + STACK_TOP]
         pushfq
         pop     qword [rbx + FLAGS]
@@ -276,7 +299,7 @@ code_end:
         align 8
 moment: dq 0, 3000000                   ; a timespec: 3 ms
 
-        times 4096 - 8 * 9 - ($ - $$) db 0
+        times 4096 - 8 * 10 - ($ - $$) db 0
         dq call_entry, call_saved, return_begin, return_end, restore_begin, restore_end, signal_entry
-        dq signal_restorer, code_end
+        dq signal_restorer, code_end, call32_entry
 file_end:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import struct
 
-from lswd.cpu import context as record
 from lswd.cpu import engine as cpu
-from lswd.cpu.context import Context
+from lswd.cpu.context import USER_DS, Context
 from lswd.cpu.engine import Fault, GuestLost
-from lswd.cpu.jail import layout
+from lswd.cpu.jail import gate, layout
+from lswd.cpu.jail.registers import ALLOWED_FLAGS, COUNT, FLOAT_KEPT, VALUES
 from lswd.ntdef.status import NtError
 
 TYPE_CHECKING = False
@@ -22,18 +22,13 @@ CALL = 1  # in its block: it is in the hand-off
 REPLACED = 2  # in ``replaced``; to be loaded from its block
 SIGNAL = 3  # in a signal frame in its block
 
-_ALLOWED_FLAGS = record.EFLAGS_USER & ~0x4000  # NT would make the stub's iretq fail
-_MXCSR_MASK = 0xFFFF
-_FLOAT_KEPT = 464  # of the FXSAVE image; Linux keeps notes of its own behind it
 # gregs of a ucontext (sys/ucontext.h): their order, by index into CONTEXT's
 _FRAME_ORDER = (8, 9, 10, 11, 12, 13, 14, 15, 7, 6, 5, 3, 2, 0, 1, 4, 16)  # r8-r15 rdi rsi rbp rbx rdx rax rcx rsp rip
 _TO_FRAME = tuple(_FRAME_ORDER)
 _FROM_FRAME = tuple(_FRAME_ORDER.index(i) for i in range(17))
-_SEVENTEEN = struct.Struct("<17Q")
+_RETURN_FRAME = struct.Struct("<5Q")
 RAX, RCX, RDX, RSP, R8, R9, R10, RIP = 0, 1, 2, 4, 8, 9, 10, 16
-_SEGMENTS = struct.pack(
-    "<6H", record.USER_CS, record.USER_DS, record.USER_DS, record.USER_FS, record.USER_DS, record.USER_DS
-)
+_FLAGS, _SELECTORS = 17, 18  # the slots behind them in the frame
 _XSAVE_HEADER = 512
 _FP_AND_SSE = 3
 
@@ -41,14 +36,15 @@ _FP_AND_SSE = 3
 class JailThread:
     """See ``cpu.engine.CpuThread``."""
 
-    __slots__ = ("_engine", "_float", "block", "fault", "frame", "linux_thread", "replaced", "state", "teb")
+    __slots__ = ("_engine", "_float", "_form", "block", "fault", "frame", "linux_thread", "replaced", "state", "teb")
 
     def __init__(self, engine: JailEngine, teb: int) -> None:
         self._engine = engine
+        self._form = engine.form
         self.teb = teb
         self.fault: Fault | None = None
         self.state = NEW
-        self.replaced: Context | None = Context.user()
+        self.replaced: Context | None = engine.form.initial()
         self.block = -1  # offset of its block, once it has run
         self.linux_thread = 0
         self.frame = self._float = 0  # offsets of ucontext and XSAVE image in the blocks, in state SIGNAL
@@ -60,9 +56,9 @@ class JailThread:
         self._engine.forget(self)
 
     def set_result(self, value: int) -> None:
-        value &= (1 << 64) - 1
+        value &= (1 << 8 * self._form.word) - 1
         if self.replaced is not None:
-            self.replaced["rax"] = value
+            self.replaced.result = value
         elif self.state == SIGNAL:
             self.set_frame_register(RAX, value)
         else:
@@ -72,32 +68,30 @@ class JailThread:
 
     def get_context(self) -> Context:
         if self.replaced is not None:
-            return Context(self.replaced.data)
-        context = Context()
-        data = context.data
+            return self.replaced.copy()
         view = self._engine.child.view
-        context.flags = record.CONTEXT_FULL | record.CONTEXT_SEGMENTS
-        data[record.SEGMENTS : record.SEGMENTS + 12] = _SEGMENTS
         if self.state == SIGNAL:
             frame = self.frame + layout.UCONTEXT_REGISTERS
-            gregs = _SEVENTEEN.unpack_from(view, frame)
-            _SEVENTEEN.pack_into(data, record.INTEGER, *(gregs[i] for i in _FROM_FRAME))
-            flags = int.from_bytes(view[frame + 17 * 8 : frame + 17 * 8 + 4], "little")
+            gregs = VALUES.unpack_from(view, frame)
+            values = [gregs[i] for i in _FROM_FRAME]
+            flags = int.from_bytes(view[frame + COUNT * 8 : frame + COUNT * 8 + 4], "little")
             at = self._float
         else:
-            at = self.block + layout.REGISTERS
-            data[record.INTEGER : record.INTEGER + 17 * 8] = view[at : at + 17 * 8]
-            try:
-                context["rip"] = self._engine.space.read_u64(context["rsp"])
-            except NtError:
-                context["rip"] = 0  # it will find out itself
-            context["rsp"] += 8
+            values = self._returned()
             flags = int.from_bytes(view[self.block + layout.FLAGS : self.block + layout.FLAGS + 4], "little")
             at = self.block + layout.FLOAT
-        context.eflags = flags & _ALLOWED_FLAGS | 0x202
-        data[record.FLOAT : record.FLOAT + _FLOAT_KEPT] = view[at : at + _FLOAT_KEPT]
-        data[record.MXCSR : record.MXCSR + 4] = data[record.FLOAT + 24 : record.FLOAT + 28]
-        return context
+        return self._form.context(values, flags, view[at : at + FLOAT_KEPT])
+
+    def _returned(self) -> list[int]:
+        """The integer registers once the system call has returned."""
+        values = list(VALUES.unpack_from(self._engine.child.view, self.block + layout.REGISTERS))
+        word = self._form.word
+        try:
+            values[RIP] = int.from_bytes(self._engine.space.read(values[RSP], word), "little")
+        except NtError:
+            values[RIP] = 0  # it will find out itself
+        values[RSP] = values[RSP] + word & (1 << 8 * word) - 1
+        return values
 
     def set_context(self, context: Context) -> None:
         current = self.get_context()
@@ -113,15 +107,22 @@ class JailThread:
         """Put ``replaced`` into the block, for the stub to load."""
         context, self.replaced = self.replaced, None
         assert context is not None
-        data, view, block = context.data, self._engine.child.view, self.block
-        view[block + layout.REGISTERS : block + layout.REGISTERS + 17 * 8] = data[record.INTEGER : record.INTEGER + 136]
-        flags = context.eflags & _ALLOWED_FLAGS | 0x202
-        struct.pack_into(
-            "<5Q", view, block + layout.IRET, context["rip"], record.USER_CS, flags, context["rsp"], record.USER_DS
-        )
+        view, block = self._engine.child.view, self.block
+        VALUES.pack_into(view, block + layout.REGISTERS, *self._form.values(context))
+        self._load_return(context.pc, context.eflags, context.sp)
         at = block + layout.FLOAT
-        view[at : at + _FLOAT_KEPT] = data[record.FLOAT : record.FLOAT + _FLOAT_KEPT]
-        _put_mxcsr(view, at, data)
+        view[at : at + FLOAT_KEPT] = self._form.floating(context)
+
+    def load_return(self) -> None:
+        """Prepare the return from a system call by loading all registers: how 32-bit code is returned to."""
+        values = self._returned()
+        flags = self._engine.child.words[self.block + layout.FLAGS >> 2]
+        self._load_return(values[RIP], flags, values[RSP])
+
+    def _load_return(self, pc: int, flags: int, sp: int) -> None:
+        flags = flags & ALLOWED_FLAGS | 0x202
+        frame = (pc, self._form.code_segment, flags, sp, USER_DS)
+        _RETURN_FRAME.pack_into(self._engine.child.view, self.block + layout.IRET, *frame)
 
     # ---- the signal frame, which the guest can write: only its own registers are in it
 
@@ -158,42 +159,41 @@ class JailThread:
         return (self.frame + layout.UCONTEXT_REGISTERS >> 3) + slot
 
     def _write_frame(self, context: Context) -> None:
-        view, data = self._engine.child.view, context.data
-        values = _SEVENTEEN.unpack_from(data, record.INTEGER)
-        _SEVENTEEN.pack_into(view, self.frame + layout.UCONTEXT_REGISTERS, *(values[i] for i in _TO_FRAME))
-        self.set_frame_register(17, context.eflags & _ALLOWED_FLAGS | 0x202)
+        self._put_frame(self._form.values(context), context.eflags, self._form.floating(context))
+
+    def _put_frame(self, values: tuple[int, ...] | list[int], flags: int, floating: bytearray | memoryview) -> None:
+        view, frame = self._engine.child.view, self.frame + layout.UCONTEXT_REGISTERS
+        VALUES.pack_into(view, frame, *(values[i] for i in _TO_FRAME))
+        self.set_frame_register(_FLAGS, flags & ALLOWED_FLAGS | 0x202)
+        self._select_code()
         at = self._float
-        view[at : at + _FLOAT_KEPT] = data[record.FLOAT : record.FLOAT + _FLOAT_KEPT]
-        _put_mxcsr(view, at, data)
+        view[at : at + FLOAT_KEPT] = floating
         view[at + _XSAVE_HEADER] |= _FP_AND_SSE  # both parts are there to be loaded
+
+    def _select_code(self) -> None:
+        """The frame goes on in guest code, not in the stub's."""
+        self.set_frame_register(_SELECTORS, self._form.code_segment | USER_DS << 48)
 
     def settle(self) -> None:
         """A signal came inside the stub's way in or out: give the frame the registers that the guest has there."""
-        engine = self._engine
-        places = engine.child.addresses
+        places = self._engine.child.addresses
         rip = self.frame_register(RIP)
-        if places["call_entry"] <= rip < places["call_saved"]:
+        if self._form.word == 4 and gate.begins(rip):
+            self.set_frame_register(RIP, gate.ADDRESS)
+            self._select_code()
+        elif places["call_entry"] <= rip < places["call_saved"]:
             self.set_frame_register(RIP, places["call_entry"])
-            return
-        returning = places["return_begin"] <= rip <= places["return_end"]
-        if not returning and not places["restore_begin"] <= rip <= places["restore_end"]:
-            return
-        view = engine.child.view
-        values = list(_SEVENTEEN.unpack_from(view, self.block + layout.REGISTERS))
-        if returning:
-            try:
-                values[RIP] = engine.space.read_u64(values[RSP])
-            except NtError:
-                return
-            values[RSP] += 8
-        else:
-            flags = self.block + layout.IRET + 16
-            self.set_frame_register(17, int.from_bytes(view[flags : flags + 4], "little") & _ALLOWED_FLAGS | 0x202)
-            at, saved = self._float, self.block + layout.FLOAT
-            view[at : at + _FLOAT_KEPT] = view[saved : saved + _FLOAT_KEPT]
-            view[at + _XSAVE_HEADER] |= _FP_AND_SSE
-        mask = (1 << 64) - 1
-        _SEVENTEEN.pack_into(view, self.frame + layout.UCONTEXT_REGISTERS, *(values[i] & mask for i in _TO_FRAME))
+        elif places["return_begin"] <= rip <= places["return_end"]:
+            self._put_frame(self._returned(), self.frame_register(_FLAGS), self._saved_floating())
+        elif places["restore_begin"] <= rip <= places["restore_end"]:
+            view = self._engine.child.view
+            values = list(VALUES.unpack_from(view, self.block + layout.REGISTERS))
+            values[RIP], _, flags, values[RSP], _ = _RETURN_FRAME.unpack_from(view, self.block + layout.IRET)
+            self._put_frame(values, flags, self._saved_floating())
+
+    def _saved_floating(self) -> memoryview:
+        at = self.block + layout.FLOAT
+        return self._engine.child.view[at : at + FLOAT_KEPT]
 
     def take_fault(self) -> Fault:
         """The processor exception behind a signal, with the registers as an NT kernel would find them."""
@@ -213,18 +213,20 @@ class JailThread:
             return Fault(cpu.PAGE_FAULT, (1 << 64) - 1, 1)  # an address that is none, or misaligned SSE
         return Fault(vector if vector < 20 else cpu.INVALID_OPCODE)
 
-    def _privileged(self) -> bool:
-        """Is the instruction at RIP one that user code may not execute? (Intel SDM volume 3, 6.9)"""
-        code = b""
-        rip = self.frame_register(RIP)
-        for length in (15, 4, 1):
+    def code_at(self, address: int) -> bytes:
+        """Up to 15 bytes of guest code."""
+        for length in (15, 4, 2, 1):
             try:
-                code = self._engine.space.read(rip, length)
-                break
+                return self._engine.space.read(address, length)
             except NtError:
                 continue
+        return b""
+
+    def _privileged(self) -> bool:
+        """Is the instruction at RIP one that user code may not execute? (Intel SDM volume 3, 6.9)"""
+        code = self.code_at(self.frame_register(RIP))
         code = code.lstrip(b"\x66\x67\xf2\xf3\x2e\x36\x3e\x26\x64\x65")
-        if code and 0x40 <= code[0] <= 0x4F:
+        if self._form.word == 8 and code and 0x40 <= code[0] <= 0x4F:
             code = code[1:]
         if not code:
             return False
@@ -235,9 +237,3 @@ class JailThread:
         return code[0] in (
             0xF4, 0xFA, 0xFB, 0xE4, 0xE5, 0xE6, 0xE7, 0xEC, 0xED, 0xEE, 0xEF, 0x6C, 0x6D, 0x6E, 0x6F
         )  # fmt: skip
-
-
-def _put_mxcsr(view: memoryview, at: int, data: bytearray) -> None:
-    """MXCSR with a reserved bit set would be refused."""
-    value = int.from_bytes(data[record.MXCSR : record.MXCSR + 4], "little") & _MXCSR_MASK
-    view[at + 24 : at + 28] = value.to_bytes(4, "little")

@@ -72,6 +72,8 @@ def NtWaitForSingleObject(call: Call) -> Result:
 async def _wait(sync: Sync, timeout: int | None) -> int:
     import trio
 
+    if sync.take():  # it was signalled before this task had its first turn
+        return 0
     woken = trio.Event()
     wake = woken.set
     sync.waiters.append(wake)

@@ -214,7 +214,7 @@ class ConnectionFile(ConsoleFile):
             console = thread.process.system.part(Terminals).console
         else:
             other = thread.process.system.processes.get(pid)
-            if other is None:
+            if other is None or other.ended:
                 raise NtError(STATUS_INVALID_PARAMETER)
             console = other.console
         if console is None:
