@@ -44,7 +44,7 @@ exit code:
 environment and configuration file:
   LSW_PREFIX, LSW_USERLAND (Wine's directory x86_64-windows), LSW_USERLAND_I386 (its i386-windows, for 32-bit programs),
   LSW_CONFIG (TOML; default ~/.config/lsw/config.toml),
-  LSW_NETWORK,
+  LSW_NETWORK (as --network),
   LSW_SOCKET (lswd's socket; default $XDG_RUNTIME_DIR/lsw/lswd.sock, then /run/lsw/lswd.sock)
 """
 

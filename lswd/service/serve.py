@@ -113,6 +113,7 @@ class _Launcher:
 
 def _run(main: Callable[[], object]) -> None:
     from lswd.device.cuse.channel import DeviceError
+    from lswd.session.pool import SpawnerLost
 
     try:
         trio.run(main)  # type: ignore[arg-type]
@@ -120,7 +121,7 @@ def _run(main: Callable[[], object]) -> None:
         cause: BaseException = group
         while isinstance(cause, BaseExceptionGroup):
             cause = cause.exceptions[0]
-        if isinstance(cause, DeviceError):
+        if isinstance(cause, DeviceError | SpawnerLost):
             raise ServeError(str(cause)) from None
         raise
 

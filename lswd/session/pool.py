@@ -6,6 +6,7 @@ A session that ends fails what it was doing, and the next request makes a new on
 from __future__ import annotations
 
 import errno
+import os
 
 import trio
 
@@ -30,6 +31,10 @@ _MOST_KNOWN = 256  # callers of one opener
 _IDLE_LOOKS = 4  # in the time after which a session is idle
 
 
+class SpawnerLost(Exception):
+    """The daemon cannot go on; starting it anew can help."""
+
+
 class Sessions:
     """All sessions (ioctl.hop.Sessions)."""
 
@@ -48,6 +53,17 @@ class Sessions:
         """Start what runs in the background."""
         self._nursery = nursery
         nursery.start_soon(self._end_idle)
+        nursery.start_soon(self._watch_spawner)
+
+    async def _watch_spawner(self) -> None:
+        """Raises SpawnerLost: it has ended, which nobody asked for."""
+        pidfd = os.pidfd_open(self._spawner.pid)
+        try:
+            await trio.lowlevel.wait_readable(pidfd)
+        finally:
+            os.close(pidfd)
+        if not self._closing:
+            raise SpawnerLost("the process that makes sessions has ended, and without it nothing can be served")
 
     async def close(self) -> None:
         """End all sessions, and the process that makes them."""

@@ -26,7 +26,7 @@ from lswd.ioctl import commands as c
 from lswd.ioctl.service import LswService
 from lswd.ioctl.settings import Settings
 from lswd.session.order import Ending, Order
-from lswd.session.pool import Sessions
+from lswd.session.pool import Sessions, SpawnerLost
 from lswd.session.session import Session
 from lswd.session.spawner import Spawner, start
 from tests.unit.in_process_device import LocalSessions
@@ -103,6 +103,22 @@ def run(test: Callable[[Bench], Awaitable[None]], settings: Settings | None = No
     with pytest.raises(ProcessLookupError):
         os.kill(spawner.pid, 0)
     return log
+
+
+def test_the_daemon_ends_when_the_process_that_makes_sessions_does() -> None:
+    spawner = start(launcher)
+
+    async def main() -> None:
+        sessions = Sessions(spawner, Settings(), lambda *message: None)
+        with trio.fail_after(60):
+            async with trio.open_nursery() as nursery:
+                await sessions.run(nursery)
+                os.kill(spawner.pid, signal.SIGKILL)
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        trio.run(main)
+    spawner.close()
+    assert caught.group_contains(SpawnerLost)
 
 
 def fields_of(pid: int) -> dict[str, str]:
@@ -464,7 +480,7 @@ spawner = start(launcher)
 from lswd.device.transport import Caller
 from lswd.ioctl.service import LswService
 from lswd.ioctl.settings import Settings
-from lswd.session.pool import Sessions
+from lswd.session.pool import Sessions, SpawnerLost
 
 async def main():
     async with trio.open_nursery() as nursery:
