@@ -29,7 +29,7 @@ build/hello.exe: examples/hello.c | setup
 
 test: setup-test check ## lint, types and all tests; ARGS="-k name" is passed to pytest
 	@echo "test: pytest"
-	@.venv/bin/python -m pytest -n 2 $(ARGS)
+	@.venv/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: setup ## lint and types only
 	@echo "check: ruff"
