@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,15 @@ def lsw_prefix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         # The tests are about this checkout, wherever they run and whatever is installed.
         patch.setenv("PYTHONPATH", str(ROOT))
         yield home / "prefix"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def rubbish() -> Iterator[None]:
+    """Machines of tests hold descriptors, and hang together in circles; code under test makes collections rare."""
+    thresholds = gc.get_threshold()
+    yield
+    gc.set_threshold(*thresholds)
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -138,11 +138,12 @@ def quiet(_level: str, _message: str) -> None:
     """The default progress: nothing."""
 
 
-def launch(options: Options, progress: Callable[[str, str], None] = quiet) -> Outcome:
+def launch(options: Options, progress: Callable[[str, str], None] = quiet, *, close: bool = False) -> Outcome:
     """Run a program to its end.
 
     Args:
         progress: gets (level, message) for ``-v``.
+        close: give back what the end of this host process would, too: it goes on.
 
     Raises:
         LaunchError: it cannot be started. UserlandError, PrefixError, EngineError: what they say.
@@ -200,6 +201,8 @@ def launch(options: Options, progress: Callable[[str, str], None] = quiet) -> Ou
         directories = dll_directories(program, *_surroundings(options, prefix, drives, word))
         outcome.import_error = import_error(process, host, directories, drives, process.userland)
     progress("INFO", f"Program exited with code: {outcome.exit_status}")
+    if close:
+        process.close()
     return outcome
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _PACKAGES = ("ntdef", "host", "image", "userland", "memory", "cpu", "kernel", "unixlib", "nt")
 _LATER = ("json", "select", "shutil", "sqlite3", "tempfile", "termios", "threading", "trio", "zoneinfo")
 _ENCODINGS = ("ascii", "latin-1", "utf-8", "utf-16-le", "utf-16-be")  # their modules are looked for at first use
+_SMALL_PROGRAM = "C:\\windows\\system32\\hostname.exe"
 _LAUNCHES = ("lswd.service.launch", "lswd.service.explain")
 
 
@@ -47,6 +48,22 @@ def _import(name: str) -> None:
         importlib.import_module(name)
     except ImportError:
         pass
+
+
+def warm_up() -> None:
+    """Launch one of the userland's own programs with a prefix that is thrown away."""
+    import os
+    import shutil
+    import tempfile
+
+    from lswd.service.launch import Options, launch
+
+    directory = tempfile.mkdtemp(prefix="lsw-ready-")
+    try:
+        os.environ["XDG_CACHE_HOME"] = os.environ["HOME"] = directory
+        launch(Options(_SMALL_PROGRAM, prefix=os.path.join(directory, "prefix")), close=True)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def run(order: Order) -> Ending:

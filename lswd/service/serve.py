@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from lswd.ioctl.settings import Settings as CommandSettings
     from lswd.service.daemon import Device
     from lswd.service.settings import Settings
-    from lswd.session.order import Ending, Order
 
 CUSE = "/dev/cuse"
 
@@ -57,13 +56,13 @@ def serve(environ: Mapping[str, str], *, path: str = "", user: bool = False) -> 
     from lswd.session.pool import Sessions
 
     # Sessions are forked by a process that never sees what we open from here on: no socket, no device.
-    forker = spawner.start(_Launcher(settings.engine))
+    forker = spawner.start(program)
     commands = NewCommandSettings()
     _apply(settings, commands)
 
     def reload() -> Settings:
         fresh, _ = load(environ, path=path, user=user)
-        for name in ("device", "engine", "group", "mode", "socket", "socket_mode"):
+        for name in ("device", "group", "mode", "socket", "socket_mode"):
             if getattr(fresh, name) != getattr(settings, name):
                 log("warning", f"{name} has changed, which takes a restart")
         log.level = fresh.log_level
@@ -93,22 +92,6 @@ def serve(environ: Mapping[str, str], *, path: str = "", user: bool = False) -> 
     finally:
         for file in files:
             file.close()
-
-
-class _Launcher:
-    """What sessions run programs with: ``program``, with the daemon's engine for those that ask for none."""
-
-    def __init__(self, engine: str) -> None:
-        self._engine = engine
-
-    def preload(self) -> None:
-        """Import all that a launch needs."""
-        program.preload()
-
-    def run(self, order: Order) -> Ending:
-        """Run the program to its end, in this process as it is."""
-        order.engine = order.engine or self._engine
-        return program.run(order)
 
 
 def _run(main: Callable[[], object]) -> None:

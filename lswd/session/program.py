@@ -31,6 +31,9 @@ if TYPE_CHECKING:
         def preload(self) -> None:
             """Import all that a launch needs."""
 
+        def warm_up(self) -> None:
+            """Launch something small, for what the first launch in a process takes longer over."""
+
         def run(self, order: Order) -> Ending:
             """Run the program to its end, in this process as it is."""
             ...

@@ -18,6 +18,7 @@ from lswd.session.caller_image import retire
 from lswd.session.identity import die_with_parent
 from lswd.session.order import Ending, OrderError
 from lswd.session.program import run_image, run_order
+from lswd.session.spare import IDLE_MILLISECONDS, Spare, wait_for_work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Zygote:
         self._launcher = launcher
         self._children: dict[int, _Child] = {}  # by pidfd
         self._reports: dict[int, _Child] = {}  # by pipe
+        self._spare: Spare | None = None
         self._poll = select.poll()
 
     def run(self) -> None:
@@ -67,7 +69,11 @@ class Zygote:
         self._poll.register(self._connection, select.POLLIN)
         try:
             while True:
-                for fd, _ in self._poll.poll():
+                idle = not self._children and self._spare is None
+                events = self._poll.poll(IDLE_MILLISECONDS if idle else None)
+                if not events:
+                    self._make_spare()
+                for fd, _ in events:
                     if fd == self._connection.fileno():
                         if not self._receive():
                             return
@@ -78,22 +84,17 @@ class Zygote:
         finally:
             for child in self._children.values():
                 os.kill(child.pid, signal.SIGKILL)
+            if self._spare is not None:
+                self._spare.end()
 
     def _receive(self) -> bool:
         packet, descriptors = m.receive_with(self._connection)
         if not packet:
             return False
-        kind, identifier, value, data = m.unpack(packet)
+        kind, identifier, value, _ = m.unpack(packet)
         try:
-            if kind == m.START_IMAGE:
-                (loader,) = m.IMAGE.unpack_from(data)
-                info = PeInfo.unpack(WORD, data, m.IMAGE.size)
-                engine = data[m.IMAGE.size + PeInfo.size(WORD) :].decode()
-                launcher, proc = self._launcher, self._proc
-                self._fork(identifier, lambda: run_image(launcher, proc, loader, info, engine), loader, info)
-            elif kind == m.START_ORDER:
-                given = list(descriptors)
-                self._fork(identifier, lambda: run_order(self._launcher, given, data.decode()), 0, None)
+            if kind in (m.START_IMAGE, m.START_ORDER):
+                self._start(packet, descriptors)
             elif kind in (m.SIGNAL, m.KILL):
                 self._signal(identifier, kind, value)
         finally:
@@ -108,6 +109,46 @@ class Zygote:
                     child.kill_status = value
                 os.kill(child.pid, signal.SIGKILL if kind == m.KILL else value)
 
+    def _start(self, packet: bytes, descriptors: list[int]) -> None:
+        """Run a program: in the spare if there is one, else in a new process."""
+        kind, identifier, _, data = m.unpack(packet)
+        loader, info = _image(data) if kind == m.START_IMAGE else (0, None)
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            if spare.is_ready() and spare.start(packet, descriptors):
+                self._adopt(_Child(identifier, spare.pid, spare.reading, loader, info), spare.pidfd)
+                return
+            spare.end()
+        self._fork(identifier, lambda: _run(self._launcher, self._proc, packet, descriptors), loader, info)
+
+    def _make_spare(self) -> None:
+        """Fork a process that gets ready for the next program. It matters little if that fails."""
+        reading, writing = os.pipe2(os.O_CLOEXEC)
+        ours, its = m.pair()
+        parent = os.getpid()
+
+        def run() -> Ending:
+            ours.close()
+            packet, descriptors = wait_for_work(its, self._launcher)
+            its.close()
+            if not packet:
+                os._exit(0)
+            return _run(self._launcher, self._proc, packet, descriptors)
+
+        try:
+            pid = os.fork()
+        except OSError:
+            for fd in (reading, writing):
+                os.close(fd)
+            ours.close()
+            its.close()
+            return
+        if not pid:
+            self._in_child(parent, reading, writing, run)
+        os.close(writing)
+        its.close()
+        self._spare = Spare(pid, reading, ours)
+
     def _fork(self, identifier: int, run: Callable[[], Ending], loader: int, info: PeInfo | None) -> None:
         reading, writing = os.pipe2(os.O_CLOEXEC)
         parent = os.getpid()
@@ -121,12 +162,15 @@ class Zygote:
         if not pid:
             self._in_child(parent, reading, writing, run)
         os.close(writing)
-        pidfd = os.pidfd_open(pid)
-        os.set_blocking(reading, False)
-        self._children[pidfd] = self._reports[reading] = _Child(identifier, pid, reading, loader, info)
+        self._adopt(_Child(identifier, pid, reading, loader, info), os.pidfd_open(pid))
+
+    def _adopt(self, child: _Child, pidfd: int) -> None:
+        """A program runs: tell, and watch it."""
+        os.set_blocking(child.reading, False)
+        self._children[pidfd] = self._reports[child.reading] = child
         self._poll.register(pidfd, select.POLLIN)
-        self._poll.register(reading, select.POLLIN)
-        self._send(m.pack(m.STARTED, identifier, pid))
+        self._poll.register(child.reading, select.POLLIN)
+        self._send(m.pack(m.STARTED, child.identifier, child.pid))
 
     def _in_child(self, parent: int, reading: int, writing: int, run: Callable[[], Ending]) -> None:
         code = 1
@@ -186,6 +230,21 @@ class Zygote:
         except OSError as error:
             if error.errno not in (errno.EPIPE, errno.ECONNRESET):
                 raise
+
+
+def _image(data: bytes) -> tuple[int, PeInfo]:
+    """Of a START_IMAGE packet: the process that registered the image, and what it said."""
+    (loader,) = m.IMAGE.unpack_from(data)
+    return loader, PeInfo.unpack(WORD, data, m.IMAGE.size)
+
+
+def _run(launcher: Launcher, proc: int, packet: bytes, descriptors: list[int]) -> Ending:
+    """In a program's process: act on a START packet."""
+    kind, _, _, data = m.unpack(packet)
+    if kind == m.START_ORDER:
+        return run_order(launcher, list(descriptors), data.decode())
+    loader, info = _image(data)
+    return run_image(launcher, proc, loader, info, data[m.IMAGE.size + PeInfo.size(WORD) :].decode())
 
 
 def _judge(child: _Child, code: int) -> Ending:

@@ -170,8 +170,10 @@ class Launcher:
         ended: list[tuple[Damaged, Ending]] = []
         while self._running and not ended:
             by_fd = {run.pidfd: run for run in self._running.values()}
-            ready, _, _ = select.select(list(by_fd), [], [], 0.1)
-            ended += [self._collect(by_fd[fd]) for fd in ready]
+            ready = select.poll()
+            for fd in by_fd:
+                ready.register(fd, select.POLLIN)
+            ended += [self._collect(by_fd[fd]) for fd, _ in ready.poll(100)]
             for run in self._running.values():
                 self._watch(run)
         return ended

@@ -40,7 +40,9 @@ class Terminal:
         before = self._waiting()
         os.write(self.master, data)
         needed = before + len(data) if not self.flag("ICANON") else before + (text != "\x04")
-        while self._waiting() < needed or not select.select([self.slave], [], [], 0)[0]:
+        readable = select.poll()
+        readable.register(self.slave, select.POLLIN)
+        while self._waiting() < needed or not readable.poll(0):
             time.sleep(0.0001)  # the kernel moves it over in a thread of its own
 
     def _waiting(self) -> int:

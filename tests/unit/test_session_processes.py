@@ -297,7 +297,7 @@ def test_a_session_holds_no_descriptor_of_the_daemon() -> None:
         pid = bench.only_session().pid
         for process in (pid, *children_of(pid)):
             links = [os.readlink(f"/proc/{process}/fd/{n}") for n in os.listdir(f"/proc/{process}/fd")]
-            allowed = ("socket:", "/dev/null", "/proc", "anon_inode:[eventpoll]", "anon_inode:[pidfd]")
+            allowed = ("socket:", "pipe:", "/dev/null", "/proc", "anon_inode:[eventpoll]", "anon_inode:[pidfd]")
             assert [] == [link for link in links if not link.startswith(allowed)]
 
     try:
@@ -438,6 +438,27 @@ def test_a_launched_program_gives_its_exit_code(code: int, shown: int, tmp_path:
             launched, ending = await bench.launch(opener, order, out.fileno())
         assert (code, shown) == (launched.exit_status, launched.exit_code)
         assert (code, "") == (ending.exit_status, ending.message)
+
+    run(test)
+
+
+def test_an_idle_session_has_a_process_ready_which_runs_the_next_program(tmp_path: Path) -> None:
+    async def test(bench: Bench) -> None:
+        order = Order(_program(tmp_path, 3), environ=dict(os.environ))
+        while True:  # until the process that ran a program was there before it was asked for
+            before = children_of(bench.only_session().pid) if bench.sessions._all else []
+            sheet = os.memfd_create("order")
+            os.write(sheet, order.to_bytes())
+            null = os.open(os.devnull, os.O_RDWR)
+            directory = os.open("/", os.O_PATH)
+            program = await bench.sessions.launch(OWN, [null, null, null, directory, sheet])
+            for fd in (null, directory, sheet):
+                os.close(fd)
+            await program.ended.wait()
+            assert (3, "") == (program.ending.exit_status, program.ending.message)
+            if program.host_pid in before:
+                return
+            await trio.sleep(0.3)
 
     run(test)
 

@@ -5,7 +5,8 @@
 #   start N   run the job in /run/exchange/N       ->  done N CODE, or: stuck N CODE (processes that do not die)
 #   kill N    kill all of its processes
 #
-# The end of the serial line ends the machine, so nothing is left when the tests are killed.
+# The end of the serial line ends the machine, so nothing is left when the tests are killed. A machine whose process 1 is
+# to be another one has it in /run/exchange/process-1.sh, which ends with its exec.
 
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
@@ -64,8 +65,10 @@ agent() {
             kill) [ ! -e "/run/cgroup/$number" ] || echo 1 >"/run/cgroup/$number/cgroup.kill" ;;
         esac
     done
+    busybox poweroff -f
 }
 
 agent &
+[ ! -e /run/exchange/process-1.sh ] || . /run/exchange/process-1.sh
 wait # and meanwhile bury the orphans
 busybox poweroff -f

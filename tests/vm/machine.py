@@ -114,10 +114,14 @@ class Machine:
         memory: of the machine, as the kernel writes it.
         processor: which of this process's processors it is pinned to. Pinned, its system calls are five times faster.
         readable: files and directories that ordinary users inside must reach, besides the checkout and Python.
+        process_1: a shell script that ends with the exec of what is to be process 1; by default, init.sh stays that.
     """
 
-    def __init__(self, memory: str = "2G", processor: int = 0, readable: Sequence[Path] = ()) -> None:
+    def __init__(
+        self, memory: str = "2G", processor: int = 0, readable: Sequence[Path] = (), process_1: str = ""
+    ) -> None:
         self._memory = memory
+        self._process_1 = process_1
         usable = sorted(os.sched_getaffinity(0), reverse=True)
         self._processor = usable[processor % len(usable)]
         self._readable = [ROOT, Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable), *readable]
@@ -125,6 +129,7 @@ class Machine:
         self._jobs: dict[int, Job] = {}
         self._numbers = 0
         self._read = self._write = -1
+        self._ears = select.poll()
         self._text = b""
         self._ready = False
         self.exchange = Path(tempfile.mkdtemp(prefix="lsw-vm-"))
@@ -234,7 +239,7 @@ class Machine:
             if left <= 0:
                 return False
             # A job's output is a file: nothing tells that it has grown.
-            if self._process is not None and select.select([self._read], [], [], min(left, 0.02))[0]:
+            if self._process is not None and self._ears.poll(1000 * min(left, 0.02)):
                 self._hear()
         return True
 
@@ -268,9 +273,13 @@ class Machine:
         # What is not compiled yet would be compiled by each job anew: it cannot write there.
         subprocess.run([sys.executable, "-m", "compileall", "-q", "lswd", "lswctl"], cwd=ROOT, check=False)
         shutil.copy(INIT, self.exchange / "init.sh")
+        if self._process_1:
+            (self.exchange / "process-1.sh").write_text(self._process_1, encoding="utf-8")
         (self.exchange / "prepare.sh").write_text("\n".join(self._openings()) + "\n", encoding="utf-8")
         inside, self._write = os.pipe()
         self._read, outside = os.pipe()
+        self._ears = select.poll()
+        self._ears.register(self._read, select.POLLIN)
         command = [
             *("taskset", "-c", str(self._processor), "linux.uml", f"mem={self._memory}"),
             *("rootfstype=hostfs", "root=/dev/root", "ro", "quiet", f"uml_dir={self.exchange}"),

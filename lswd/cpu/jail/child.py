@@ -9,7 +9,7 @@ import os
 import resource
 import struct
 import time
-from select import select
+from select import POLLIN, poll
 
 from lswd.cpu.engine import EngineError, GuestLost
 from lswd.cpu.jail import layout
@@ -362,8 +362,10 @@ class Child:
     def _allow_thread(self) -> None:
         """Answer Linux's question about the manager's new thread; those of others are refused."""
         deadline = time.monotonic() + _START_SECONDS
+        orders = poll()
+        orders.register(self._listener, POLLIN)
         while time.monotonic() < deadline:
-            if not select([self._listener], (), (), _LOOK)[0]:
+            if not orders.poll(_LOOK * 1000):
                 self._check(deadline)
                 continue
             question = bytearray(_NOTIFICATION_SIZE)
