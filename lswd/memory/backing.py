@@ -185,6 +185,12 @@ class PrivateMemory(Backing):
             self._map.close()
         except BufferError:
             pass
+        self._close_descriptor()
+
+    def __del__(self) -> None:
+        self._close_descriptor()
+
+    def _close_descriptor(self) -> None:
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1

@@ -426,6 +426,9 @@ class Child:
             self.pid = 0
         return not ended
 
+    def __del__(self) -> None:
+        self.close()
+
     def close(self) -> None:
         """End the process and let go of the blocks."""
         if self.pid:
