@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lswd.session.program import Launcher
 
-IDLE_MILLISECONDS = 200  # how long nothing is to be done before a spare is made
+IDLE_MILLISECONDS = 20  # how long nothing is to be done before a spare is made
 _READY = b"ready"
 
 
@@ -37,12 +37,14 @@ class Spare:
         self.reading = reading
         self.connection = connection
 
-    def is_ready(self) -> bool:
-        """Can it begin at once?"""
+    def is_ready(self) -> bool | None:
+        """Can it begin at once? None when it has died."""
         try:
-            return self.connection.recv(len(_READY), socket.MSG_DONTWAIT) == _READY
-        except OSError:
+            return True if self.connection.recv(len(_READY), socket.MSG_DONTWAIT) == _READY else None
+        except BlockingIOError:
             return False
+        except OSError:
+            return None
 
     def start(self, packet: bytes, descriptors: list[int]) -> bool:
         """Have it act on a START packet; False when it cannot."""

@@ -113,9 +113,11 @@ class Zygote:
         """Run a program: in the spare if there is one, else in a new process."""
         kind, identifier, _, data = m.unpack(packet)
         loader, info = _image(data) if kind == m.START_IMAGE else (0, None)
-        spare, self._spare = self._spare, None
-        if spare is not None:
-            if spare.is_ready() and spare.start(packet, descriptors):
+        spare = self._spare
+        ready = spare.is_ready() if spare is not None else False
+        if spare is not None and ready is not False:  # one that is still getting ready is left to it
+            self._spare = None
+            if ready and spare.start(packet, descriptors):
                 self._adopt(_Child(identifier, spare.pid, spare.reading, loader, info), spare.pidfd)
                 return
             spare.end()
