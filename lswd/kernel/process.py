@@ -71,7 +71,10 @@ class Process(Waitable):
     type_name = "Process"
     generic = (0x20410, 0x20BEB, 0x121001, PROCESS_ALL_ACCESS)
 
-    def __init__(self, system: System, engine: EngineFactory, *, word: int = 8) -> None:
+    def __init__(
+        self, system: System, engine: EngineFactory, *, word: int = 8, space: AddressSpace | None = None
+    ) -> None:
+        """``space``: the address space, when ``engine`` has one already."""
         super().__init__()
         self.system = system
         self.pid = system.new_id()
@@ -80,7 +83,7 @@ class Process(Waitable):
         self.detached = False
         self.job: Job | None = None
         system.processes[self.pid] = self
-        self.space = AddressSpace(word)
+        self.space = AddressSpace(word) if space is None else space
         self.space.on_guard = self._kernel_touched_guard
         self.engine: Engine = engine(self.space)
         self.handles = HandleTable()

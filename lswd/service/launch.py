@@ -292,6 +292,7 @@ def _network(word: str) -> str:
 def _new_process(
     prefix: Prefix, drives: Drives, userland: Userland, options: Options, word: int, report: Callable[[str], None]
 ) -> tuple[Process, Dispatcher]:
+    from lswd.cpu.reserve import take
     from lswd.cpu.select import engine_factory
     from lswd.kernel.file_device import install_devices
     from lswd.kernel.process import Process
@@ -325,7 +326,12 @@ def _new_process(
         process.scheduler = first.scheduler
         return process
 
-    first = Process(system, engine, word=word)
+    ready = take(options.engine, word)
+    if ready is None:
+        first = Process(system, engine, word=word)
+    else:
+        space, started = ready
+        first = Process(system, lambda _: started, word=word, space=space)
     dispatcher = attach(first)
     dispatcher.tracer = tracer
     first.scheduler = Scheduler(first)

@@ -56,7 +56,11 @@ def warm_up() -> None:
     import shutil
     import tempfile
 
+    from lswd.cpu.reserve import prepare
     from lswd.service.launch import Options, launch
+    from lswd.userland.cache import remember
+
+    remember()
 
     directory = tempfile.mkdtemp(prefix="lsw-ready-")
     try:
@@ -64,6 +68,7 @@ def warm_up() -> None:
         launch(Options(_SMALL_PROGRAM, prefix=os.path.join(directory, "prefix")), close=True)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+    prepare("")
 
 
 def run(order: Order) -> Ending:

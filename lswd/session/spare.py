@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lswd.session.program import Launcher
 
-IDLE_MILLISECONDS = 20  # how long nothing is to be done before a spare is made
+IDLE_MILLISECONDS = 100  # how long nothing is to be done before a spare is made
 _READY = b"ready"
 
 

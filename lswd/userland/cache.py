@@ -86,6 +86,16 @@ def file_key(path: str) -> tuple[str, int, int]:
     return (path, status.st_mtime_ns, status.st_size)
 
 
+# Tables by key, in a process that expects to use them again; None in others, which have no second use for them.
+_remembered: dict[Any, Any] | None = None
+
+
+def remember() -> None:
+    """From now on, keep tables in memory too."""
+    global _remembered
+    _remembered = {}
+
+
 def cached(
     kind: str, inputs: Iterable[str], compute: Callable[[], Any], *, extra: Any = None, directory: str | None = None
 ) -> Any:
@@ -98,7 +108,16 @@ def cached(
     """
     key = (FORMAT, sys.hexversion, kind, tuple([file_key(path) for path in inputs]), extra)
     if directory is None:
+        if _remembered is not None:
+            if key not in _remembered:
+                _remembered[key] = _stored(key, kind, cache_directory(os.environ), compute)
+            return _remembered[key]
         directory = cache_directory(os.environ)
+    return _stored(key, kind, directory, compute)
+
+
+def _stored(key: tuple[Any, ...], kind: str, directory: str | None, compute: Callable[[], Any]) -> Any:
+    """From the cache in ``directory``, else computed and put there."""
     descriptor = open_private_directory(directory) if directory is not None else None
     if descriptor is None:
         return compute()
