@@ -6,7 +6,7 @@ export PYTHON ?= python3
 prefix ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run test check bench fuzz coverage-page clean install uninstall
+.PHONY: help setup setup-test run test check bench bench-ioctl fuzz coverage-page clean install uninstall
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,9 @@ check: setup ## lint and types only
 bench: setup-test ## launch time against Wine's
 	@.venv/bin/python bench/launch.py
 	@.venv/bin/python bench/launch_daemon.py
+
+bench-ioctl: setup-test ## an ioctl's round trip against libfuse's, in User-Mode Linux
+	@.venv/bin/python bench/ioctl.py
 
 fuzz: setup-test ## launch FUZZ_COUNT damaged programs
 	@.venv/bin/python -m tests.fuzz.mutated_pe --count $(FUZZ_COUNT)
