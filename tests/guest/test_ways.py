@@ -322,6 +322,15 @@ def _children(pid: int) -> set[int]:
     return found
 
 
+def _writes_to(pid: int, client: subprocess.Popen[bytes]) -> bool:
+    """Does a process have the client's standard output?"""
+    assert client.stdout is not None
+    try:
+        return os.readlink(f"/proc/{pid}/fd/1") == os.readlink(f"/proc/self/fd/{client.stdout.fileno()}")
+    except OSError:
+        return False
+
+
 def _wait_for(condition: Callable[[], bool]) -> None:
     limit = time.monotonic() + LIMIT
     while not condition():
@@ -330,13 +339,12 @@ def _wait_for(condition: Callable[[], bool]) -> None:
 
 
 def test_a_program_ends_with_the_lswctl_that_asked_for_it(served: Daemon) -> None:
-    before = _children(served.process.pid)
     process = _start(Way("socket", served.environment), "sleep")
-    started = _children(served.process.pid) - before
+    started = {pid for pid in _children(served.process.pid) if _writes_to(pid, process)}
     assert started
     process.kill()
     process.wait(LIMIT)
-    _wait_for(lambda: any(map(_gone, started)))
+    _wait_for(lambda: all(map(_gone, started)))
 
 
 def test_a_daemon_that_dies_takes_its_programs_along_and_is_named() -> None:

@@ -119,6 +119,17 @@ def processes(uid):
             pass
     return found
 
+def writers(stream):
+    "Processes whose standard output is the other end: a loader and its program, wherever that runs."
+    pipe, found = os.readlink(f"/proc/self/fd/{{stream.fileno()}}"), set()
+    for process in processes(os.getuid()):
+        try:
+            if os.readlink(f"/proc/{{process}}/fd/1") == pipe:
+                found.add(process)
+        except OSError:
+            pass
+    return found
+
 def load(*arguments):
     loader = subprocess.Popen([LOADER, "/dev/lsw", PROGRAM, "--", *arguments], stdout=subprocess.PIPE)
     assert loader.stdout.readline().startswith(b"ran with")
@@ -153,12 +164,11 @@ def test_a_killed_loader_takes_its_program_along(vm: Machine, lswd: Job, people:
     source = """
 file = device("lsw")
 system_call(file, 0x36, 0)
-before = processes(os.getuid())
 loader = load("wait")
-during = processes(os.getuid()) - before
+during = writers(loader.stdout)
 loader.kill()
 loader.wait()
-until(lambda: not processes(os.getuid()) - before)
+until(lambda: not writers(loader.stdout))
 until(lambda: registered(file) == 0)
 tell(len(during) >= 2, system_call(file, 0x36, 0))
 """
@@ -170,11 +180,10 @@ def test_a_signal_ends_a_loader_and_its_program(vm: Machine, lswd: Job, people: 
     source = f"""
 file = device("lsw")
 system_call(file, 0x36, 0)
-before = processes(os.getuid())
 loader = load("wait")
 loader.send_signal(signal.{name})
 loader.wait()
-until(lambda: not processes(os.getuid()) - before)
+until(lambda: not writers(loader.stdout))
 tell(loader.returncode != 0, system_call(file, 0x36, 0))
 """
     assert [True, [0, 0]] == ask(vm, people + source, user=USER)
