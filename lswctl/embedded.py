@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 
 from lswctl.report import exit_code, line, report, say
@@ -16,13 +15,6 @@ if TYPE_CHECKING:
 
 def run(request: Request, trace: Stderr | None) -> int:
     """Run the program; returns what lswctl exits with."""
-    # A launch makes some 12000 objects that all live to its end; by default the collector looks through them 20 times.
-    gc.set_threshold(50_000)
-    from lswd.cpu.engine import EngineError
-    from lswd.host.prefix import PrefixError
-    from lswd.ntdef.status import NtError, status_name
-    from lswd.userland.discovery import UserlandError
-
     options = service.Options(
         request.program,
         request.arguments,
@@ -40,22 +32,10 @@ def run(request: Request, trace: Stderr | None) -> int:
         line(f"{level}  {message}")
 
     try:
-        outcome = service.launch(options, progress if request.verbose else service.quiet)
+        outcome = service.attempt(options, progress if request.verbose else service.quiet)
     except service.LaunchError as error:
         say(str(error))
         return error.exit_code
-    except UserlandError as error:
-        say(str(error))
-        return service.EXIT_NO_USERLAND
-    except PrefixError as error:
-        say(str(error))
-        return service.EXIT_USAGE
-    except EngineError as error:
-        say(str(error))
-        return service.EXIT_INTERNAL
-    except NtError as error:
-        say(f"{request.program}: cannot be started: {status_name(error.status)}")
-        return service.EXIT_NOT_RUNNABLE
     except MemoryError:
         say(f"{request.program}: not enough memory")
         return service.EXIT_INTERNAL

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import stat
 import time
 
+from lswd.cpu.engine import EngineError
 from lswd.cpu.select import describe as describe_engine
 from lswd.host.commandline import quote
 from lswd.host.dospath import full_dos_path, is_dos_path
 from lswd.host.drives import Drives, Overlay
 from lswd.host.environment import environment_block, windows_environment
 from lswd.host.names import to_guest_text
-from lswd.host.prefix import Prefix, default_root
+from lswd.host.prefix import Prefix, PrefixError, default_root
 from lswd.image.errors import ImageError
 from lswd.image.pe import check_program
 from lswd.kernel.exception import EXCEPTION_WINE_STUB
@@ -136,6 +138,27 @@ class Outcome:
 
 def quiet(_level: str, _message: str) -> None:
     """The default progress: nothing."""
+
+
+def attempt(options: Options, progress: Callable[[str, str], None] = quiet) -> Outcome:
+    """``launch``, for a host process that does nothing else.
+
+    Raises:
+        LaunchError: whatever the reason that the program cannot be started, or its engine cannot go on.
+    """
+    # A launch makes some 12000 objects that all live to its end; by default the collector looks through them 20 times.
+    gc.set_threshold(50_000)
+    try:
+        return launch(options, progress)
+    except UserlandError as error:
+        raise LaunchError(str(error), EXIT_NO_USERLAND) from None
+    except PrefixError as error:
+        raise LaunchError(str(error), EXIT_USAGE) from None
+    except EngineError as error:
+        raise LaunchError(str(error), EXIT_INTERNAL) from None
+    except NtError as error:
+        what = f"{options.program}: cannot be started: {status_name(error.status)}"
+        raise LaunchError(what, EXIT_NOT_RUNNABLE) from None
 
 
 def launch(options: Options, progress: Callable[[str, str], None] = quiet, *, close: bool = False) -> Outcome:

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import codecs
-import gc
 import importlib
 import pkgutil
 import sys
 
 from lswd.ioctl.commands import REASON_CRASHED, REASON_EXITED, REASON_NOT_STARTED
-from lswd.service.exit_codes import (
-    EXIT_INTERNAL,
-    EXIT_MISSING_IMPORT,
-    EXIT_NO_USERLAND,
-    EXIT_NOT_RUNNABLE,
-    EXIT_USAGE,
-)
+from lswd.service.exit_codes import EXIT_MISSING_IMPORT, EXIT_USAGE
 from lswd.session.order import Ending
 
 TYPE_CHECKING = False
@@ -61,7 +54,6 @@ def warm_up() -> None:
     from lswd.userland.cache import remember
 
     remember()
-
     directory = tempfile.mkdtemp(prefix="lsw-ready-")
     try:
         os.environ["XDG_CACHE_HOME"] = os.environ["HOME"] = directory
@@ -73,13 +65,8 @@ def warm_up() -> None:
 
 def run(order: Order) -> Ending:
     """Run the program to its end, in this process as it is."""
-    from lswd.cpu.engine import EngineError
-    from lswd.host.prefix import PrefixError
-    from lswd.ntdef.status import NtError, status_name
-    from lswd.service.launch import LaunchError, Options, launch, quiet
-    from lswd.userland.discovery import UserlandError
+    from lswd.service.launch import LaunchError, Options, attempt, quiet
 
-    gc.set_threshold(50_000)  # as for an embedded launch
     try:
         trace = _open_trace(order.trace)
     except OSError as error:
@@ -97,17 +84,9 @@ def run(order: Order) -> Ending:
         userland=order.userland or None,
     )
     try:
-        return _ending(launch(options, _progress if order.verbose else quiet))
+        return _ending(attempt(options, _progress if order.verbose else quiet))
     except LaunchError as error:
         return _not_started(str(error), error.exit_code)
-    except UserlandError as error:
-        return _not_started(str(error), EXIT_NO_USERLAND)
-    except PrefixError as error:
-        return _not_started(str(error), EXIT_USAGE)
-    except EngineError as error:
-        return _not_started(str(error), EXIT_INTERNAL)
-    except NtError as error:
-        return _not_started(f"{order.program}: cannot be started: {status_name(error.status)}", EXIT_NOT_RUNNABLE)
 
 
 def _not_started(message: str, code: int) -> Ending:
