@@ -48,17 +48,21 @@ class Park:
     Attributes:
         status: what ended it, or None so far.
         alertable: an APC or an alert ends it.
-        withdraw: takes the thread off every list on which somebody might look for it.
         event: what wakes the thread's trio task, when it has one.
     """
 
-    __slots__ = ("alertable", "event", "status", "withdraw")
+    __slots__ = ("_withdraw", "alertable", "event", "status")
 
     def __init__(self, alertable: bool, withdraw: Callable[[], None]) -> None:
         self.alertable = alertable
-        self.withdraw = withdraw
+        self._withdraw = withdraw
         self.status: int | None = None
         self.event: Any = None
+
+    def withdraw(self) -> None:
+        """Take the thread off every list on which somebody might look for it; only the first time counts."""
+        withdraw, self._withdraw = self._withdraw, _nothing
+        withdraw()
 
 
 async def park(
@@ -93,7 +97,7 @@ async def park(
         if deadline is not None:
             scheduler.deadlines.cancel(deadline)
         if here.status is None:
-            withdraw()
+            here.withdraw()
 
 
 async def give_way(thread: Thread) -> None:

@@ -14,6 +14,7 @@ from lswd.nt.semaphore import SEMAPHORE_BASIC_INFORMATION
 from lswd.ntdef.types import CLIENT_ID, IO_STATUS_BLOCK
 
 from .guest_threads import (
+    CURRENT_PROCESS,
     CURRENT_THREAD,
     NOTIFICATION,
     STATUS_TIMEOUT,
@@ -463,6 +464,21 @@ def test_an_apc_ends_an_alertable_removal() -> None:
         guest.log.append((yield "NtRemoveIoCompletionEx", port, guest.room(32), 1, guest.room(8), 0, 1))
 
     assert ["apc", STATUS_USER_APC] == run(main)
+
+
+def test_a_process_may_end_while_a_thread_waits_on_a_port() -> None:
+    def main(guest: Guest, _: int) -> Body:
+        port = yield from guest.create("NtCreateIoCompletion", 0)
+
+        def worker(guest: Guest, _: int) -> Body:
+            yield "NtRemoveIoCompletion", port, guest.room(8), guest.room(8), guest.room(16), 0
+
+        yield from guest.thread(worker)
+        yield from guest.sleep(1)
+        guest.log.append("ending")
+        yield "NtTerminateProcess", CURRENT_PROCESS, 7
+
+    assert ["ending"] == run(main)
 
 
 def test_those_who_wait_on_a_port_that_is_closed_are_told() -> None:
