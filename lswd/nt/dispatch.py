@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 # Where arguments on the stack begin, by word size: behind the return address, and on x64 behind four home slots.
 FIRST_STACK_ARGUMENT = {8: 0x28, 4: 4}
+_WIN32U = range(0x1000, 0x2000)  # the second service table
 
 
 class InternalError(Exception):
@@ -69,7 +70,7 @@ class Dispatcher:
 
     def prepare(self, number: int) -> Prepared | None:
         """Look a number up for the first time."""
-        declared = declaration(self._numbers.get(number, ""))
+        declared = declaration(self._name(number))
         if declared is None and number >= supplements.FIRST_NUMBER:
             declared = _supplement(number)
         if declared is None:
@@ -77,9 +78,15 @@ class Dispatcher:
         prepared = self._prepared[number] = Prepared(declared, self._process.space.word)
         return prepared
 
+    def _name(self, number: int) -> str:
+        """What the userland calls the system call; empty for none of its."""
+        if number in _WIN32U:  # the table of a DLL that most programs do without
+            return self._process.userland.win32u_system_calls.get(number, "")
+        return self._numbers.get(number, "")
+
     def missing(self, thread: Thread, number: int) -> int:
         """Count and name a call that has no handler."""
-        name = self._numbers.get(number, "")
+        name = self._name(number)
         missing = self._process.missing_calls
         label = name or f"system call {number:#x}"
         missing[label] = missing.get(label, 0) + 1
