@@ -6,7 +6,7 @@ import os
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -145,6 +145,33 @@ def test_calls_that_are_interrupted_anywhere_lose_nothing(machine: Machine, tmp_
     assert cpu.LEFT == outcome
     assert [*range(_CALLS)] == [call[1] for call in machine.calls[:-1]]
     assert interrupted > 0
+
+
+def test_an_interrupt_before_a_thread_has_its_signal_stack_destroys_nothing(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_busy = [(layout.SYS_MUNMAP, 0x10000000, 0x100000)] * 100
+    assert isinstance(machine.engine, JailEngine)
+    jailed = machine.engine.child
+    put, start = jailed.put_operations, jailed.start_thread
+
+    def put_more(block: int, operations: Sequence[child.Operation]) -> None:
+        begins = block and operations and operations[0][0] == layout.SYS_SIGALTSTACK
+        put(block, [*keep_busy, *operations] if begins else operations)
+
+    def start_and_interrupt(block: int) -> int:
+        thread = start(block)
+        jailed.signal(thread)
+        return thread
+
+    monkeypatch.setattr(jailed, "put_operations", put_more)
+    monkeypatch.setattr(jailed, "start_thread", start_and_interrupt)
+    code = assembled("jmp $", tmp_path)
+    for _ in range(20):
+        thread = machine.thread(code, rbx=0x1234)
+        assert cpu.INTERRUPTED == thread.run(machine.answer)
+        assert 0x1234 == thread.get_context()["rbx"]
+        thread.close()
 
 
 def test_single_stepping_steps_over_the_hand_off(machine: Machine, tmp_path: Path) -> None:

@@ -347,7 +347,7 @@ class Child:
         """
         base = CONTROL + block
         self.put_operations(
-            0, [(layout.SYS_CLONE, layout.CLONE_FLAGS, base + layout.STACK_TOP, 0, base + layout.STATE, base)]
+            0, [(layout.SYS_CLONE, layout.CLONE_FLAGS, base + layout.BLOCK_SIZE, 0, base + layout.STATE, base)]
         )
         self.resume(0, layout.ACTION_IDLE)
         if self._listener >= 0:

@@ -72,7 +72,7 @@ high:   mov     eax, SYS_ARCH_PRCTL
         syscall
 thread_start:
         mov     rbx, [fs:SELF]
-        lea     rsp, [rbx + STACK_TOP]
+        lea     rsp, [rbx + BLOCK_SIZE] ; the signal stack: an interrupt may come before Linux knows of it
         mov     eax, 0x2b
         mov     ds, eax
         mov     es, eax
