@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
-import select
+import socket
+import struct
 
 import trio
 
@@ -13,22 +13,15 @@ from lswd.session import messages as m
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Sequence
 
     from lswd.device.transport import Answer
 
 
-class _PollFd(ctypes.Structure):
-    _fields_ = (("fd", ctypes.c_int), ("events", ctypes.c_short), ("revents", ctypes.c_short))
-
-
-class _TimeSpec(ctypes.Structure):
-    _fields_ = (("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long))
-
-
-# select.poll knows milliseconds only.
-_libc = ctypes.CDLL(None)
+_QUICK_MICROSECONDS = 1000
+_QUICK_PACKETS = 8
+_FAIR_SHARE = 32
+"""Packets received before other tasks get their turn, however many a session sends."""
 
 
 class Pending:
@@ -65,18 +58,19 @@ class Link:
         self._receive = receive
         self._unsent: list[tuple[bytes, list[int]]] = []
         self._more = trio.Event()
-        self._poll = _PollFd(connection.fileno(), select.POLLIN, 0)
-        self._limit = _TimeSpec(0, 0)
-        connection.setblocking(False)
+        # It stays blocking, for receive_soon, which has this limit; everything else asks not to be held up.
+        connection.setblocking(True)
+        limit = struct.pack("@ll", 0, _QUICK_MICROSECONDS)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
 
     def send(self, packet: bytes, descriptors: Sequence[int] = ()) -> None:
         """Send a packet; the descriptors stay the caller's."""
         if not self._unsent:
             try:
                 if descriptors:
-                    m.send_with(self.connection, packet, descriptors)
+                    m.send_with(self.connection, packet, descriptors, socket.MSG_DONTWAIT)
                 else:
-                    self.connection.send(packet)
+                    self.connection.send(packet, socket.MSG_DONTWAIT)
                 return
             except BlockingIOError:
                 self._more.set()
@@ -91,7 +85,7 @@ class Link:
             while self._unsent:
                 packet, descriptors = self._unsent[0]
                 try:
-                    m.send_with(self.connection, packet, descriptors)
+                    m.send_with(self.connection, packet, descriptors, socket.MSG_DONTWAIT)
                 except BlockingIOError:
                     await trio.lowlevel.wait_writable(self.connection)
                     continue
@@ -101,30 +95,28 @@ class Link:
                     os.close(fd)
                 del self._unsent[0]
 
-    def receive_soon(self, pending: Pending, nanoseconds: int) -> None:
-        """Receive until ``pending`` is done, or that time is over."""
-        self._limit.nanoseconds = nanoseconds
-        limit = ctypes.byref(self._limit)
-        poll = ctypes.byref(self._poll)
-        while not pending.done:
-            if _libc.ppoll(poll, 1, limit, None) != 1:
-                return
+    def receive_soon(self, pending: Pending) -> None:
+        """Receive until ``pending`` is done, if that takes a moment only."""
+        for _ in range(_QUICK_PACKETS):
             try:
                 packet = self.connection.recv(m.LARGEST)
             except OSError:
-                return  # run() looks after that
+                return  # run() looks after all but the time
             if not packet:
                 return
             self._receive(packet)
+            if pending.done:
+                return
 
     async def run(self) -> None:
         """Receive until the other end closes."""
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._send_later)
+                count = 0
                 while True:
                     try:
-                        packet = self.connection.recv(m.LARGEST)
+                        packet = self.connection.recv(m.LARGEST, socket.MSG_DONTWAIT)
                     except BlockingIOError:
                         await trio.lowlevel.wait_readable(self.connection)
                         continue
@@ -133,6 +125,9 @@ class Link:
                     if not packet:
                         break
                     self._receive(packet)
+                    count += 1
+                    if count % _FAIR_SHARE == 0:
+                        await trio.lowlevel.checkpoint()
                 nursery.cancel_scope.cancel()
         finally:
             self.connection.close()

@@ -62,10 +62,10 @@ def pair() -> tuple[socket.socket, socket.socket]:
     return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
 
-def send_with(connection: socket.socket, packet: bytes, descriptors: Sequence[int]) -> None:
+def send_with(connection: socket.socket, packet: bytes, descriptors: Sequence[int], flags: int = 0) -> None:
     """Send a packet with descriptors. Raises OSError."""
     rights = struct.pack(f"<{len(descriptors)}i", *descriptors)
-    connection.sendmsg([packet], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)] if descriptors else [])
+    connection.sendmsg([packet], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)] if descriptors else [], flags)
 
 
 def receive_with(connection: socket.socket) -> tuple[bytes, list[int]]:

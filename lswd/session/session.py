@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 _REQUEST_SIZE = 88
 _LARGEST_ERRNO = 511  # beyond are the kernel's own
 _CANCEL_SECONDS = 0.25
+_MOST_SAID = 100  # lines that one session may write to the log
 _EXIT_INTERNAL = 125
 # Calls that wait for something else than the session: NtWaitForSingleObject, NtDelayExecution,
 # NtWaitForMultipleObjects and the console's.
 _SLOW = frozenset((0x04, 0x33, 0x58, 0x1002, 0x1003))
-_QUICK_NANOSECONDS = 1_000_000
 _FEWEST_WITHOUT, _MOST_WITHOUT = 64, 8192
 
 
@@ -79,6 +79,7 @@ class Session:
         self.last_used = trio.current_time()
         self._log = log
         self._next = 1
+        self._said = 0
         self._without = 0  # native calls until the next that is waited for without the event loop
         self._penalty = _FEWEST_WITHOUT
         self._pending: dict[int, Pending] = {}
@@ -147,7 +148,7 @@ class Session:
         if self._without:
             self._without -= 1
         elif int.from_bytes(data[:4], "little") not in _SLOW:
-            self._native_link.receive_soon(pending, _QUICK_NANOSECONDS)
+            self._native_link.receive_soon(pending)
             if pending.done:
                 self._penalty = _FEWEST_WITHOUT
             else:  # it is held up, or plays games: not again for a while, which gets longer
@@ -231,5 +232,8 @@ class Session:
                 self.close_when_idle()
 
     def _say(self, data: bytes) -> None:
+        self._said += 1
+        if self._said > _MOST_SAID:
+            return
         text = "".join(c if c.isprintable() else "?" for c in data[:1024].decode("utf-8", "replace"))
         self._log("warning", f"session of {self.identity}: {text}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import socket
+from typing import cast
 
 import pytest
 import trio
@@ -57,6 +58,39 @@ def test_a_hostile_session_cannot_hurt_the_daemon() -> None:
 
     trio.run(main)
     assert all(text.isprintable() for text in log)
+
+
+class Talking:
+    """A connection to a session that always has something to say."""
+
+    def send(self, packet: bytes, flags: int = 0) -> int:
+        return len(packet)
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        return m.pack(m.LOG, 0, 0, b"noise")
+
+    def setblocking(self, _blocking: bool) -> None: ...
+    def setsockopt(self, *_: object) -> None: ...
+    def shutdown(self, _how: int) -> None: ...
+    def close(self) -> None: ...
+
+
+def test_a_session_that_never_stops_talking_holds_up_nobody() -> None:
+    log: list[str] = []
+
+    async def main() -> None:
+        ends = cast("tuple[socket.socket, socket.socket]", (Talking(), Talking()))
+        session = Session(Identity(1, 1, ()), 1, *ends, lambda level, text: log.append(text))
+        with trio.fail_after(60):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(session.run)
+                for _ in range(20):
+                    assert not session.begin(1, 1, 5, bytes(88)).done
+                    await trio.sleep(0.01)
+                nursery.cancel_scope.cancel()
+
+    trio.run(main)
+    assert 100 == len(log)
 
 
 def test_a_worker_ignores_packets_that_are_none() -> None:

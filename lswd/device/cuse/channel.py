@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import weakref
@@ -17,6 +18,10 @@ CUSE = "/dev/cuse"
 _DEAD = (errno.ENODEV, errno.ECONNABORTED, errno.ENOTCONN, errno.EBADF)
 _TRANSIENT = (errno.EINTR, errno.ENOENT)
 """Of read: a request that its caller took back while it was read. Of write: one that nobody waits for any more."""
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.read.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t)
+_libc.read.restype = ctypes.c_ssize_t
 
 _open_channels: weakref.WeakSet[Channel] = weakref.WeakSet()
 
@@ -38,7 +43,7 @@ class Channel:
         file: the descriptor, for waiting until it is readable.
     """
 
-    __slots__ = ("name", "buffer", "file", "_buffers", "_kept", "__weakref__")
+    __slots__ = ("name", "buffer", "file", "_address", "_buffers", "_kept", "__weakref__")
 
     def __init__(self, file: int, name: str) -> None:
         """Take over a descriptor on which CUSE_INIT is done; most want `create`."""
@@ -46,6 +51,7 @@ class Channel:
         self.file = file
         self.buffer = bytearray(wire.BUFFER_SIZE)
         self._buffers = [self.buffer]
+        self._address = (ctypes.c_char * len(self.buffer)).from_buffer(self.buffer)
         self._kept = 0
         _open_channels.add(self)
 
@@ -105,12 +111,33 @@ class Channel:
             except OSError as error:
                 if error.errno in _TRANSIENT:
                     continue
-                if error.errno in _DEAD:
-                    raise DeviceGoneError(f"/dev/{self.name} is gone: the kernel ended it") from None
-                raise DeviceError(f"reading requests for /dev/{self.name}: {error.strerror}") from error
+                raise self._failed(error.errno or errno.EIO) from None
             if not received:
-                raise DeviceGoneError(f"/dev/{self.name} is gone: the kernel ended it")
+                raise self._failed(errno.ENODEV)
             return received
+
+    def wait(self) -> int | None:
+        """As `read`, but once `set_blocking` was called: None when a signal has come before any request.
+
+        os.readv would go on after a signal, unless its handler raises; what it had received by then would be lost.
+        """
+        received: int = _libc.read(self.file, self._address, wire.BUFFER_SIZE)
+        if received > 0:
+            return received
+        error = ctypes.get_errno() if received else errno.ENODEV
+        if error in _TRANSIENT or error == errno.EAGAIN:
+            return None
+        raise self._failed(error)
+
+    def _failed(self, error: int) -> DeviceError:
+        if error in _DEAD:
+            return DeviceGoneError(f"/dev/{self.name} is gone: the kernel ended it")
+        return DeviceError(f"reading requests for /dev/{self.name}: {os.strerror(error)}")
+
+    def set_blocking(self, blocking: bool) -> None:
+        """Whether reading waits for a request (`wait`) or not (`read`). Not, to begin with."""
+        if self.file >= 0:
+            os.set_blocking(self.file, blocking)
 
     def write(self, message: bytes) -> bool:
         """Send one answer. Returns whether somebody was waiting for it.

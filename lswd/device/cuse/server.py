@@ -2,6 +2,8 @@
 
 Requests are read until there are none left, and what a service answers at once is written at once, so a short command
 costs one read and one write (two of each when it has a struct) and never meets trio. Only what waits gets a task.
+For a busy client the read blocks: finding nothing to read, and asking trio to wait, cost more than serving a request.
+A timer's signal ends it every few milliseconds, and then all else gets its turn.
 A request whose caller is interrupted is answered EINTR the moment we hear of it, before its task has ended: a caller
 that was killed waits for that answer, whatever the task is doing.
 """
@@ -9,12 +11,12 @@ that was killed waits for that answer, whatever the task is doing.
 from __future__ import annotations
 
 import errno
-import select
 
 import trio
 
 from lswd.device.cuse import wire
 from lswd.device.cuse.channel import DeviceError, DeviceGoneError
+from lswd.device.cuse.ticks import Ticks
 from lswd.device.transport import Caller
 
 TYPE_CHECKING = False
@@ -29,11 +31,12 @@ if TYPE_CHECKING:
 
 FAIR_SHARE: Final = 64
 """Requests served before other tasks get their turn."""
-LOOK_MILLISECONDS: Final = 1
-"""How long to look for the next request of a busy client before trio is asked to wait for it, which costs more than
-serving a request does. Others wait meanwhile, so a look counts as several requests, and none is taken while commands
-are under way."""
-LOOK_SHARE: Final = 4
+TICK_MILLISECONDS: Final = 5
+"""How long reading may block, while others wait."""
+BUSY_SECONDS: Final = 0.003
+BUSY_REQUESTS: Final = 3
+"""A client is busy after so many requests with so little time between them. While commands are under way reading never
+blocks: their answers come from elsewhere."""
 RELEASE_SECONDS: Final = 15.0
 """How long the service may take to release an open file."""
 MOST_SIZES: Final = 256
@@ -64,6 +67,7 @@ class Server:
         self._waiting: dict[int, trio.CancelScope] = {}  # unique: its task
         self._sizes: dict[int, tuple[int, int]] = {}
         self._caller = Caller(0, 0, 0)
+        self._ticks: Ticks | None = None
         self._nursery: trio.Nursery
 
     @property
@@ -79,6 +83,10 @@ class Server:
         """
         failure: DeviceError | None = None
         try:
+            self._ticks = Ticks(TICK_MILLISECONDS)
+        except (OSError, ValueError):
+            pass  # then each request is waited for with trio
+        try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
                 try:
@@ -89,6 +97,8 @@ class Server:
                 finally:
                     self._end()
         finally:
+            if self._ticks is not None:
+                self._ticks.close()
             await self._release_all()
         if failure is not None:
             raise failure
@@ -96,23 +106,46 @@ class Server:
     async def _serve(self) -> None:
         channel = self._channel
         read, handle, waiting = channel.read, self._handle, self._waiting
-        wait, checkpoint = trio.lowlevel.wait_readable, trio.lowlevel.checkpoint
-        poll = select.poll()
-        poll.register(channel.file, select.POLLIN)
-        share = 0  # what is used of this turn
+        share = 0  # requests of this turn
+        busy = 0  # turns that began soon after the last
         while True:
             received = read()
             if received is not None:
                 handle(received)
                 share += 1
-            elif share and not waiting and poll.poll(LOOK_MILLISECONDS):
-                share += LOOK_SHARE
+                if share >= FAIR_SHARE:
+                    await trio.lowlevel.checkpoint()
+                    share = 1
+            elif busy >= BUSY_REQUESTS and not waiting and self._ticks is not None:
+                await self._serve_busy(self._ticks)
+                busy = share = 0
             else:
-                await wait(channel.file)
+                start = trio.current_time()
+                await trio.lowlevel.wait_readable(channel.file)
+                busy = busy + 1 if trio.current_time() - start < BUSY_SECONDS else 0
                 share = 0
-            if share >= FAIR_SHARE:
-                await checkpoint()
-                share = 1
+
+    async def _serve_busy(self, ticks: Ticks) -> None:
+        """Serve with reads that block, until nothing comes between two ticks, or something else is to be waited for."""
+        channel, handle, waiting = self._channel, self._handle, self._waiting
+        wait = channel.wait
+        channel.set_blocking(True)
+        try:
+            with ticks:
+                share = 0
+                while not waiting:
+                    received = wait()
+                    if received is not None:
+                        handle(received)
+                        share += 1
+                    elif not share:
+                        break
+                    if received is None or ticks.ticked or share >= FAIR_SHARE:
+                        ticks.ticked = False
+                        share = 0
+                        await trio.lowlevel.checkpoint()
+        finally:
+            channel.set_blocking(False)
 
     def _end(self) -> None:
         """Answer what is under way, and end the device."""
