@@ -55,7 +55,12 @@ def blocking(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """What reading was set to, in the order it was."""
     seen: list[bool] = []
     real = Channel.set_blocking
-    monkeypatch.setattr(Channel, "set_blocking", lambda self, value: (seen.append(value), real(self, value))[1])
+
+    def set_blocking(channel: Channel, value: bool) -> None:
+        seen.append(value)
+        real(channel, value)
+
+    monkeypatch.setattr(Channel, "set_blocking", set_blocking)
     return seen
 
 
