@@ -17,7 +17,8 @@ from lswd.ntdef.status import STATUS_NO_MEMORY, NtError
 MAP_NORESERVE = 0x4000  # linux/mman.h; not in the mmap module
 _MS_SYNC = 4
 _MAP_FAILED = ctypes.c_void_p(-1).value
-_SIZES = (64 << 30, 16 << 30, 4 << 30, 1 << 30)  # a tight RLIMIT_AS or a small virtual machine takes a smaller one
+# V8 and GHC reserve a terabyte each; a tight RLIMIT_AS or a small virtual machine takes a smaller one.
+_SIZES = (8 << 40, 64 << 30, 16 << 30, 4 << 30, 1 << 30)
 
 
 _loaded: list[ctypes.CDLL] = []

@@ -21,6 +21,7 @@ PAGE_EXECUTE_WRITECOPY = 0x80
 PAGE_GUARD = 0x100
 PAGE_NOCACHE = 0x200
 PAGE_WRITECOMBINE = 0x400
+PAGE_TARGETS_INVALID = 0x40000000  # for Control Flow Guard, which this kernel does not have
 
 RESERVED = 0  # the code of a page that is reserved and not committed
 _GUARD_BIT = 0x10
@@ -28,6 +29,7 @@ ABSENT = 0x80  # bit of a code: the page's contents have not been fetched yet, s
 
 READ, WRITE, EXECUTE = 1, 2, 4  # host access bits; the values Unicorn's UC_PROT_* use
 
+_EXECUTABLE = PAGE_EXECUTE | PAGE_EXECUTE_READ | PAGE_EXECUTE_READWRITE | PAGE_EXECUTE_WRITECOPY
 _ACCESS = {
     PAGE_NOACCESS: 0,
     PAGE_READONLY: READ,
@@ -43,10 +45,12 @@ _ACCESS = {
 def encode(protect: int) -> int:
     """Code of a PAGE_* value, or -1 when NT would refuse it (STATUS_INVALID_PAGE_PROTECTION)."""
     base = protect & 0xFF
-    modifiers = protect & ~0xFF
+    modifiers = protect & ~(0xFF | PAGE_TARGETS_INVALID)
     if base not in _ACCESS or modifiers & ~(PAGE_GUARD | PAGE_NOCACHE | PAGE_WRITECOMBINE):
         return -1
     if modifiers and base == PAGE_NOACCESS:
+        return -1
+    if protect & PAGE_TARGETS_INVALID and not base & _EXECUTABLE:
         return -1
     return base.bit_length() | modifiers >> 4
 
@@ -67,6 +71,7 @@ for _from, _to in ((PAGE_WRITECOPY, PAGE_READWRITE), (PAGE_EXECUTE_WRITECOPY, PA
 # For bytes.translate(None, X): what is left over are the pages that do not allow the access.
 READABLE_CODES = bytes(c for c in range(256) if ACCESS[c] & READ)
 WRITABLE_CODES = bytes(c for c in range(256) if ACCESS[c] & WRITE)
+EXECUTABLE_CODES = [bytes((c,)) for c in range(256) if ACCESS[c] & EXECUTE]
 
 
 def is_guard(code: int) -> bool:

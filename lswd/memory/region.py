@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+
 from lswd.memory.backing import Backing
 from lswd.memory.protection import PAGE_SIZE
 
@@ -22,6 +24,24 @@ MEM_WRITE_WATCH = 0x200000
 MEM_IMAGE = 0x1000000
 
 
+_MANY_PAGES = 1 << 20
+_CHUNK = 1 << 20
+
+
+class SparsePages(mmap.mmap):
+    """The codes of very many pages, almost all 0: memory that costs nothing until it is written.
+
+    Programs reserve terabytes and use a few pages of them.
+    """
+
+    def __new__(cls, count: int) -> SparsePages:
+        return super().__new__(cls, -1, count, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+
+    def count(self, code: int) -> int:
+        """How many pages have this code."""
+        return sum(self[at : at + _CHUNK].count(code) for at in range(0, len(self), _CHUNK))
+
+
 class Region:
     """``[base, base + size)`` of guest addresses, backed by ``[offset, offset + size)`` of ``backing``.
 
@@ -30,12 +50,14 @@ class Region:
         allocation_protect: the PAGE_* value it was reserved with.
         pages: one protection code a page (memory.protection), 0 where only reserved.
         name: what a person would call it: a module path, "stack", ... for traces.
+        placeholder: it is kept free for something to be put exactly there.
         source: the section object a view came from, or None.
         fetch: fills in pages whose codes say ABSENT: the first one's number, and how many.
     """
 
     __slots__ = (
-        "allocation_protect", "backing", "base", "end", "fetch", "kind", "name", "offset", "pages", "size", "source"
+        "allocation_protect", "backing", "base", "end", "fetch", "kind", "name", "offset", "pages", "placeholder",
+        "size", "source",
     )  # fmt: skip
 
     def __init__(
@@ -48,8 +70,10 @@ class Region:
         self.allocation_protect = allocation_protect
         self.backing = backing
         self.offset = offset
-        self.pages = bytearray(size // PAGE_SIZE)
+        count = size // PAGE_SIZE
+        self.pages: bytearray | SparsePages = bytearray(count) if count < _MANY_PAGES else SparsePages(count)
         self.name = name
+        self.placeholder = False
         self.source: object = None
         self.fetch: Callable[[int, int], None] | None = None
 

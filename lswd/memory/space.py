@@ -14,6 +14,7 @@ from lswd.memory.protection import (
     ABSENT,
     ACCESS,
     COPY_ON_WRITE,
+    EXECUTABLE_CODES,
     EXECUTE,
     GRANULARITY,
     NT_PROTECT,
@@ -184,14 +185,14 @@ class AddressSpace:
         i = self._regions.index(region)
         del self._regions[i], self._bases[i]
         self._last = Region(0, 0, MEM_FREE, 0, self.private, 0)
-        if self.listener:
-            if any(ACCESS[c] & EXECUTE for c in set(region.pages)):
+        if self.listener and not region.placeholder:
+            if any(region.pages.find(code) >= 0 for code in EXECUTABLE_CODES):
                 self.listener.code_changed(region.base, 0)
             self.listener.changed(region.base, region.size)
         backing = region.backing
         backing.users -= 1
         if backing is self.private:
-            if region.kind == MEM_PRIVATE:
+            if region.kind == MEM_PRIVATE and not region.placeholder:
                 self.committed -= (len(region.pages) - region.pages.count(RESERVED)) * PAGE_SIZE
             self.private.give_back(region.offset, region.size)
         elif backing.users == 0:
@@ -269,24 +270,29 @@ class AddressSpace:
 
     def release_part(self, region: Region, start: int, end: int) -> None:
         """Free some pages of a private region; what is left becomes regions of their own, as on NT."""
-        keep = [(region.base, start), (end, region.end)]
+        self.unmap(self.split(region, start, end))
+
+    def split(self, region: Region, start: int, end: int) -> Region:
+        """Make ``[start, end)`` of a private region a region of its own, and what is before and behind it others."""
         parts = []
-        for base, stop in keep:
+        for base, stop in ((region.base, start), (start, end), (end, region.end)):
             if base < stop:
                 part = Region(
                     base, stop - base, region.kind, region.allocation_protect, region.backing,
                     region.offset + base - region.base, region.name,
                 )  # fmt: skip
+                part.placeholder = region.placeholder
                 first = (base - region.base) // PAGE_SIZE
-                part.pages[:] = region.pages[first : first + len(part.pages)]
+                codes = region.pages[first : first + len(part.pages)]
+                if any(codes):
+                    part.pages[:] = codes
                 parts.append(part)
-        self.decommit(region, start, end - start)
-        self.private.give_back(region.offset + start - region.base, end - start)
         i = self._regions.index(region)
         self._regions[i : i + 1] = parts
         self._bases[i : i + 1] = [p.base for p in parts]
         region.backing.users += len(parts) - 1
         self._last = Region(0, 0, MEM_FREE, 0, self.private, 0)
+        return next(part for part in parts if part.base == start)
 
     def protect(self, base: int, size: int, protect: int) -> int:
         """Change committed pages' protection; returns the first page's old PAGE_* value.

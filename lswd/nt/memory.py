@@ -13,7 +13,16 @@ from lswd.kernel.process import (
     PROCESS_VM_WRITE,
     Process,
 )
-from lswd.memory.protection import ACCESS, GRANULARITY, PAGE_SIZE, READ, encode
+from lswd.memory.placeholder import (
+    MEM_COALESCE_PLACEHOLDERS,
+    MEM_PRESERVE_PLACEHOLDER,
+    MEM_REPLACE_PLACEHOLDER,
+    MEM_RESERVE_PLACEHOLDER,
+    coalesce,
+    fill,
+    preserve,
+)
+from lswd.memory.protection import ACCESS, GRANULARITY, PAGE_NOACCESS, PAGE_SIZE, READ, encode
 from lswd.memory.region import (
     MEM_COMMIT,
     MEM_DECOMMIT,
@@ -104,6 +113,8 @@ def _allocate(
 ) -> int:
     space = process.living_space()
     address, length = base.value, size.value
+    placeholder = kind & (MEM_RESERVE_PLACEHOLDER | MEM_REPLACE_PLACEHOLDER)
+    kind -= placeholder
     if not length:
         return STATUS_INVALID_PARAMETER_4
     if address > space.highest or length > space.highest or address + length - 1 > space.highest:
@@ -116,6 +127,12 @@ def _allocate(
         return STATUS_INVALID_PAGE_PROTECTION
     start = address & -PAGE_SIZE
     end = (address + length + PAGE_SIZE - 1) & -PAGE_SIZE
+    if placeholder == MEM_REPLACE_PLACEHOLDER:
+        if not kind & MEM_RESERVE:
+            return STATUS_INVALID_PARAMETER_5
+        fill(space, address, length)
+    elif placeholder and (kind & ~MEM_TOP_DOWN != MEM_RESERVE or protect != PAGE_NOACCESS):
+        return STATUS_INVALID_PARAMETER_5 if protect == PAGE_NOACCESS else STATUS_INVALID_PAGE_PROTECTION
     if kind & MEM_RESERVE or not address:
         if not address:
             length = (length + PAGE_SIZE - 1) & -PAGE_SIZE
@@ -123,8 +140,10 @@ def _allocate(
                 0, length, protect, low=low, high=high, top_down=bool(kind & MEM_TOP_DOWN), align=align
             )
         else:
-            start &= -GRANULARITY
+            if not placeholder:
+                start &= -GRANULARITY
             region = space.reserve(start, end - start, protect)
+        region.placeholder = placeholder == MEM_RESERVE_PLACEHOLDER
         if kind & MEM_COMMIT:
             if not _may_commit(process, region.size):
                 space.release(region.base)
@@ -134,7 +153,7 @@ def _allocate(
         size.set(region.size)
         return STATUS_SUCCESS
     found = space.find(start)
-    if found is None or end > found.end:
+    if found is None or end > found.end or found.placeholder:
         return STATUS_CONFLICTING_ADDRESSES
     if kind & MEM_COMMIT:
         if found.kind == MEM_IMAGE:
@@ -166,6 +185,8 @@ def NtAllocateVirtualMemory(
             high = (1 << (32 - ZeroBits)) - 1
         else:
             return STATUS_INVALID_PARAMETER_3
+    if AllocationType & (MEM_RESERVE_PLACEHOLDER | MEM_REPLACE_PLACEHOLDER):
+        return STATUS_INVALID_PARAMETER_5
     return _allocate(ProcessHandle, BaseAddress, RegionSize, AllocationType, Protect, 0, high, 0)
 
 
@@ -208,8 +229,14 @@ def NtFreeVirtualMemory(
 ) -> NTSTATUS:
     space = ProcessHandle.living_space()
     address, length = BaseAddress.value, RegionSize.value
-    if FreeType not in (MEM_RELEASE, MEM_DECOMMIT):
+    placeholder = FreeType & (MEM_PRESERVE_PLACEHOLDER | MEM_COALESCE_PLACEHOLDERS)
+    if FreeType - placeholder not in (MEM_RELEASE, MEM_DECOMMIT) or (placeholder and not FreeType & MEM_RELEASE):
         return STATUS_INVALID_PARAMETER_4
+    if placeholder & MEM_COALESCE_PLACEHOLDERS:
+        if placeholder != MEM_COALESCE_PLACEHOLDERS:
+            return STATUS_INVALID_PARAMETER_4
+        coalesce(space, address, address + length)
+        return STATUS_SUCCESS
     start = address & -PAGE_SIZE
     region = space.find(start)
     if region is None:
@@ -224,11 +251,15 @@ def NtFreeVirtualMemory(
         end = (address + length + PAGE_SIZE - 1) & -PAGE_SIZE
         if end > region.end:
             return STATUS_UNABLE_TO_FREE_VM
-    if FreeType == MEM_RELEASE:
+    if placeholder:
+        preserve(space, region, start, end)
+    elif FreeType == MEM_RELEASE:
         if start != region.base or end != region.end:
             space.release_part(region, start, end)
         else:
             space.release(start)
+    elif region.placeholder:
+        return STATUS_CONFLICTING_ADDRESSES
     else:
         space.decommit(region, start, end - start)
     BaseAddress.set(start)

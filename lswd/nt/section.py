@@ -27,7 +27,14 @@ from lswd.kernel.section import (
     Section,
 )
 from lswd.kernel.start import connect_stubs
-from lswd.memory.protection import GRANULARITY, encode
+from lswd.memory.placeholder import (
+    MEM_PRESERVE_PLACEHOLDER,
+    MEM_REPLACE_PLACEHOLDER,
+    fill,
+    leave,
+    reserve_placeholder,
+)
+from lswd.memory.protection import GRANULARITY, PAGE_SIZE, encode
 from lswd.memory.region import MEM_IMAGE, MEM_MAPPED, MEM_TOP_DOWN
 from lswd.nt.declare import Call, Handle, InOut, ObjectAttributes, Out, syscall
 from lswd.nt.named_object import create_object, open_object
@@ -202,9 +209,11 @@ def _map(
 ) -> int:  # fmt: skip
     space = process.living_space()
     address = base.value
+    replace = bool(kind & MEM_REPLACE_PLACEHOLDER)
     if encode(protect) < 0:
         return STATUS_INVALID_PAGE_PROTECTION
-    if address % GRANULARITY or offset % GRANULARITY:
+    granularity = PAGE_SIZE if replace else GRANULARITY
+    if address % granularity or offset % granularity:
         return STATUS_MAPPED_ALIGNMENT
     if section.attributes & SEC_IMAGE == 0:
         wanted = size.value or section.size - offset
@@ -212,9 +221,16 @@ def _map(
             return STATUS_INVALID_VIEW_SIZE
         if protect & 0xFF in _WRITABLE and section.protect & 0xFF not in _WRITABLE:
             return STATUS_SECTION_PROTECTION
-    region, status = section.map(
-        space, address, offset, size.value, protect, high=high, top_down=bool(kind & MEM_TOP_DOWN)
-    )
+    if replace:
+        fill(space, address, size.value)
+    try:
+        region, status = section.map(
+            space, address, offset, size.value, protect, high=high, top_down=bool(kind & MEM_TOP_DOWN)
+        )
+    except NtError:
+        if replace:
+            reserve_placeholder(space, address, size.value)
+        raise
     if isinstance(section, ImageSection):
         connect_stubs(process, section, region)
     base.set(region.base)
@@ -274,12 +290,15 @@ def NtMapViewOfSectionEx(
     return _map(call, section, ProcessHandle, BaseAddress, offset, ViewSize, AllocationType, Win32Protect, 0)
 
 
-def _unmap(process: Process, address: int) -> int:
+def _unmap(process: Process, address: int, *, preserve: bool = False) -> int:
     space = process.living_space()
     region = space.find(address)
     if region is None or region.kind not in (MEM_MAPPED, MEM_IMAGE):
         return STATUS_NOT_MAPPED_VIEW
-    space.unmap(region)
+    if preserve:
+        leave(space, region)
+    else:
+        space.unmap(region)
     return STATUS_SUCCESS
 
 
@@ -292,7 +311,9 @@ def NtUnmapViewOfSection(call: Call, ProcessHandle: Handle[Process], BaseAddress
 def NtUnmapViewOfSectionEx(
     call: Call, ProcessHandle: Handle[Process], BaseAddress: PVOID, Flags: ULONG
 ) -> NTSTATUS:
-    return _unmap(ProcessHandle, BaseAddress) if not Flags & ~3 else STATUS_INVALID_PARAMETER
+    if Flags & ~(1 | MEM_PRESERVE_PLACEHOLDER):  # the other: MEM_UNMAP_WITH_TRANSIENT_BOOST, a hint
+        return STATUS_INVALID_PARAMETER
+    return _unmap(ProcessHandle, BaseAddress, preserve=bool(Flags & MEM_PRESERVE_PLACEHOLDER))
 
 
 @syscall(access={"SectionHandle": SECTION_QUERY})

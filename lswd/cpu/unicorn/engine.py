@@ -29,7 +29,7 @@ _TCG_BUFFER = 64 << 20  # the default asks for 1 GiB of address space and takes 
 # "Run until" an address nobody goes to. It has to be mapped: at the end of a run Unicorn looks its translation up.
 _NEVER = cpu.HANDOFF_PAGE + PAGE_SIZE - 0x10
 _GDT_AT = 0xC00  # in the hand-off page
-_HOLE = 1 << 44  # physical memory that is never mapped
+_HOLE = 1 << 46  # physical memory that is never mapped
 _ACCESS = {uc.UC_MEM_READ: 1, uc.UC_MEM_WRITE: 2, uc.UC_MEM_FETCH: 4}
 
 
