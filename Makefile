@@ -2,6 +2,7 @@
 
 MINGW_CC ?= x86_64-w64-mingw32-gcc
 FUZZ_COUNT ?= 10000
+BENCHES ?= launch launch_daemon cpu syscall file malloc crowd
 export PYTHON ?= python3
 prefix ?= /usr/local
 
@@ -37,9 +38,8 @@ check: setup ## lint and types only
 	@echo "check: mypy"
 	@.venv/bin/mypy
 
-bench: setup-test ## launch time against Wine's
-	@.venv/bin/python bench/launch.py
-	@.venv/bin/python bench/launch_daemon.py
+bench: setup-test ## benchmarks, against Wine; only some with BENCHES="cpu syscall"
+	@for name in $(BENCHES); do echo "bench: $$name"; .venv/bin/python bench/$$name.py || exit 1; done
 
 bench-ioctl: setup-test ## an ioctl's round trip against libfuse's, in User-Mode Linux
 	@.venv/bin/python bench/ioctl.py

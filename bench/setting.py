@@ -161,3 +161,25 @@ def by_turns(runs: int, ways: dict[str, Callable[[], float]]) -> dict[str, list[
 def ratio(mine: Sequence[float], other: Sequence[float]) -> float:
     """The median of the ratios of runs that stood side by side."""
     return statistics.median(a / b for a, b in zip(mine, other, strict=True))
+
+
+def inside(
+    setting: Setting, wine: str | None, program: Path, parameters: Sequence[str] = ()
+) -> dict[str, Callable[[], float]]:
+    """How to run a program that prints the seconds it has measured itself, on both engines and by Wine."""
+
+    def timed(*command: str) -> Callable[[], float]:
+        return lambda: float(setting.once([*command, program, *parameters]).out.split()[0])
+
+    found = {name: timed(*setting.launch("--engine", name.lower())) for name in ("jail", "Unicorn")}
+    if wine is not None:
+        found["Wine"] = timed(wine)
+    return found
+
+
+def report_to_wine(title: str, times: dict[str, list[float]]) -> None:
+    """Print medians, and the ratios to Wine's if there is one."""
+    print(f"{title}, median of {len(times['jail'])} (least)")
+    for name, seconds in times.items():
+        compared = f"{ratio(seconds, times['Wine']):6.2f} wine" if "Wine" in times else ""
+        print(f"  {name:16} {statistics.median(seconds) * 1e3:8.1f} ms ({min(seconds) * 1e3:.1f})   {compared}")
