@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PATH = "/dev/lsw"
 _LONGEST_PROGRAM = 255
+_UNFIT = ("drives", "engine", "network", "report", "trace", "verbose", "windows_version")
 _AGAIN = "from lswctl.device import main; main()"
 
 
@@ -57,9 +58,14 @@ class Device:
 
 def run(request: Request) -> int:
     """Run the program; returns what lswctl exits with. Raises Refused: it was not started."""
-    unfit = [name for name in ("drives", "engine", "network", "trace", "verbose") if getattr(request, name)]
+    unfit = [name for name in _UNFIT if getattr(request, name)]
     if unfit:
-        option = {"drives": "--drive", "engine": "--engine (or the setting engine)", "verbose": "-v"}
+        option = {
+            "drives": "--drive",
+            "engine": "--engine (or the setting engine)",
+            "verbose": "-v",
+            "windows_version": "--windows-version (or the setting windows_version)",
+        }
         raise Refused(f"{option.get(unfit[0], '--' + unfit[0])} does not reach a program through {PATH}")
     device = _open()
     try:

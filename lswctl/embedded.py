@@ -24,8 +24,10 @@ def run(request: Request, trace: Stderr | None) -> int:
         environment=request.environment,
         network=request.network,
         prefix=request.prefix,
+        report=request.report,
         trace=trace,
         userland=request.userland or None,
+        windows_version=request.windows_version,
     )
 
     def progress(level: str, message: str) -> None:

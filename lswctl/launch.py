@@ -29,9 +29,12 @@ options:
   --json              when it has ended, write how as one line of JSON to standard error
   --network WHAT      what of the network it may use: on, loopback (this machine only), off
   --prefix DIR        where drive C: and the registry live (default: $LSW_PREFIX, else ~/.lsw)
+  --report FILE       when it has ended, write to FILE which system calls and functions were missing or incomplete, how
+                      often it and the programs it started used them, and where from (JSON)
   --trace[=FILE]      print each system call with its arguments (to standard error, or to FILE)
   --via WAY           who runs it: socket (lswd, over its socket), device (lswd, through /dev/lsw), embedded (this
                       process); default: the first of these that is there, or $LSW_VIA
+  --windows-version V the Windows it sees: xp, xp64, vista, win7, win8, win81, win10 (the default), win11
   -v, --verbose       say what is going on
   -h, --help          this text
 
@@ -44,11 +47,13 @@ exit code:
 environment and configuration file:
   LSW_PREFIX, LSW_USERLAND (Wine's directory x86_64-windows), LSW_USERLAND_I386 (its i386-windows, for 32-bit programs),
   LSW_CONFIG (TOML; default ~/.config/lsw/config.toml),
-  LSW_NETWORK (as --network),
+  LSW_NETWORK (as --network), LSW_WINDOWS_VERSION (as --windows-version),
   LSW_SOCKET (lswd's socket; default $XDG_RUNTIME_DIR/lsw/lswd.sock, then /run/lsw/lswd.sock)
 """
 
-_WITH_VALUE = ("--cwd", "--drive", "--engine", "--env", "--network", "--prefix", "--via")
+_WITH_VALUE = (
+    "--cwd", "--drive", "--engine", "--env", "--network", "--prefix", "--report", "--via", "--windows-version",
+)  # fmt: skip
 AUTO, SOCKET, DEVICE, EMBEDDED = "auto", "socket", "device", "embedded"
 
 
@@ -93,13 +98,14 @@ class Request:
     """What was asked for, checked and completed from the user's configuration.
 
     Attributes:
+        report: "" for none, else a file, which exists.
         trace: "" for none, "-" for standard error, else a file, which exists.
         via: AUTO, SOCKET, DEVICE or EMBEDDED.
     """
 
     __slots__ = (
-        "arguments", "cwd", "drives", "engine", "environment", "json", "network", "prefix", "program", "trace",
-        "userland", "verbose", "via",
+        "arguments", "cwd", "drives", "engine", "environment", "json", "network", "prefix", "program", "report",
+        "trace", "userland", "verbose", "via", "windows_version",
     )  # fmt: skip
 
     def __init__(self, program: str, arguments: list[str]) -> None:
@@ -112,10 +118,12 @@ class Request:
         self.json = False
         self.network = ""
         self.prefix = ""
+        self.report = ""
         self.trace = ""
         self.userland = ""
         self.verbose = False
         self.via = AUTO
+        self.windows_version = ""
 
 
 def main(arguments: list[str]) -> int:
@@ -132,7 +140,9 @@ def main(arguments: list[str]) -> int:
             raise UsageError("PROGRAM is an empty text")
         if "--trace" in options:
             path = options["--trace"][0]
-            trace = Stderr(_open_trace(path) if path else sys.stderr)
+            trace = Stderr(_open("--trace=", path) if path else sys.stderr)
+        for path in options.get("--report", [])[-1:]:
+            _open("--report ", path).close()
         request = _request(options, command)
     except UsageError as error:
         say(f"{error}; lswctl launch --help tells how")
@@ -148,11 +158,12 @@ def main(arguments: list[str]) -> int:
     return run(request, trace)
 
 
-def _open_trace(path: str) -> TextIO:
+def _open(option: str, path: str) -> TextIO:
+    """Raises UsageError: it cannot be written."""
     try:
         return open(path, "w", encoding="utf-8", errors="replace")
     except OSError as error:
-        raise UsageError(f"--trace={path}: {error.strerror}") from None
+        raise UsageError(f"{option}{path}: {error.strerror}") from None
 
 
 def _request(options: dict[str, list[str]], command: list[str]) -> Request:
@@ -171,6 +182,8 @@ def _request(options: dict[str, list[str]], command: list[str]) -> Request:
     request.engine = options.get("--engine", [""])[-1]
     request.prefix = options.get("--prefix", [""])[-1]
     request.network = options.get("--network", [""])[-1]
+    request.report = options.get("--report", [""])[-1]
+    request.windows_version = options.get("--windows-version", [""])[-1]
     _configure(request)
     if request.engine not in ("", "auto"):
         from lswd.cpu.select import ENGINES
@@ -206,6 +219,9 @@ def _configure(request: Request) -> None:
         raise UsageError(str(error)) from None
     request.engine = request.engine or config.engine
     request.network = request.network or os.environ.get("LSW_NETWORK") or config.network
+    request.windows_version = (
+        request.windows_version or os.environ.get("LSW_WINDOWS_VERSION") or config.windows_version
+    )
     if not request.prefix and not os.environ.get("LSW_PREFIX"):
         request.prefix = config.prefix
     if not os.environ.get("LSW_USERLAND"):

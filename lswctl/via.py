@@ -113,6 +113,8 @@ def _peculiar(request: Request) -> str:
     """What a daemon could not do as this process can, or ""."""
     if request.trace not in ("", "-") and not os.path.isfile(request.trace):
         return "the trace goes to no regular file"  # /dev/fd/63 means something here only
+    if request.report and not os.path.isfile(request.report):
+        return "the report goes to no regular file"
     try:
         if os.getpgrp() != os.tcgetpgrp(0):
             return "in the background"  # where the terminal must not be read, and only a shell's own child is told so
@@ -219,10 +221,12 @@ def _order(request: Request) -> bytes:
         engine=request.engine,
         network=request.network,
         prefix=request.prefix,
+        report=os.path.abspath(request.report) if request.report else "",
         trace=request.trace if request.trace in ("", "-") else os.path.abspath(request.trace),
         umask=umask,
         userland=request.userland,
         verbose=request.verbose,
+        windows_version=request.windows_version,
     )
     try:
         return order.to_bytes()

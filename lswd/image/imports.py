@@ -41,14 +41,16 @@ _MAX_MISSING = 1000
 
 
 class ImportedDll:
-    """One DLL an image imports from: names and ordinals of what it needs. ``delay``: not before the first call."""
+    """One DLL an image imports from: names and ordinals of what it needs. ``delay``: not before the first call.
+    ``slots``: the rva of the table that their addresses are put into."""
 
-    __slots__ = ("delay", "functions", "name")
+    __slots__ = ("delay", "functions", "name", "slots")
 
-    def __init__(self, name: str, functions: list[str | int], delay: bool) -> None:
+    def __init__(self, name: str, functions: list[str | int], delay: bool, slots: int = 0) -> None:
         self.name = name
         self.functions = functions
         self.delay = delay
+        self.slots = slots
 
     def __repr__(self) -> str:
         return f"<ImportedDll {self.name!r} {len(self.functions)} functions{' delayed' if self.delay else ''}>"
@@ -118,7 +120,7 @@ class _Collector:
             lookup, _, _, name, addresses = _DESCRIPTOR.unpack(self._reader.read(rva, _DESCRIPTOR.size))
             if not name or not addresses:
                 return
-            self._add(name, lookup or addresses, 0, False)
+            self._add(name, lookup or addresses, addresses, 0, False)
             rva += _DESCRIPTOR.size
 
     def collect_delayed(self) -> None:
@@ -127,21 +129,21 @@ class _Collector:
             return
         while True:
             descriptor = _DELAY_DESCRIPTOR.unpack(self._reader.read(rva, _DELAY_DESCRIPTOR.size))
-            attributes, name, _, _, lookup = descriptor[:5]
+            attributes, name, _, addresses, lookup = descriptor[:5]
             if not name:
                 return
             base = 0 if attributes & _DELAY_BY_RVA else self._image.image_base  # before Visual C++ 7: addresses
-            self._add(name, lookup, base, True)
+            self._add(name, lookup, addresses, base, True)
             rva += _DELAY_DESCRIPTOR.size
 
-    def _add(self, name_at: int, lookup: int, base: int, delay: bool) -> None:
+    def _add(self, name_at: int, lookup: int, slots: int, base: int, delay: bool) -> None:
         if len(self.found) >= _MAX_DLLS:
             raise self._bad(f"more than {_MAX_DLLS} DLLs")
         name = self._text(self._rva(name_at, base))
         if not name:
             raise self._bad("a DLL without a name")
         functions = self._functions(self._rva(lookup, base), base) if lookup else []
-        self.found.append(ImportedDll(name, functions, delay))
+        self.found.append(ImportedDll(name, functions, delay, max(slots - base, 0)))
 
     def _functions(self, rva: int, base: int) -> list[str | int]:
         wide = self._image.is_64bit

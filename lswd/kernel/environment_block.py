@@ -6,7 +6,6 @@ symbols of ntdll. Fields that nobody reads before ntdll has set them are left ze
 
 from __future__ import annotations
 
-from lswd.kernel.registry.windows_version import DEFAULT
 from lswd.ntdef.types import (
     HANDLE,
     LARGE_INTEGER,
@@ -187,6 +186,3 @@ class KUSER_SHARED_DATA:
     ActiveGroupCount = 0x3C4
     QpcBypassEnabled = 0x3C6
 
-
-# Windows version this kernel reports: (major, minor, build).
-WINDOWS_VERSION = (DEFAULT.major, DEFAULT.minor, DEFAULT.build)

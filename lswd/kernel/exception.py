@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 EXCEPTION_NONCONTINUABLE = 1
 EXCEPTION_WINE_STUB = 0x80000100  # Wine: a function was called that its DLL does not have
+STUB_WORDS = "to unimplemented function "  # in what it says before it ends the process
 STATUS_ASSERTION_FAILURE = 0xC0000420
 STATUS_ARRAY_BOUNDS_EXCEEDED = 0xC000008C
 STATUS_FLOAT_INVALID_OPERATION = 0xC0000090

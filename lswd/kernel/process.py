@@ -122,7 +122,7 @@ class Process(Waitable):
         self.on_close: list[Callable[[], None]] = []
         self.signals: list[Callable[[], None]] = []
         self.exceptions: dict[int, LastException] = {}  # the last of each code; see note_exception
-        self.missing_calls: dict[str, int] = {}
+        self.missing_calls = system.missing_calls
         self._clock: memoryview | None = None
         self.handles.pseudo[CURRENT_PROCESS] = lambda: self
         self.handles.pseudo[CURRENT_THREAD] = self._this_thread
@@ -193,6 +193,7 @@ class Process(Waitable):
         if thread in self.threads:
             self.threads.remove(thread)
             self.system_calls += thread.system_calls
+            self.system.system_calls += thread.system_calls
         if not self.threads and not self.ended:
             self.end(thread.exit_status)
 

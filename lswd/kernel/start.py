@@ -11,7 +11,7 @@ from lswd.cpu.engine import HANDOFF_PAGE, HANDOFF_POINTER
 from lswd.image.pe import FILE_LARGE_ADDRESS_AWARE
 from lswd.kernel import environment_block as blocks
 from lswd.kernel.environment_block import KUSER_SHARED_DATA as K
-from lswd.kernel.environment_block import PEB, RTL_USER_PROCESS_PARAMETERS, TEB, WINDOWS_VERSION
+from lswd.kernel.environment_block import PEB, RTL_USER_PROCESS_PARAMETERS, TEB
 from lswd.kernel.process import Process
 from lswd.kernel.section import ImageSection
 from lswd.kernel.stack import reserve_stack
@@ -117,7 +117,7 @@ def fill_shared_data(process: Process, handoff: int) -> None:
     struct.pack_into("<Q", view, HANDOFF_POINTER - SHARED_DATA, handoff)
     gate = _UNIX_CALL_GATE[space.word]
     view[UNIX_CALL_GATE - SHARED_DATA : UNIX_CALL_GATE - SHARED_DATA + len(gate)] = gate
-    major, minor, build = WINDOWS_VERSION
+    windows = process.system.windows
     processors = os.cpu_count() or 1
     root = "C:\\windows".encode("utf-16-le")
     view[K.NtSystemRoot : K.NtSystemRoot + len(root)] = root
@@ -125,12 +125,12 @@ def fill_shared_data(process: Process, handoff: int) -> None:
         (K.TickCountMultiplier, "<I", 1 << 24),  # one tick is one millisecond
         (K.TimeZoneBias, "<Q", (_bias_seconds() * 10_000_000) & 0xFFFFFFFFFFFFFFFF),
         (K.ImageNumberLow, "<HH", (0x8664, 0x8664) if space.word == 8 else (0x14C, 0x14C)),
-        (K.NtBuildNumber, "<I", build),
+        (K.NtBuildNumber, "<I", windows.build),
         (K.NtProductType, "<I", 1),
         (K.ProductTypeIsValid, "<B", 1),
         (K.NativeProcessorArchitecture, "<H", 9 if space.word == 8 else 0),
-        (K.NtMajorVersion, "<I", major),
-        (K.NtMinorVersion, "<I", minor),
+        (K.NtMajorVersion, "<I", windows.major),
+        (K.NtMinorVersion, "<I", windows.minor),
         (K.SuiteMask, "<I", 0x100),
         (K.NumberOfPhysicalPages, "<I", min(os.sysconf("SC_PHYS_PAGES"), 0xFFFFFFFF)),
         (K.QpcFrequency, "<Q", 10_000_000),
@@ -223,7 +223,7 @@ def write_peb(process: Process, parameters: int) -> None:
     space = process.space
     assert process.image is not None
     image = process.image.image
-    major, minor, build = WINDOWS_VERSION
+    windows = process.system.windows
     # Wine's ntdll keeps its debug channel options two pages behind the PEB; zeros mean none are set.
     region = space.reserve(0, 4 * PAGE_SIZE, PAGE_READWRITE, high=_TEB_AREA, top_down=True, name="PEB")
     space.commit(region, region.base, region.size, PAGE_READWRITE)
@@ -238,9 +238,10 @@ def write_peb(process: Process, parameters: int) -> None:
         HeapSegmentCommit=image.heap_commit or 0x2000,
         HeapDeCommitTotalFreeThreshold=0x10000,
         HeapDeCommitFreeBlockThreshold=0x1000,
-        OSMajorVersion=major,
-        OSMinorVersion=minor,
-        OSBuildNumber=build,
+        OSMajorVersion=windows.major,
+        OSMinorVersion=windows.minor,
+        OSBuildNumber=windows.build,
+        OSCSDVersion=windows.service_pack << 8,
         OSPlatformId=2,
         ImageSubsystem=image.subsystem,
         ImageSubsystemMajorVersion=image.subsystem_version[0],

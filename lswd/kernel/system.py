@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from lswd.kernel.namespace import Namespace
+from lswd.kernel.registry.windows_version import DEFAULT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ class System:
     """One NT system as its programs see it.
 
     Attributes:
+        missing_calls: what its programs have called that nobody has implemented, by name, with how often.
+        system_calls: how many the threads that have ended have made.
+        windows: the release it says it is.
         new_process: makes an empty process of a word size, with an engine and system calls (set by whoever starts the
             first).
     """
@@ -43,6 +47,9 @@ class System:
         self.namespace = Namespace()
         self.user = user
         self.network = "on"
+        self.windows = DEFAULT
+        self.missing_calls: dict[str, int] = {}
+        self.system_calls = 0
         self._open_registry = open_registry
         self._registry: Registry | None = None
         self._parts: dict[type, Any] = {}

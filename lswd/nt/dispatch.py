@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lswd.cpu.engine import SystemCallHandler
     from lswd.kernel.process import Process
     from lswd.kernel.thread import Thread
+    from lswd.nt.findings import Findings
     from lswd.nt.trace import Tracer
 
 # Where arguments on the stack begin, by word size: behind the return address, and on x64 behind four home slots.
@@ -61,7 +62,7 @@ class Dispatcher:
         self._numbers = numbers
         self._prepared: dict[int, Prepared] = {}
         self._strict = strict
-        self.tracer: Tracer | None = None
+        self.tracer: Tracer | Findings | None = None
 
     @property
     def count(self) -> int:

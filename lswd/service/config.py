@@ -4,6 +4,7 @@
     userland = "/opt/wine-9"  # as LSW_USERLAND, which goes before it
     engine = "unicorn"        # as --engine, which goes before it
     network = "loopback"      # as --network and LSW_NETWORK, which go before it
+    windows_version = "win7"  # as --windows-version and LSW_WINDOWS_VERSION, which go before it
 
 Relative paths are relative to the file's directory. A mistake is an error: a setting that is silently ignored costs
 more time than it saves.
@@ -22,20 +23,23 @@ if TYPE_CHECKING:
 
 _KEYS = (
     Key("prefix", "path"), Key("userland", "path"), Key("engine", "text"),
-    Key("network", "text", choices=("on", "loopback", "off")),
+    Key("network", "text", choices=("on", "loopback", "off")), Key("windows_version", "text"),
 )  # fmt: skip
 
 
 class Config:
     """What the file says; an empty text is a setting it does not make."""
 
-    __slots__ = ("engine", "network", "prefix", "userland")
+    __slots__ = ("engine", "network", "prefix", "userland", "windows_version")
 
-    def __init__(self, prefix: str = "", userland: str = "", engine: str = "", network: str = "") -> None:
+    def __init__(
+        self, prefix: str = "", userland: str = "", engine: str = "", network: str = "", windows_version: str = ""
+    ) -> None:
         self.network = network
         self.prefix = prefix
         self.userland = userland
         self.engine = engine
+        self.windows_version = windows_version
 
 
 def find(environ: Mapping[str, str]) -> str:

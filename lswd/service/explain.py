@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from lswd.image.errors import ImageError, printable
 from lswd.image.imports import Missing, missing_imports
-from lswd.kernel.exception import EXCEPTION_WINE_STUB
+from lswd.kernel.exception import EXCEPTION_WINE_STUB, STUB_WORDS
 from lswd.kernel.redirection import redirected
 from lswd.ntdef.status import (
     STATUS_DLL_NOT_FOUND,
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _LOADER_STATUSES = (STATUS_DLL_NOT_FOUND, STATUS_ENTRYPOINT_NOT_FOUND, STATUS_ORDINAL_NOT_FOUND)
 _MOST_NAMED = 3
-_STUB_WORDS = "to unimplemented function "
 _HINT = "put it beside the program"
 
 
@@ -88,7 +87,7 @@ def _describe_call(process: Process, missing: Sequence[Missing]) -> str:
     Wine's loader lets a program start without a function that it imports; calling it raises an exception, and the
     last words of the userland ("Call from ... to unimplemented function b.dll.f, aborting") name it.
     """
-    dll, _, function = process.last_words.partition(_STUB_WORDS)[2].partition(",")[0].rpartition(".")
+    dll, _, function = process.last_words.partition(STUB_WORDS)[2].partition(",")[0].rpartition(".")
     for each in missing:
         if each.function is not None and str(each.function) == function and each.dll.lower() == dll.lower():
             return str(each)

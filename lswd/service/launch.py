@@ -46,7 +46,8 @@ if TYPE_CHECKING:
 
     from lswd.kernel.process import Process
     from lswd.kernel.registry.registry import Registry
-    from lswd.nt.dispatch import Dispatcher
+    from lswd.kernel.registry.windows_version import WindowsVersion
+    from lswd.nt.findings import Findings
 
 # Where the loader looks for DLLs behind the program's own directory (Microsoft "Dynamic-link library search order").
 SYSTEM_DIRECTORIES = ("C:\\windows\\system32", "C:\\windows\\system", "C:\\windows")
@@ -84,7 +85,8 @@ class Options:
     """What ``lswctl launch`` was asked for."""
 
     __slots__ = (
-        "arguments", "cwd", "drives", "engine", "environment", "network", "prefix", "program", "trace", "userland"
+        "arguments", "cwd", "drives", "engine", "environment", "network", "prefix", "program", "report", "trace",
+        "userland", "windows_version",
     )  # fmt: skip
 
     def __init__(
@@ -98,9 +100,12 @@ class Options:
         environment: Mapping[str, str] | None = None,
         network: str = "",
         prefix: str = "",
+        report: str = "",
         trace: Sink | None = None,
         userland: str | None = None,
+        windows_version: str = "",
     ) -> None:
+        """``report``: the file that what was missing goes to, as JSON."""
         self.program = program
         self.arguments = list(arguments)
         self.cwd = cwd
@@ -109,8 +114,10 @@ class Options:
         self.environment = dict(environment or {})
         self.network = network
         self.prefix = prefix
+        self.report = report
         self.trace = trace
         self.userland = userland
+        self.windows_version = windows_version
 
 
 class Outcome:
@@ -120,7 +127,8 @@ class Outcome:
         exit_status: all 32 bits.
         failure: what killed it, or "".
         import_error: the DLL or function without which it could not go on, or "".
-        missing_calls: system calls nobody has implemented, with how often they were made.
+        missing_calls: system calls nobody has implemented, with how often they were made; by all processes.
+        system_calls: how many all processes have made.
         phases: (name, seconds) in order.
     """
 
@@ -193,7 +201,7 @@ def launch(options: Options, progress: Callable[[str, str], None] = quiet, *, cl
     word = word_of(image)
     if word == 4:
         _check_i386(userland, options.program)
-    process, dispatcher = _new_process(prefix, drives, userland, options, word, lambda m: progress("WARN", m))
+    process, findings = _new_process(prefix, drives, userland, options, word, lambda m: progress("WARN", m))
     phase("engine")
     progress("INFO", f"Engine: {describe_engine(process.engine)}")
     try:
@@ -217,12 +225,14 @@ def launch(options: Options, progress: Callable[[str, str], None] = quiet, *, cl
         outcome.failure = outcome.failure or last.describe(process)
         outcome.missing_calls = last.missing_calls
     outcome.pid = process.pid
-    outcome.system_calls = dispatcher.count
+    outcome.system_calls = process.system.system_calls
     if outcome.exit_status in _EXPLAINED:
         from lswd.service.explain import import_error
 
         directories = dll_directories(program, *_surroundings(options, prefix, drives, word))
         outcome.import_error = import_error(process, host, directories, drives, process.userland)
+    if findings is not None:
+        _write_report(options, userland, process, outcome, findings)
     progress("INFO", f"Program exited with code: {outcome.exit_status}")
     if close:
         process.close()
@@ -312,9 +322,20 @@ def _network(word: str) -> str:
     return word
 
 
+def _windows(name: str) -> WindowsVersion:
+    """Raises LaunchError: there is no such release."""
+    from lswd.kernel.registry.windows_version import VERSIONS, named
+
+    found = named(name)
+    if found is None:
+        known = ", ".join(VERSIONS)
+        raise LaunchError(f"windows_version: there is no {name!r}; known: {known}", EXIT_USAGE)
+    return found
+
+
 def _new_process(
     prefix: Prefix, drives: Drives, userland: Userland, options: Options, word: int, report: Callable[[str], None]
-) -> tuple[Process, Dispatcher]:
+) -> tuple[Process, Findings | None]:
     from lswd.cpu.reserve import take
     from lswd.cpu.select import engine_factory
     from lswd.kernel.file_device import install_devices
@@ -329,23 +350,31 @@ def _new_process(
         from lswd.kernel.registry.seeds import SeedFacts, seed_tree
 
         host = os.uname().nodename
-        facts = SeedFacts(USER_SID, prefix.user, computer_name=computer_name(host), host_name=host)
+        facts = SeedFacts(
+            USER_SID, prefix.user, computer_name=computer_name(host), host_name=host, windows=system.windows
+        )
         return Registry(os.path.join(prefix.root, "registry.sqlite"), lambda: seed_tree(facts), report)
 
     system = System(drives, userland, open_registry, user=prefix.user)
     if options.network:
         system.network = _network(options.network)
+    if options.windows_version:
+        system.windows = _windows(options.windows_version)
     install_devices(system)
     engine = engine_factory(options.engine)
-    tracer = None
+    tracer = findings = None
     if options.trace is not None:
         from lswd.nt.trace import Tracer
 
         tracer = Tracer(options.trace)
+    if options.report:
+        from lswd.nt.findings import Findings
+
+        findings = Findings(tracer)
 
     def another(word: int) -> Process:
         process = Process(system, engine, word=word)
-        attach(process).tracer = tracer
+        attach(process).tracer = findings or tracer
         process.scheduler = first.scheduler
         return process
 
@@ -355,11 +384,33 @@ def _new_process(
     else:
         space, started = ready
         first = Process(system, lambda _: started, word=word, space=space)
-    dispatcher = attach(first)
-    dispatcher.tracer = tracer
+    attach(first).tracer = findings or tracer
     first.scheduler = Scheduler(first)
     system.new_process = another
-    return first, dispatcher
+    return first, findings
+
+
+def _write_report(
+    options: Options, userland: Userland, process: Process, outcome: Outcome, findings: Findings
+) -> None:
+    """Raises LaunchError: the file cannot be written."""
+    import json
+
+    record = {
+        "program": options.program,
+        "userland": userland.identity(),
+        "engine": process.engine.name,
+        "exit_code": outcome.exit_status,
+        "failure": outcome.failure or outcome.import_error or None,
+        "system_calls": outcome.system_calls,
+        **findings.record(process.missing_calls),
+    }
+    try:
+        with open(options.report, "w", encoding="utf-8") as file:
+            json.dump(record, file, indent=1)
+            file.write("\n")
+    except OSError as error:
+        raise LaunchError(f"--report {options.report}: {error.strerror}", EXIT_USAGE) from None
 
 
 def dll_directories(program: str, directory: str, environment: Mapping[str, str]) -> list[str]:

@@ -80,8 +80,10 @@ def run(order: Order) -> Ending:
         environment=order.environment,
         network=order.network,
         prefix=order.prefix,
+        report=order.report,
         trace=trace,
         userland=order.userland or None,
+        windows_version=order.windows_version,
     )
     try:
         return _ending(attempt(options, _progress if order.verbose else quiet))

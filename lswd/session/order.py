@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 LARGEST_ORDER = 4 << 20
 _VERSION = 1
-_TEXTS = ("program", "cwd", "engine", "network", "prefix", "trace", "userland")
+_TEXTS = ("program", "cwd", "engine", "network", "prefix", "report", "trace", "userland", "windows_version")
 _MAPPINGS = ("environ", "environment")
 _MOST_WORDS = 100_000
 
@@ -33,15 +33,16 @@ class Order:
         environ: the client's whole environment; replaces ``os.environ``.
         environment: ``--env``: variables of the program beyond those.
         cwd: ``--cwd``, relative to the working directory that was passed; "" for that directory itself.
-        drives: ``--drive``, as (letter, path). prefix, engine, network, userland: as in launch.Options, "" for the
-            default.
+        drives: ``--drive``, as (letter, path). prefix, engine, network, userland, windows_version: as in
+            launch.Options, "" for the default.
+        report: "" for none, else a path.
         trace: "" for none, "-" for standard error, else a path.
         umask: -1 keeps the session's.
     """
 
     __slots__ = (
-        "arguments", "cwd", "drives", "engine", "environ", "environment", "network", "prefix", "program", "trace",
-        "umask", "userland", "verbose",
+        "arguments", "cwd", "drives", "engine", "environ", "environment", "network", "prefix", "program", "report",
+        "trace", "umask", "userland", "verbose", "windows_version",
     )  # fmt: skip
 
     def __init__(
@@ -56,10 +57,12 @@ class Order:
         engine: str = "",
         network: str = "",
         prefix: str = "",
+        report: str = "",
         trace: str = "",
         umask: int = -1,
         userland: str = "",
         verbose: bool = False,
+        windows_version: str = "",
     ) -> None:
         self.program = program
         self.arguments = list(arguments)
@@ -70,10 +73,12 @@ class Order:
         self.engine = engine
         self.network = network
         self.prefix = prefix
+        self.report = report
         self.trace = trace
         self.umask = umask
         self.userland = userland
         self.verbose = verbose
+        self.windows_version = windows_version
 
     def to_bytes(self) -> bytes:
         """The order as JSON. Raises OrderError: larger than LARGEST_ORDER."""

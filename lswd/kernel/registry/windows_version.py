@@ -102,3 +102,10 @@ VERSIONS = {
 }
 
 DEFAULT = VERSIONS["win10"]
+_ALIASES = {"xp": "winxp", "xp64": "winxp64"}
+
+
+def named(name: str) -> WindowsVersion | None:
+    """The release that configuration calls ``name``."""
+    lowered = name.lower()
+    return VERSIONS.get(_ALIASES.get(lowered, lowered))
