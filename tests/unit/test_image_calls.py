@@ -25,7 +25,7 @@ class _Memory:
         for start, data in self.parts.items():
             if start <= rva and rva + size <= start + len(data):
                 return data[rva - start : rva - start + size]
-        raise ImageError(0, "outside")
+        raise ImageError("outside", "outside of it")
 
     def string(self, rva: int, limit: int = 4096) -> bytes:
         raise NotImplementedError
