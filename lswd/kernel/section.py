@@ -80,6 +80,21 @@ class FileSection(Section):
         super().__init__(size, protect, attributes)
         self.fd = fd
         self.file_name = name
+        self._committed: list[tuple[int, int]] = []  # with SEC_RESERVE: runs of pages, sorted, never adjacent
+
+    def note_committed(self, first: int, count: int) -> bool:
+        """Pages are committed, whoever maps them; False when all of them were already."""
+        end = first + count
+        if any(start <= first and end <= stop for start, stop in self._committed):
+            return False
+        runs: list[tuple[int, int]] = []
+        for start, stop in self._committed:
+            if stop < first or end < start:
+                runs.append((start, stop))
+            else:
+                first, end = min(first, start), max(end, stop)
+        self._committed = sorted([*runs, (first, end)])
+        return True
 
     @classmethod
     def anonymous(cls, size: int, protect: int, attributes: int) -> FileSection:
@@ -121,6 +136,10 @@ class FileSection(Section):
         region.source = self
         if not self.attributes & SEC_RESERVE:
             space.commit(region, base, length, protect)
+        for first, last in self._committed:
+            start, end = max(first * PAGE_SIZE, offset), min(last * PAGE_SIZE, offset + length)
+            if start < end:
+                space.commit(region, base + start - offset, end - start, protect)
         return region, STATUS_SUCCESS
 
     def _private_copy(self, space: AddressSpace, base: int, offset: int, length: int, protect: int) -> Region:

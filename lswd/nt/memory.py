@@ -27,6 +27,7 @@ from lswd.memory.region import (
     MEM_COMMIT,
     MEM_DECOMMIT,
     MEM_IMAGE,
+    MEM_MAPPED,
     MEM_PRIVATE,
     MEM_RELEASE,
     MEM_RESERVE,
@@ -161,6 +162,10 @@ def _allocate(
         if not _may_commit(process, end - start):
             return STATUS_COMMITMENT_LIMIT
         space.commit(found, start, end - start, protect)
+        if found.kind == MEM_MAPPED:
+            from lswd.kernel.section_reserve import share_commit
+
+            share_commit(process, found, start, end)
     base.set(start)
     size.set(end - start)
     return STATUS_SUCCESS

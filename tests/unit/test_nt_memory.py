@@ -107,3 +107,23 @@ def test_a_view_takes_the_place_of_a_placeholder_and_leaves_one(memory: Memory) 
     memory.process.space.write(middle, b"seen")
     assert 0 == memory.call("NtUnmapViewOfSectionEx", CURRENT_PROCESS, middle, PRESERVE)
     assert 0 == memory.free(base, 3 * SIZE, MEM_RELEASE | COALESCE)
+
+
+def test_what_is_committed_in_one_view_of_a_reserved_section_is_in_every_other(memory: Memory) -> None:
+    section = memory.handle("NtCreateSection", 0xF001F, 0, memory.cell(SIZE), PAGE_READWRITE, 0x4000000, 0)
+
+    def view(offset: int = 0) -> int:
+        cells = memory.cell(0), 0, 0, memory.cell(offset), memory.cell(0)
+        assert 0 == memory.call("NtMapViewOfSection", section, CURRENT_PROCESS, *cells, 1, 0, PAGE_READWRITE)
+        return memory.number(cells[0], 8)
+
+    one, two = view(), view(0x10000)
+    for start, size in ((0x12000, 0x2000), (0xF000, 0x4000), (0x12000, 0x1000)):
+        memory.allocate(one + start, size, MEM_COMMIT, PAGE_READWRITE)
+    memory.process.space.write(one + 0x12000, b"seen")
+    assert b"seen" == memory.process.space.read(two + 0x2000, 4)
+    assert (0x4000, MEM_COMMIT) == memory.process.space.query(two)[3:5]
+    assert MEM_RESERVE == memory.process.space.query(two + 0x4000)[4]
+    late = view()
+    assert b"seen" == memory.process.space.read(late + 0x12000, 4)
+    assert (0x5000, MEM_COMMIT) == memory.process.space.query(late + 0xF000)[3:5]
