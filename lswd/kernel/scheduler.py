@@ -333,6 +333,8 @@ class Scheduler:
         if thread.process.ended:
             return
         thread.cpu.close()
+        if killed and thread.process.exiting:
+            return  # what the last thread still runs may read what others have left on their stacks
         free_thread_memory(thread, keep_teb=killed)
 
 
