@@ -3,8 +3,11 @@ under Wine and the tests."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
+
+from . import authority
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,8 @@ class Case:
     args: tuple[str, ...] = ()
     stdin: bytes = b""
     env: tuple[tuple[str, str], ...] = ()
-    files: tuple[tuple[str, bytes], ...] = ()
-    """Files the program finds in its working directory."""
+    files: tuple[tuple[str, bytes | Callable[[], bytes]], ...] = ()
+    """Files the program finds in its working directory; what makes them where that takes time."""
     leaves: tuple[tuple[str, bytes], ...] = ()
     """Files which must be in the working directory afterwards, by their Linux names."""
     streams: Literal["pipe", "file"] = "pipe"
@@ -267,8 +270,24 @@ NETWORK = (
     Case("sockets-overlapped", _socket("overlapped")),
     Case("sockets-options", _socket("options")),
     Case("sockets-names", _socket("names")),
-    Case("ciphers", _c("crypt/ciphers", "-lbcrypt")),
     Case("sockets-transmit", Program("transmit", ("sockets/transmit.c",), ("-lws2_32", "-lmswsock"))),
+)
+
+
+_CERTIFICATES: tuple[tuple[str, Callable[[], bytes]], ...] = (
+    ("root.der", lambda: authority.root().der),
+    ("middle.der", lambda: authority.middle().der),
+    ("leaf.der", lambda: authority.server().der),
+    ("expired.der", lambda: authority.expired().der),
+    ("elliptic_root.der", lambda: authority.elliptic_root().der),
+    ("elliptic.der", lambda: authority.elliptic_server().der),
+    ("identity.pfx", authority.client_pfx),
+)
+
+CRYPTOGRAPHY = (
+    Case("ciphers", _c("crypt/ciphers", "-lbcrypt")),
+    Case("keys", _c("crypt/keys", "-lbcrypt")),
+    Case("certificates", _c("tls/certificates", "-lcrypt32"), files=_CERTIFICATES),
 )
 
 
@@ -297,5 +316,5 @@ CRT = (
 
 CASES: tuple[Case, ...] = (
     *START, *STDIO, *FILES, *MEMORY, *REGISTRY, *LOCALE, *EXCEPTIONS, *CXX, *THREADS, *DLL, *SYSTEM, *NETWORK,
-    *PROCESSES, *CRT,
+    *CRYPTOGRAPHY, *PROCESSES, *CRT,
 )

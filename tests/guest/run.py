@@ -40,7 +40,7 @@ def run(case: Case, command: list[str], environment: dict[str, str], scratch: Pa
     for name, content in case.files:
         target = directory / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
+        target.write_bytes(content() if callable(content) else content)
     if case.streams == "file":
         code, stdout, stderr = _run_on_files(case, command, environment, directory)
     else:

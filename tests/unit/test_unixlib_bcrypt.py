@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from lswd.ntdef.status import STATUS_INVALID_PARAMETER, STATUS_NOT_IMPLEMENTED, STATUS_NOT_SUPPORTED
-from lswd.unixlib import bcrypt, handle_of
+from lswd.unixlib import handle_of
+from lswd.unixlib.bcrypt import key as bcrypt
+from lswd.unixlib.bcrypt.symmetric import CipherQuestion
 
 from .afd_guest import Body, Sockets, run_with_sockets
 from .guest_threads import Guest
@@ -32,7 +34,7 @@ def new_key(
 def crypt(guest: Guest, code: int, key: int, data: bytes, room: int | None = None) -> Any:
     """Returns the status and the output."""
     out = guest.room(max(1, len(data)))
-    q = bcrypt.CipherQuestion(
+    q = CipherQuestion(
         key=key, input=guest.stored(data) if data else 0, input_len=len(data), output=out,
         output_len=len(data) if room is None else room,
     )  # fmt: skip

@@ -1,0 +1,496 @@
+"""The Unix half of secur32 (Wine 8): Schannel's TLS, by Python's ``ssl``. Clients only, as in the DLL; no DTLS.
+
+The guest brings what has come from the network and carries away what is to be sent: nothing here touches a socket.
+Source: Microsoft "Schannel", "SecPkgContext_ConnectionInfo", "SecPkgContext_CipherInfo"; the layouts and the numbers of
+the functions are in the type information of the DLL.
+"""
+
+from __future__ import annotations
+
+from lswd.ntdef.status import (
+    STATUS_INVALID_PARAMETER,
+    STATUS_NOT_SUPPORTED,
+    STATUS_SUCCESS,
+    NtError,
+)
+from lswd.ntdef.types import LONG, PVOID, UCHAR, ULONG, ULONGLONG, Struct, array, raw
+from lswd.unixlib.arguments import question, text
+from lswd.unixlib.handles import Handles
+from lswd.unixlib.security_buffers import (
+    SECBUFFER_DATA,
+    SECBUFFER_EMPTY,
+    SECBUFFER_STREAM_HEADER,
+    SECBUFFER_STREAM_TRAILER,
+    SECBUFFER_TOKEN,
+    Buffers,
+)
+from lswd.unixlib.tls import VERSIONS, ClientCertificate, Suite, TlsClient, TlsError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lswd.kernel.thread import Thread
+    from lswd.unixlib import UnixFunction
+
+SEC_E_OK = 0
+SEC_E_INTERNAL_ERROR = 0x80090304
+SEC_E_BUFFER_TOO_SMALL = 0x80090321
+SEC_I_CONTINUE_NEEDED = 0x00090312
+
+SECPKG_CRED_OUTBOUND = 2
+# The bits of VERSIONS: SP_PROT_TLS1_0_CLIENT to SP_PROT_TLS1_3_CLIENT.
+_PROTOCOLS = dict(zip((0x80, 0x200, 0x800, 0x2000), VERSIONS, strict=True))
+_VERSION_NUMBERS = {"TLSv1": 0x301, "TLSv1.1": 0x302, "TLSv1.2": 0x303, "TLSv1.3": 0x304}
+_PROTOCOL_BITS = {"TLSv1": 0x80, "TLSv1.1": 0x200, "TLSv1.2": 0x800, "TLSv1.3": 0x2000}
+
+CALG_3DES, CALG_AES_128, CALG_AES_256 = 0x6603, 0x660E, 0x6610
+CALG_RSA_SIGN, CALG_ECDSA = 0x2400, 0x2203
+CALG_RSA_KEYX, CALG_DH_EPHEM, CALG_ECDH_EPHEM = 0xA400, 0xAA02, 0xAE06
+_HASHES = {"SHA": (0x8004, 160), "SHA256": (0x800C, 256), "SHA384": (0x800D, 384)}
+
+_ALPN = 2  # SecApplicationProtocolNegotiationExt_ALPN
+_NEGOTIATED = 1  # SecApplicationProtocolNegotiationStatus_Success
+_LARGEST_RECORD = 1 << 14
+_LONGEST = 1 << 20
+_LONGEST_NAME = 255
+
+
+class SchanCredentials(Struct):
+    credential_use: ULONG
+    enabled_protocols: ULONG
+    credentials: ULONGLONG
+
+
+class SessionQuestion(Struct):
+    session: ULONGLONG
+
+
+class CredentialsQuestion(Struct):
+    c: PVOID
+    cert_encoding: ULONG
+    cert_size: ULONG
+    cert_blob: PVOID
+    key_size: ULONG
+    key_blob: PVOID
+
+
+class CreateQuestion(Struct):
+    cred: PVOID
+    session: PVOID
+
+
+class InfoQuestion(Struct):
+    session: ULONGLONG
+    info: PVOID
+
+
+class PeerQuestion(Struct):
+    session: ULONGLONG
+    buffer: PVOID
+    bufsize: PVOID
+    retcount: PVOID
+
+
+class HandshakeQuestion(Struct):
+    session: ULONGLONG
+    input: PVOID
+    input_size: ULONG
+    output: PVOID
+    input_offset: PVOID
+    output_buffer_idx: PVOID
+    output_offset: PVOID
+    control_token: ULONG
+
+
+class RecvQuestion(Struct):
+    session: ULONGLONG
+    input: PVOID
+    input_size: ULONG
+    buffer: PVOID
+    length: PVOID
+
+
+class SendQuestion(Struct):
+    session: ULONGLONG
+    output: PVOID
+    buffer: PVOID
+    length: ULONG
+    output_buffer_idx: PVOID
+    output_offset: PVOID
+
+
+class ProtocolsQuestion(Struct):
+    session: ULONGLONG
+    buffer: PVOID
+    buflen: ULONG
+
+
+class SecPkgContext_ConnectionInfo(Struct):
+    dwProtocol: ULONG
+    aiCipher: ULONG
+    dwCipherStrength: ULONG
+    aiHash: ULONG
+    dwHashStrength: ULONG
+    aiExch: ULONG
+    dwExchStrength: ULONG
+
+
+class SecPkgContext_CipherInfo(Struct):
+    dwVersion: ULONG
+    dwProtocol: ULONG
+    dwCipherSuite: ULONG
+    dwBaseCipherSuite: ULONG
+    szCipherSuite: bytes = raw(128)
+    szCipher: bytes = raw(128)
+    dwCipherLen: ULONG
+    dwCipherBlockLen: ULONG
+    szHash: bytes = raw(128)
+    dwHashLen: ULONG
+    szExchange: bytes = raw(128)
+    dwMinExchangeLen: ULONG
+    dwMaxExchangeLen: ULONG
+    szCertificate: bytes = raw(128)
+    dwKeyType: ULONG
+
+
+class SecPkgContext_ApplicationProtocol(Struct):
+    ProtoNegoStatus: LONG
+    ProtoNegoExt: LONG
+    ProtocolIdSize: UCHAR
+    ProtocolId: tuple[int, ...] = array(UCHAR, 255)
+
+
+class Credentials(Handles["ClientCertificate | bool"]):
+    """What clients show: a certificate, or (True) nothing. A part of the System."""
+
+
+class Sessions(Handles[TlsClient]):
+    """A part of the System."""
+
+
+def _session(thread: Thread, number: int) -> TlsClient:
+    return thread.process.system.part(Sessions).get(thread.process, number)
+
+
+def attach(thread: Thread, arguments: int) -> int:
+    return STATUS_SUCCESS
+
+
+def allocate_certificate_credentials(thread: Thread, arguments: int) -> int:
+    q = question(thread, arguments, CredentialsQuestion)
+    space = thread.process.space
+    shown: ClientCertificate | bool = True
+    if q.cert_blob:
+        from lswd.unixlib.rsa_blob import unpack
+
+        if q.cert_size > _LONGEST or q.key_size > _LONGEST or not q.key_blob:
+            return STATUS_INVALID_PARAMETER
+        try:
+            key = unpack(space.read(q.key_blob, q.key_size))
+            shown = ClientCertificate(space.read(q.cert_blob, q.cert_size), key)
+        except ValueError:
+            return STATUS_INVALID_PARAMETER
+    place = q.c + SchanCredentials.offset(space.word, "credentials")
+    space.probe_write(place, 8)
+    space.write_u64(place, thread.process.system.part(Credentials).add(thread.process, shown))
+    return STATUS_SUCCESS
+
+
+def free_certificate_credentials(thread: Thread, arguments: int) -> int:
+    space = thread.process.space
+    known = question(thread, space.read_pointer(arguments), SchanCredentials)
+    thread.process.system.part(Credentials).remove(thread.process, known.credentials)
+    return STATUS_SUCCESS
+
+
+def create_session(thread: Thread, arguments: int) -> int:
+    q = question(thread, arguments, CreateQuestion)
+    process = thread.process
+    credentials = question(thread, q.cred, SchanCredentials)
+    versions = [version for bit, version in _PROTOCOLS.items() if credentials.enabled_protocols & bit]
+    if not versions or credentials.credential_use != SECPKG_CRED_OUTBOUND:
+        return STATUS_NOT_SUPPORTED
+    shown = process.system.part(Credentials).get(process, credentials.credentials)
+    process.space.probe_write(q.session, 8)
+    client = TlsClient(versions, shown if isinstance(shown, ClientCertificate) else None)
+    process.space.write_u64(q.session, process.system.part(Sessions).add(process, client))
+    return STATUS_SUCCESS
+
+
+def dispose_session(thread: Thread, arguments: int) -> int:
+    q = question(thread, arguments, SessionQuestion)
+    thread.process.system.part(Sessions).remove(thread.process, q.session)
+    return STATUS_SUCCESS
+
+
+def set_session_target(thread: Thread, arguments: int) -> int:
+    q = question(thread, arguments, InfoQuestion)
+    name = text(thread.process.space, q.info, _LONGEST_NAME)
+    _session(thread, q.session).host = name.decode("utf-8", "replace") or None
+    return STATUS_SUCCESS
+
+
+def set_application_protocols(thread: Thread, arguments: int) -> int:
+    """SEC_APPLICATION_PROTOCOLS: one list of names, each with its length before it."""
+    q = question(thread, arguments, ProtocolsQuestion)
+    if not 10 <= q.buflen <= 1 << 16:
+        return STATUS_INVALID_PARAMETER
+    data = thread.process.space.read(q.buffer, q.buflen)
+    if int.from_bytes(data[4:8], "little") != _ALPN:
+        return STATUS_NOT_SUPPORTED
+    size = int.from_bytes(data[8:10], "little")
+    listed, names, at = data[10 : 10 + size], [], 0
+    while at < len(listed):
+        name = listed[at + 1 : at + 1 + listed[at]]
+        if not name or len(name) < listed[at] or not name.isascii():
+            return STATUS_INVALID_PARAMETER
+        names.append(name.decode())
+        at += 1 + len(name)
+    if not names or len(listed) < size:
+        return STATUS_INVALID_PARAMETER
+    _session(thread, q.session).protocols = names
+    return STATUS_SUCCESS
+
+
+def handshake(thread: Thread, arguments: int) -> int:
+    """One step: takes all of the input there is, gives as much output as there is room for."""
+    q = question(thread, arguments, HandshakeQuestion)
+    space, client = thread.process.space, _session(thread, q.session)
+    if q.input_size > _LONGEST:
+        return STATUS_INVALID_PARAMETER
+    data = b""
+    if q.input and q.input_size:
+        data = Buffers(space, q.input).read(SECBUFFER_TOKEN, q.input_size)
+    try:
+        if q.control_token:
+            client.close()
+            status = SEC_E_OK
+        else:
+            status = SEC_E_OK if client.handshake(data) else SEC_I_CONTINUE_NEEDED
+    except TlsError:
+        status = SEC_E_INTERNAL_ERROR
+    space.write_u32(q.input_offset, len(data))
+    used, size = -1, 0
+    if q.output:
+        buffers = Buffers(space, q.output)
+        index = buffers.find(SECBUFFER_TOKEN)
+        if index < 0:
+            index = buffers.find(SECBUFFER_EMPTY)
+        if index >= 0 and (out := client.output(buffers.room(index))):
+            buffers.write(index, out)
+            used, size = index, len(out)
+    space.write_u32(q.output_buffer_idx, used & 0xFFFFFFFF)
+    space.write_u32(q.output_offset, size)
+    return status
+
+
+def send(thread: Thread, arguments: int) -> int:
+    """Encrypt: the record runs through the buffers for header, data and trailer, one after the other."""
+    q = question(thread, arguments, SendQuestion)
+    space, client = thread.process.space, _session(thread, q.session)
+    if q.length > _LONGEST:
+        return STATUS_INVALID_PARAMETER
+    buffers = Buffers(space, q.output)
+    wanted = (SECBUFFER_STREAM_HEADER, SECBUFFER_DATA, SECBUFFER_STREAM_TRAILER)
+    if buffers.find(SECBUFFER_STREAM_HEADER) < 0:
+        wanted = (SECBUFFER_TOKEN, SECBUFFER_DATA, SECBUFFER_TOKEN)
+    places = buffers.in_order(wanted)
+    try:
+        record = client.encrypt(space.read(q.buffer, q.length))
+    except TlsError:
+        return SEC_E_INTERNAL_ERROR
+    if sum(buffers.room(index) for index in places) < len(record):
+        return SEC_E_BUFFER_TOO_SMALL
+    index, size = -1, 0
+    for index in places:
+        part, record = record[: buffers.room(index)], record[buffers.room(index) :]
+        buffers.write(index, part)
+        size = len(part)
+        if not record:
+            break
+    space.write_u32(q.output_buffer_idx, index & 0xFFFFFFFF)
+    space.write_u32(q.output_offset, size)
+    return SEC_E_OK
+
+
+def recv(thread: Thread, arguments: int) -> int:
+    """Decrypt whole records."""
+    q = question(thread, arguments, RecvQuestion)
+    space, client = thread.process.space, _session(thread, q.session)
+    room = space.read_u32(q.length)
+    if q.input_size > _LONGEST:
+        return STATUS_INVALID_PARAMETER
+    space.probe_write(q.buffer, min(room, _LONGEST))
+    try:
+        plain = client.decrypt(Buffers(space, q.input).read(SECBUFFER_DATA, q.input_size))
+    except TlsError:
+        return SEC_E_INTERNAL_ERROR
+    if len(plain) > room:
+        return SEC_E_BUFFER_TOO_SMALL
+    space.write(q.buffer, plain)
+    space.write_u32(q.length, len(plain))
+    return SEC_E_OK
+
+
+def get_application_protocol(thread: Thread, arguments: int) -> int:
+    q = question(thread, arguments, InfoQuestion)
+    client, answer = _session(thread, q.session), SecPkgContext_ApplicationProtocol()
+    try:
+        name = (client.connection.selected_alpn_protocol() or "").encode()
+    except TlsError:
+        return SEC_E_INTERNAL_ERROR
+    if name:
+        answer = SecPkgContext_ApplicationProtocol(
+            ProtoNegoStatus=_NEGOTIATED, ProtoNegoExt=_ALPN, ProtocolIdSize=len(name), ProtocolId=tuple(name)
+        )
+    thread.process.space.write(q.info, answer.pack(8))
+    return SEC_E_OK
+
+
+def _suite(thread: Thread, session: int) -> Suite:
+    """
+    Raises:
+        NtError: SEC_E_INTERNAL_ERROR: there is no connection.
+    """
+    try:
+        return Suite(_session(thread, session))
+    except TlsError:
+        raise NtError(SEC_E_INTERNAL_ERROR) from None
+
+
+def _block(suite: Suite) -> int:
+    return 16 if suite.is_aes else 8 if suite.is_3des else 1
+
+
+def _own_hash(suite: Suite) -> int:
+    """Bits of the code that guards a record; 0 where the cipher itself does."""
+    return 0 if suite.has_own_integrity else _HASHES.get(suite.hash, (0, 0))[1]
+
+
+def get_connection_info(thread: Thread, arguments: int) -> int:
+    q = question(thread, arguments, InfoQuestion)
+    suite = _suite(thread, q.session)
+    aes = CALG_AES_128 if suite.bits == 128 else CALG_AES_256
+    info = SecPkgContext_ConnectionInfo(
+        dwProtocol=_PROTOCOL_BITS.get(suite.version, 0),
+        aiCipher=aes if suite.is_aes else CALG_3DES if suite.is_3des else 0,
+        dwCipherStrength=suite.bits,
+        aiHash=_HASHES.get(suite.hash, (0, 0))[0],
+        dwHashStrength=_own_hash(suite),
+        aiExch=CALG_ECDH_EPHEM if suite.is_elliptic else CALG_DH_EPHEM if suite.is_ephemeral else CALG_RSA_KEYX,
+    )
+    thread.process.space.write(q.info, info.pack(8))
+    return SEC_E_OK
+
+
+def get_cipher_info(thread: Thread, arguments: int) -> int:
+    q = question(thread, arguments, InfoQuestion)
+    suite = _suite(thread, q.session)
+    cipher = "AES" if suite.is_aes else "3DES" if suite.is_3des else "CHACHA20_POLY1305"
+    exchange = "ECDHE" if suite.is_elliptic else "DHE" if suite.is_ephemeral else "RSA"
+    signed = "ECDSA" if suite.is_ecdsa else "RSA"
+    mode = "GCM" if "GCM" in suite.words else "CCM" if suite.has_own_integrity else "CBC"
+    name = f"TLS_{exchange}_{signed}_WITH_{cipher}_{suite.bits}_{mode}_{suite.hash}"
+    if not suite.is_aes:
+        name = f"TLS_{exchange}_{signed}_WITH_{cipher}_{suite.hash}"
+
+    def wide(words: str) -> bytes:
+        return words.encode("utf-16-le")
+
+    info = SecPkgContext_CipherInfo(
+        dwProtocol=_VERSION_NUMBERS.get(suite.version, 0),
+        szCipherSuite=wide(name),
+        szCipher=wide(cipher),
+        dwCipherLen=suite.bits,
+        dwCipherBlockLen=_block(suite),
+        szHash=wide("SHA1" if suite.hash == "SHA" else suite.hash),
+        dwHashLen=_own_hash(suite),
+        szExchange=wide("ECDH" if suite.is_elliptic else exchange.removesuffix("E")),
+        dwMaxExchangeLen=65536,
+        szCertificate=wide(signed),
+    )
+    space = thread.process.space
+    # The version is the caller's: he says which structure this is.
+    info.dwVersion = space.read_u32(q.info)
+    space.write(q.info, info.pack(8))
+    return SEC_E_OK
+
+
+def get_enabled_protocols(thread: Thread, arguments: int) -> int:
+    """The result is the answer."""
+    return sum(_PROTOCOLS)
+
+
+def get_key_signature_algorithm(thread: Thread, arguments: int) -> int:
+    """The result is the answer."""
+    q = question(thread, arguments, SessionQuestion)
+    return CALG_ECDSA if _suite(thread, q.session).is_ecdsa else CALG_RSA_SIGN
+
+
+def get_max_message_size(thread: Thread, arguments: int) -> int:
+    """The result is the answer."""
+    return _LARGEST_RECORD
+
+
+def get_session_cipher_block_size(thread: Thread, arguments: int) -> int:
+    """The result is the answer."""
+    q = question(thread, arguments, SessionQuestion)
+    return _block(_suite(thread, q.session))
+
+
+def get_session_peer_certificate(thread: Thread, arguments: int) -> int:
+    """The sizes of all certificates, then all certificates."""
+    q = question(thread, arguments, PeerQuestion)
+    space = thread.process.space
+    try:
+        found = _session(thread, q.session).peer_certificates()
+    except TlsError:
+        return SEC_E_INTERNAL_ERROR
+    sizes = b"".join(len(each).to_bytes(4, "little") for each in found)
+    room = space.read_u32(q.bufsize)
+    space.write_u32(q.bufsize, len(sizes) + sum(map(len, found)))
+    if not q.buffer or room < len(sizes) + sum(map(len, found)):
+        return SEC_E_BUFFER_TOO_SMALL
+    space.write(q.buffer, sizes + b"".join(found))
+    space.write_u32(q.retcount, len(found))
+    return SEC_E_OK
+
+
+def get_unique_channel_binding(thread: Thread, arguments: int) -> int:
+    q = question(thread, arguments, PeerQuestion)
+    space = thread.process.space
+    try:
+        binding = _session(thread, q.session).connection.get_channel_binding("tls-unique")
+    except (TlsError, ValueError):
+        binding = None
+    if not binding:
+        return SEC_E_INTERNAL_ERROR
+    room = space.read_u32(q.bufsize)
+    space.write_u32(q.bufsize, len(binding))
+    if not q.buffer or room < len(binding):
+        return SEC_E_BUFFER_TOO_SMALL
+    space.write(q.buffer, binding)
+    return SEC_E_OK
+
+
+FUNCTIONS: dict[int, UnixFunction] = {
+    0: attach,
+    1: attach,
+    2: allocate_certificate_credentials,
+    3: create_session,
+    4: dispose_session,
+    5: free_certificate_credentials,
+    6: get_application_protocol,
+    7: get_cipher_info,
+    8: get_connection_info,
+    9: get_enabled_protocols,
+    10: get_key_signature_algorithm,
+    11: get_max_message_size,
+    12: get_session_cipher_block_size,
+    13: get_session_peer_certificate,
+    14: get_unique_channel_binding,
+    15: handshake,
+    16: recv,
+    17: send,
+    18: set_application_protocols,
+    20: set_session_target,
+}
