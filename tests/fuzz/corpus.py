@@ -45,7 +45,8 @@ def guest_programs() -> list[Entry]:
     entries = []
     for case in CASES:
         program = build(case.program)
-        entries.append(Entry(case.name, program, case.args, case.stdin, case.files, _libraries(program)))
+        files = tuple((name, content() if callable(content) else content) for name, content in case.files)
+        entries.append(Entry(case.name, program, case.args, case.stdin, files, _libraries(program)))
     return sorted(entries, key=lambda entry: entry.name)
 
 

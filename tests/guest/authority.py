@@ -46,7 +46,9 @@ class Identity:
                                       serialization.NoEncryption())
 
 
-def _make(name: str, issuer: Identity | None, *, key: Key, authority: bool, dies: datetime.datetime = _DIES) -> Identity:
+def _make(
+    name: str, issuer: Identity | None, *, key: Key, authority: bool, dies: datetime.datetime = _DIES
+) -> Identity:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = (
         x509.CertificateBuilder().subject_name(subject)

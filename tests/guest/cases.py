@@ -4,10 +4,11 @@ under Wine and the tests."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal
 
-from . import authority
+from . import authority, servers
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class Case:
     """Files which must be in the working directory afterwards, by their Linux names."""
     streams: Literal["pipe", "file"] = "pipe"
     exit_code: int = 0
+    server: Callable[[], AbstractContextManager[int]] | None = None
+    """What runs on this host meanwhile; its port is the program's last argument."""
     stderr: bool = False
     """Whether standard error is compared too (expected/NAME.err)."""
     why_not_wine: str = ""
@@ -284,10 +287,22 @@ _CERTIFICATES: tuple[tuple[str, Callable[[], bytes]], ...] = (
     ("identity.pfx", authority.client_pfx),
 )
 
+_SCHANNEL = _c("tls/schannel", "-lws2_32", "-lsecur32", "-lcrypt32")
+_WINHTTP = _c("tls/winhttp", "-lwinhttp", "-lcrypt32")
+_WININET = _c("tls/wininet", "-lwininet")
+
 CRYPTOGRAPHY = (
     Case("ciphers", _c("crypt/ciphers", "-lbcrypt")),
     Case("keys", _c("crypt/keys", "-lbcrypt")),
     Case("certificates", _c("tls/certificates", "-lcrypt32"), files=_CERTIFICATES),
+    Case("schannel", _SCHANNEL, server=servers.https),
+    Case("schannel-ecdsa", _SCHANNEL, server=servers.https_by_ecdsa),
+    Case("schannel-client-certificate", _SCHANNEL, ("certificate",), files=_CERTIFICATES[-1:],
+         server=servers.https_for_known_clients),
+    Case("winhttp", _WINHTTP, ("http",), server=servers.http),
+    Case("winhttp-secure", _WINHTTP, ("https",), server=servers.https),
+    Case("wininet", _WININET, ("http",), server=servers.http),
+    Case("wininet-secure", _WININET, ("https",), server=servers.https),
 )
 
 

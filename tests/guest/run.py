@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from dataclasses import dataclass
@@ -41,13 +42,19 @@ def run(case: Case, command: list[str], environment: dict[str, str], scratch: Pa
         target = directory / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content() if callable(content) else content)
-    if case.streams == "file":
-        code, stdout, stderr = _run_on_files(case, command, environment, directory)
-    else:
-        done = subprocess.run(command, cwd=directory, env=environment, input=case.stdin, capture_output=True,
-                              check=False, timeout=TIMEOUT_SECONDS)
-        code, stdout, stderr = done.returncode, done.stdout, done.stderr
+    with contextlib.ExitStack() as stack:
+        if case.server is not None:
+            command = [*command, str(stack.enter_context(case.server()))]
+        code, stdout, stderr = _run(case, command, environment, directory)
     return Result(code, stdout, stderr, tuple((name, _content(directory / name)) for name, _ in case.leaves))
+
+
+def _run(case: Case, command: list[str], environment: dict[str, str], directory: Path) -> tuple[int, bytes, bytes]:
+    if case.streams == "file":
+        return _run_on_files(case, command, environment, directory)
+    done = subprocess.run(command, cwd=directory, env=environment, input=case.stdin, capture_output=True, check=False,
+                          timeout=TIMEOUT_SECONDS)
+    return done.returncode, done.stdout, done.stderr
 
 
 def _content(path: Path) -> bytes | None:

@@ -103,16 +103,16 @@ def test_output_must_have_room(tmp_path: Path) -> None:
     assert [STATUS_INVALID_PARAMETER] == run_with_sockets(tmp_path, main)
 
 
-@pytest.mark.parametrize("library", ["bcrypt.dll", "ws2_32.dll", "ntdll.dll"])
+@pytest.mark.parametrize("library", ["bcrypt.dll", "crypt32.dll", "secur32.dll", "ws2_32.dll", "ntdll.dll"])
 def test_no_unix_function_minds_senseless_arguments(library: str, tmp_path: Path) -> None:
     def main(guest: Guest, _: Sockets) -> Body:
         ones, low = guest.stored(b"\xff" * 128), guest.stored(b"\x10\0\0\0\0\0\0\0" * 16)
         itself = guest.room(128)
         guest.machine.process.space.write(itself, itself.to_bytes(8, "little") * 16)
-        for code in range(20):
+        for code in range(24):
             for argument in (0, 16, ones, low, guest.room(128), itself, 1 << 47):
                 guest.log.append((yield "__wine_unix_call", handle_of(library), code, argument))
 
     statuses = run_with_sockets(tmp_path, main, network="off")
-    assert 20 * 7 == len(statuses)
+    assert 24 * 7 == len(statuses)
     assert STATUS_NOT_IMPLEMENTED == statuses[-1]

@@ -28,7 +28,7 @@ def plant(key: SeedKey, facts: SeedFacts) -> None:
     microsoft.branch("Windows\\CurrentVersion").plant({"": directories()})
     _plant_windows_nt(microsoft.branch("Windows NT\\CurrentVersion"), facts)
     _plant_windows(microsoft.branch("Windows\\CurrentVersion"))
-    _plant_cryptography(microsoft.branch("Cryptography"))
+    plant_cryptography(microsoft.branch("Cryptography"))
     key.plant(
         {
             r"Clients\Mail": {},
@@ -236,7 +236,8 @@ _PROVIDER_TYPES = {
 }
 
 
-def _plant_cryptography(key: SeedKey) -> None:
+def plant_cryptography(key: SeedKey) -> None:
+    """Fill ``Microsoft\\Cryptography``: the machine's identifier, and the providers of CryptoAPI."""
     key.plant({"": {"MachineGuid": machine_guid}})
     for name, (kind, dll) in _PROVIDERS.items():
         path = rf"C:\windows\system32\{dll}.dll"

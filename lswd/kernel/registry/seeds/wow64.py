@@ -5,7 +5,7 @@ Keys both widths share are links. Source: Microsoft "Registry Keys Affected by W
 
 from __future__ import annotations
 
-from lswd.kernel.registry.seeds.software import NO_DEBUGGER, current_version, directories
+from lswd.kernel.registry.seeds.software import NO_DEBUGGER, current_version, directories, plant_cryptography
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ _SHARED = (
 def plant(key: SeedKey, facts: SeedFacts) -> None:
     """Fill ``Wow6432Node``."""
     key.plant_links({path: rf"\REGISTRY\MACHINE\SOFTWARE\{path}" for path in _SHARED})
+    plant_cryptography(key.branch(r"Microsoft\Cryptography"))
     key.plant(
         {
             r"Microsoft\Windows NT\CurrentVersion": current_version(facts),
