@@ -14,8 +14,8 @@ from lswd.image.pe import Image, parse
 from lswd.image.relocate import relocate
 from lswd.kernel.object import KernelObject
 from lswd.memory.backing import FileMapping
-from lswd.memory.protection import ABSENT, GRANULARITY, PAGE_NOACCESS, PAGE_SIZE, encode
-from lswd.memory.region import MEM_IMAGE, MEM_MAPPED, Region
+from lswd.memory.protection import ABSENT, ACCESS, COPY_ON_WRITE, GRANULARITY, PAGE_SIZE, WRITE, encode
+from lswd.memory.region import MEM_IMAGE, MEM_MAPPED, Original, Region
 from lswd.ntdef.status import (
     STATUS_CONFLICTING_ADDRESSES,
     STATUS_IMAGE_NOT_AT_BASE,
@@ -43,6 +43,9 @@ SECTION_ALL_ACCESS = 0xF001F
 
 _MAX_ANONYMOUS = 1 << 40
 _WORTH_FETCHING_LATER = 1 << 14  # bytes
+# The same of a section that the file can show as it is, by whether the guest may write to it (0, WRITE).
+_WORTH_SHARING = {0: PAGE_SIZE, WRITE: 1 << 16}
+_MOST_KNOWN = 64
 
 
 class Section(KernelObject):
@@ -156,35 +159,40 @@ class FileSection(Section):
 
 
 class ImageSection(Section):
-    """An executable image. Mapped privately: copied from the file, relocated when its base is taken."""
+    """An executable image. Mapped privately: copied from the file, relocated when its base is taken.
 
-    def __init__(self, fd: int, image: Image, file_name: str, dos_name: str = "") -> None:
+    Attributes:
+        steady: nobody changes the file in place, so its pages are copied only when somebody writes to them.
+    """
+
+    def __init__(self, fd: int, image: Image, file_name: str, dos_name: str = "", *, steady: bool = False) -> None:
         """Takes over ``fd``; ``file_name`` is the host's, ``dos_name`` the guest's."""
         super().__init__(image.size_of_image, 0x80, SEC_IMAGE)
+        self.steady = steady
         self.fd = fd
         self.image = image
         self.file_name = file_name
         self.dos_name = dos_name
 
     @classmethod
-    def open(cls, path: str, dos_name: str = "") -> ImageSection:
+    def open(cls, path: str, dos_name: str = "", *, steady: bool = False) -> ImageSection:
         """From a host file.
 
         Raises:
             ImageError: it is no usable image. OSError: it cannot be read.
         """
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        return cls.from_fd(fd, path, dos_name)
+        return cls.from_fd(fd, path, dos_name, steady=steady)
 
     @classmethod
-    def from_fd(cls, fd: int, path: str, dos_name: str = "") -> ImageSection:
+    def from_fd(cls, fd: int, path: str, dos_name: str = "", *, steady: bool = False) -> ImageSection:
         """Takes over ``fd``."""
         try:
-            image = parse_file(fd, path)
+            image = _parse_known(fd, path) if steady else parse_file(fd, path)
         except BaseException:
             os.close(fd)
             raise
-        return cls(fd, image, path, dos_name)
+        return cls(fd, image, path, dos_name, steady=steady)
 
     def map(
         self,
@@ -211,22 +219,11 @@ class ImageSection(Section):
             )  # fmt: skip
         region.source = self
         try:
-            view = space.raw(region)
-            no_access = encode(PAGE_NOACCESS)
-            region.pages[:] = bytes((no_access,)) * len(region.pages)
-            later = _fetched_later(image) if region.base == image.image_base else ()
-            for rva, run, raw_offset, raw_bytes, run_protect in plan(image):
-                code = encode(run_protect)
-                if rva in later:
-                    code |= ABSENT
-                elif raw_bytes:
-                    space.private.load(region.offset + rva, raw_bytes, self.fd, raw_offset)
-                first = rva // PAGE_SIZE
-                region.pages[first : first + run // PAGE_SIZE] = bytes((code,)) * (run // PAGE_SIZE)
-            if later:
-                memory, offset = space.private, region.offset  # and not the region: it would keep itself alive
-                region.fetch = lambda first, n: self._fetch(memory, offset, first * PAGE_SIZE, n * PAGE_SIZE)
-            if region.base != image.image_base:
+            if region.base == image.image_base:
+                self._lay_out(space, region)
+            else:
+                self._copy(space, region)
+                view = space.raw(region)
                 relocate(view, image, region.base - image.image_base)
                 _set_image_base(view, image, region.base)
                 status = STATUS_IMAGE_NOT_AT_BASE
@@ -234,6 +231,39 @@ class ImageSection(Section):
             space.unmap(region)
             raise
         return region, status
+
+    def _copy(self, space: AddressSpace, region: Region) -> None:
+        """Fill all of the region from the file."""
+        for rva, run, raw_offset, raw_bytes, protect in plan(self.image):
+            if raw_bytes:
+                space.private.load(region.offset + rva, raw_bytes, self.fd, raw_offset)
+            first, count = rva // PAGE_SIZE, run // PAGE_SIZE
+            region.pages[first : first + count] = bytes((encode(protect),)) * count
+
+    def _lay_out(self, space: AddressSpace, region: Region) -> None:
+        """Fill the region, but leave absent what is not needed at once, or can be seen in the file itself."""
+        later = _fetched_later(self.image)
+        parts = []
+        for rva, run, raw_offset, raw_bytes, protect in plan(self.image):
+            code = encode(protect)
+            first, count = rva // PAGE_SIZE, run // PAGE_SIZE
+            region.pages[first : first + count] = bytes((code,)) * count
+            absent = count if rva in later else 0
+            private = COPY_ON_WRITE[code] or not ACCESS[code] & WRITE  # or else it is shared, with the section's name
+            if not absent and self.steady and private and raw_bytes >= _WORTH_SHARING[ACCESS[code] & WRITE]:
+                absent = raw_bytes // PAGE_SIZE
+                if not raw_offset % PAGE_SIZE:
+                    parts.append((first, absent, raw_offset))
+            region.pages[first : first + absent] = bytes((code | ABSENT,)) * absent
+            start = absent * PAGE_SIZE
+            if start < raw_bytes:
+                space.private.load(region.offset + rva + start, raw_bytes - start, self.fd, raw_offset + start)
+        memory, offset = space.private, region.offset  # and not the region: it would keep itself alive
+        region.fetch = lambda first, n: self._fetch(memory, offset, first * PAGE_SIZE, n * PAGE_SIZE)
+        if parts and space.listener is not None:
+            original = Original(self.fd, file_identity(self.fd), parts)
+            if space.listener.offer(original):
+                region.original = original
 
     def _fetch(self, memory: PrivateMemory, offset: int, start: int, size: int) -> None:
         """Copy what the file has of ``size`` bytes from the RVA ``start``; the image begins at ``offset``."""
@@ -272,6 +302,26 @@ def _set_image_base(view: memoryview, image: Image, base: int) -> None:
     optional = int.from_bytes(view[0x3C:0x40], "little") + 24
     at, size = (optional + 24, 8) if image.is_64bit else (optional + 28, 4)
     view[at : at + size] = base.to_bytes(size, "little")
+
+
+def file_identity(fd: int) -> tuple[int, ...]:
+    """What a file has in common only with itself, as long as nobody changes it."""
+    status = os.fstat(fd)
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+_known: dict[tuple[int, ...], Image] = {}
+
+
+def _parse_known(fd: int, name: str) -> Image:
+    """As ``parse_file``, of one that is likely to be opened again: by the next program in this process."""
+    key = file_identity(fd)
+    image = _known.get(key)
+    if image is None or image.name != name:
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        image = _known[key] = parse_file(fd, name)
+    return image
 
 
 def parse_file(fd: int, name: str) -> Image:

@@ -89,7 +89,7 @@ def map_images(process: Process, image: ImageSection, ntdll: ImageSection) -> No
     connect_stubs(process, ntdll, region)
     gate = process.userland.ntdll_exports.get("__wine_unix_call_dispatcher")
     if gate is not None:
-        space.raw(region)[gate : gate + space.word] = UNIX_CALL_GATE.to_bytes(space.word, "little")
+        space.poke(region, gate, UNIX_CALL_GATE.to_bytes(space.word, "little"))
     region, _ = image.map(space, 0, 0, 0, 0)
     process.image = image
     process.image_base = region.base
@@ -103,7 +103,7 @@ def connect_stubs(process: Process, image: ImageSection, region: Region) -> None
     """
     slot = process.userland.dispatcher_slot(image.file_name) if process.space.word == 4 else 0
     if 0 < slot <= region.size - 4:
-        process.space.raw(region)[slot : slot + 4] = process.engine.handoff.to_bytes(4, "little")
+        process.space.poke(region, slot, process.engine.handoff.to_bytes(4, "little"))
 
 
 def fill_shared_data(process: Process, handoff: int) -> None:
@@ -362,7 +362,7 @@ def open_ntdll(system: System, word: int = 8) -> ImageSection:
         OSError, ImageError: it is not there any more, or no PE file. UserlandError: there is no 32-bit userland.
     """
     userland = system.userland if word == 8 else system.userland.i386
-    return ImageSection.open(userland.dll("ntdll.dll") or "", "C:\\windows\\system32\\ntdll.dll")
+    return ImageSection.open(userland.dll("ntdll.dll") or "", "C:\\windows\\system32\\ntdll.dll", steady=True)
 
 
 def create_process(process: Process, image: ImageSection, ntdll: ImageSection, start: StartParameters) -> Thread:

@@ -9,7 +9,7 @@ from lswd.memory.protection import PAGE_SIZE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 MEM_COMMIT = 0x1000
 MEM_RESERVE = 0x2000
@@ -42,6 +42,22 @@ class SparsePages(mmap.mmap):
         return sum(self[at : at + _CHUNK].count(code) for at in range(0, len(self), _CHUNK))
 
 
+class Original:
+    """A file that holds pages of a region just as they are to begin with.
+
+    Attributes:
+        fd: the file's descriptor, while it is being offered. key: what identifies this version of it.
+        parts: (first page, how many, offset in the file), in order.
+    """
+
+    __slots__ = ("fd", "key", "parts")
+
+    def __init__(self, fd: int, key: tuple[int, ...], parts: Sequence[tuple[int, int, int]]) -> None:
+        self.fd = fd
+        self.key = key
+        self.parts = parts
+
+
 class Region:
     """``[base, base + size)`` of guest addresses, backed by ``[offset, offset + size)`` of ``backing``.
 
@@ -53,11 +69,12 @@ class Region:
         placeholder: it is kept free for something to be put exactly there.
         source: the section object a view came from, or None.
         fetch: fills in pages whose codes say ABSENT: the first one's number, and how many.
+        original: where ABSENT pages stand as they are, for an engine that can show them to the guest; or None.
     """
 
     __slots__ = (
-        "allocation_protect", "backing", "base", "end", "fetch", "kind", "name", "offset", "pages", "placeholder",
-        "size", "source",
+        "allocation_protect", "backing", "base", "end", "fetch", "kind", "name", "offset", "original", "pages",
+        "placeholder", "size", "source",
     )  # fmt: skip
 
     def __init__(
@@ -76,6 +93,7 @@ class Region:
         self.placeholder = False
         self.source: object = None
         self.fetch: Callable[[int, int], None] | None = None
+        self.original: Original | None = None
 
     def run_length(self, page: int, same: bytes) -> int:
         """How many pages from ``page`` on have a code in ``same``."""

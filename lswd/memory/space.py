@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
 
+    from lswd.memory.region import Original
+
     class MemoryListener(Protocol):
         """What an engine must hear of the address space."""
 
@@ -62,8 +64,12 @@ if TYPE_CHECKING:
 
         def changed(self, base: int, size: int) -> None: ...
         def code_changed(self, base: int, size: int) -> None: ...
+        def offer(self, original: Original) -> bool:
+            """Will the engine show the guest this file's own pages where a region's are absent?"""
+            ...
 
 
+_AROUND = 15  # an absent page is fetched with the others of its group of 16
 LOWEST_ADDRESS = 0x10000
 HIGHEST_ADDRESS_64 = 0x7FFF_FFFE_FFFF
 HIGHEST_ADDRESS_32 = 0x7FFE_FFFF
@@ -370,19 +376,21 @@ class AddressSpace:
         return last.backing.physical + last.offset + (index << 12), allowed
 
     def _fetch(self, region: Region, first: int, last: int) -> bool:
-        """Bring in the absent pages among ``[first, last)``, each with all its absent neighbours."""
+        """Bring in the absent pages among ``[first, last)``, each with those around it."""
         pages = region.pages
         fetched = False
         for index in range(first, last):
             code = pages[index]
             if code & ABSENT:
-                count = region.run_length(index, bytes((code,)))
-                while index > 0 and pages[index - 1] == code:
-                    index -= 1
-                    count += 1
+                end = min(index + region.run_length(index, bytes((code,))), max(last, (index | _AROUND) + 1))
+                begin = index
+                while begin & _AROUND and pages[begin - 1] == code:
+                    begin -= 1
                 assert region.fetch is not None
-                region.fetch(index, count)
-                pages[index : index + count] = bytes((code & ~ABSENT,)) * count
+                region.fetch(begin, end - begin)
+                pages[begin:end] = bytes((code & ~ABSENT,)) * (end - begin)
+                if region.original is not None and self.listener:
+                    self.listener.changed(region.base + begin * PAGE_SIZE, (end - begin) * PAGE_SIZE)
                 fetched = True
         return fetched
 
@@ -488,6 +496,13 @@ class AddressSpace:
         if region.fetch is not None:
             self._fetch(region, 0, len(region.pages))
         return region.backing.view[region.offset : region.offset + region.size]
+
+    def poke(self, region: Region, offset: int, data: bytes) -> None:
+        """Write into a region whatever its protection; the rest of it may stay absent."""
+        if region.fetch is not None:
+            self._fetch(region, offset // PAGE_SIZE, (offset + len(data) + PAGE_SIZE - 1) // PAGE_SIZE)
+        at = region.offset + offset
+        region.backing.view[at : at + len(data)] = data
 
     def read_u16(self, address: int) -> int:
         return int.from_bytes(self.read(address, 2), "little")

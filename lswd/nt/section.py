@@ -144,7 +144,9 @@ def _create(call: Call, size: int, protect: int, attributes: int, file: FileObje
         if file is None:
             raise NtError(STATUS_INVALID_FILE_FOR_SECTION)
         try:
-            return ImageSection.from_fd(file.section_fd(), file.host_path, file.dos_path)
+            path = file.host_path
+            steady = call.process.userland.owns(path)
+            return ImageSection.from_fd(file.section_fd(), path, file.dos_path, steady=steady)
         except ImageError as error:
             raise NtError(error.status) from None
     if file is None:

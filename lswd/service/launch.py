@@ -347,13 +347,13 @@ def _new_process(
     def open_registry() -> Registry:
         from lswd.host.environment import computer_name
         from lswd.kernel.registry.registry import Registry
-        from lswd.kernel.registry.seeds import SeedFacts, seed_tree
+        from lswd.kernel.registry.seeds import SeedFacts, known_tree
 
         host = os.uname().nodename
         facts = SeedFacts(
             USER_SID, prefix.user, computer_name=computer_name(host), host_name=host, windows=system.windows
         )
-        return Registry(os.path.join(prefix.root, "registry.sqlite"), lambda: seed_tree(facts), report)
+        return Registry(os.path.join(prefix.root, "registry.sqlite"), lambda: known_tree(facts), report)
 
     system = System(drives, userland, open_registry, user=prefix.user)
     if options.network:

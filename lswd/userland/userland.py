@@ -82,6 +82,10 @@ class Userland:
         """As ``file``, for a module name: one without an extension means a DLL."""
         return self.file(name if "." in name else name + ".dll")
 
+    def owns(self, path: str) -> bool:
+        """Is this host path one of its DLLs, which nobody changes in place?"""
+        return os.path.dirname(path) == self.directory or path in self._overlays.values()
+
     def native(self, name: str) -> str | None:
         """As ``file``, but only what is the userland's own."""
         if not name or len(name) > _LONGEST_NAME or "/" in name or "\0" in name or name in (".", ".."):

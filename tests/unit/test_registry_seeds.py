@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from lswd.kernel.registry import Key, Registry
-from lswd.kernel.registry.seeds import SeedFacts, seed_tree
+from lswd.kernel.registry.seed import SeedKey
+from lswd.kernel.registry.seeds import SeedFacts, known_tree, seed_tree
 from lswd.kernel.registry.seeds.facts import Processor, read_processor
 from lswd.kernel.registry.seeds.software import machine_guid
 from lswd.kernel.registry.time_zone import known_zone
@@ -260,7 +261,8 @@ def test_a_launch_loads_the_seeds_it_reads_and_nothing_slow() -> None:
     script = f"""
 import sys
 from lswd.kernel.registry import Registry
-from lswd.kernel.registry.seeds import SeedFacts, seed_tree
+from lswd.kernel.registry.seed import SeedKey
+from lswd.kernel.registry.seeds import SeedFacts, known_tree, seed_tree
 registry = Registry("/nonexistent/registry.sqlite", lambda: seed_tree(SeedFacts({SID!r}, "jo")))
 registry.open({CONTROL!r} + r"\\Session Manager").values()
 print(sorted(name for name in sys.modules if name.startswith("lswd.kernel.registry.seeds.")))
@@ -271,3 +273,33 @@ print([name for name in slow if name in sys.modules])
     loaded, slow = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.splitlines()
     assert ["lswd.kernel.registry.seeds.facts", "lswd.kernel.registry.seeds.system"] == ast.literal_eval(loaded)
     assert [] == ast.literal_eval(slow)
+
+
+def test_a_known_tree_is_the_same_until_a_fact_changes(facts: SeedFacts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    tree = known_tree(facts)
+    assert tree is known_tree(SeedFacts(SID, "jo", computer_name="BOX", host_name="box.example"))
+    assert tree is not known_tree(SeedFacts(SID, "joe", computer_name="BOX", host_name="box.example"))
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    assert tree is not known_tree(facts)
+
+
+def test_what_one_registry_writes_another_of_the_same_seeds_does_not_have(facts: SeedFacts) -> None:
+    tree = seed_tree(facts)
+    first, second = Registry(None, lambda: tree), Registry(None, lambda: tree)
+    first.open(CURRENT_VERSION).set_value("ProductName", REG_SZ, b"x\0")
+    first.open(CURRENT_VERSION).delete_value("CurrentBuild")
+    first.open(CURRENT_VERSION).set_value("New", REG_DWORD, bytes(4))
+    assert text(second, CURRENT_VERSION, "ProductName").startswith("Windows")
+    assert text(second, CURRENT_VERSION, "CurrentBuild")
+    assert "New" not in names(second.open(CURRENT_VERSION))
+
+
+def test_values_that_are_found_out_are_found_out_again() -> None:
+    answers = iter((1, 2))
+    root = SeedKey("ROOT")
+    root.plant({"": {"fixed": "a", "asked": lambda: next(answers), "last": 3}})
+    first, second = root.encoded(), root.encoded()
+    assert ["FIXED", "ASKED", "LAST"] == list(first)
+    assert [1, 2] == [int.from_bytes(values["ASKED"].data, "little") for values in (first, second)]
+    assert first["FIXED"] is second["FIXED"]

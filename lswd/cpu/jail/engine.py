@@ -74,6 +74,7 @@ class JailEngine:
         self._mirror = Mirror(space, self.child)
         self.attach_backing = self._mirror.attach_backing
         self.detach_backing = self._mirror.detach_backing
+        self.offer = self._mirror.offer
         self.committed = self._mirror.committed
         self.changed = self._mirror.changed
         self._blocks = list(range((layout.BLOCKS - 1) * layout.BLOCK_SIZE, 0, -layout.BLOCK_SIZE))

@@ -7,6 +7,7 @@ fault asks (``fill``).
 
 from __future__ import annotations
 
+import mmap
 import os
 
 from lswd.cpu.jail import layout
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lswd.cpu.jail.child import Child, Operation
-    from lswd.memory.region import Region
+    from lswd.memory.region import Original, Region
     from lswd.memory.space import AddressSpace
 
+_MOST_ORIGINALS = 256
 _MOST_AROUND = 1024  # pages on each side of a fault that are mapped with it
 
 
@@ -33,6 +35,7 @@ class Mirror:
         self._child = child
         self._dirty: list[tuple[int, int, bool]] = []  # base, end, was anything mapped there
         self._files: dict[FileMapping, int] = {}  # their descriptors in the child
+        self._originals: dict[tuple[int, ...], int] = {}  # the same of files that images come from, by their keys
         self._close: list[int] = []
 
     # ---- the memory listener
@@ -68,7 +71,26 @@ class Mirror:
 
     def descriptors(self) -> list[int]:
         """The files' descriptors in the child."""
-        return list(self._files.values())
+        return [*self._files.values(), *self._originals.values()]
+
+    def offer(self, original: Original) -> bool:
+        """Take a file to show absent pages from. Its descriptor stays in the child."""
+        if original.key in self._originals:
+            return True
+        if len(self._originals) >= _MOST_ORIGINALS or not _may_be_executed(original.fd):
+            return False
+        try:
+            fd = os.open(f"/proc/self/fd/{original.fd}", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            number = self._child.send_descriptor(fd)
+        finally:
+            os.close(fd)
+        if number < 0:
+            return False
+        self._originals[original.key] = number
+        return True
 
     def committed(self, base: int, size: int) -> None:
         """Nothing was mapped there yet."""
@@ -107,7 +129,19 @@ class Mirror:
                 access = _initial_access(code)
                 if access:
                     yield self._map(region, at, length, access)
+                elif code & ABSENT and region.original is not None:
+                    yield from self._shown(region, region.original, at, at + length, _initial_access(code & ~ABSENT))
                 at += length
+
+    def _shown(self, region: Region, original: Original, first: int, last: int, access: int) -> Iterator[Operation]:
+        """Mappings of absent pages that are in a file as they are."""
+        fd = self._originals[original.key]
+        for begin, count, offset in original.parts:
+            low, high = max(begin, first), min(begin + count, last)
+            if low < high and access:
+                base, size = region.base + low * PAGE_SIZE, (high - low) * PAGE_SIZE
+                at = offset + (low - begin) * PAGE_SIZE
+                yield layout.SYS_MMAP, base, size, access, layout.MAP_SHARED_FIXED, fd, at
 
     def _map(self, region: Region, page: int, count: int, access: int) -> Operation:
         backing = region.backing
@@ -141,6 +175,15 @@ class Mirror:
             first -= 1
         length = min(region.run_length(index, same), _MOST_AROUND)
         return [self._map(region, first, index - first + length, allowed)]
+
+
+def _may_be_executed(fd: int) -> bool:
+    """Does Linux allow mappings of the file that can be executed? On some file systems it does not."""
+    try:
+        mmap.mmap(fd, PAGE_SIZE, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_EXEC).close()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _initial_access(code: int) -> int:

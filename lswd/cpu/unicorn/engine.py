@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lswd.cpu.context import Context
     from lswd.cpu.engine import SystemCallHandler
     from lswd.memory.backing import Backing
+    from lswd.memory.region import Original
     from lswd.memory.space import AddressSpace
 
 _TCG_BUFFER = 64 << 20  # the default asks for 1 GiB of address space and takes 13 ms to set up (measured)
@@ -159,6 +160,9 @@ class UnicornEngine:
         self._detached.append((backing.physical, (backing.size + PAGE_SIZE - 1) & -PAGE_SIZE))
 
     def committed(self, base: int, size: int) -> None: ...
+
+    def offer(self, original: Original) -> bool:
+        return False
 
     def changed(self, base: int, size: int) -> None:
         self._control(uc.UC_CTL_TLB_FLUSH)

@@ -10,7 +10,7 @@ from lswd.host.names import upcase
 from lswd.kernel.object import KernelObject
 from lswd.kernel.registry.database import ROOT, from_column, to_column
 from lswd.kernel.registry.seed import SEED_TIME
-from lswd.kernel.registry.values import LINK_VALUE, REG_LINK, Value, decode_text, encode
+from lswd.kernel.registry.values import LINK_VALUE, REG_LINK, Value, decode_text
 from lswd.ntdef.status import STATUS_KEY_DELETED, NtError
 
 TYPE_CHECKING = False
@@ -140,10 +140,7 @@ class KeyNode(KernelObject):
     def _all_values(self) -> dict[str, Value]:
         """Values by upper-cased name: the seed's, changed and continued by the store's."""
         if self._values is None:
-            values: dict[str, Value] = {}
-            if self._seed is not None:
-                for name, plain in self._seed.values.items():
-                    values[upcase(name)] = Value(name, *encode(plain() if callable(plain) else plain))
+            values: dict[str, Value] = {} if self._seed is None else self._seed.encoded()
             for column, spelling, kind, data in () if self._row is None else self._store.values(self._row):
                 if kind is None:
                     values.pop(from_column(column), None)

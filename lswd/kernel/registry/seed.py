@@ -7,7 +7,7 @@ filled when somebody first looks inside, so a launch loads only the modules of t
 from __future__ import annotations
 
 from lswd.host.names import upcase
-from lswd.kernel.registry.values import LINK_VALUE, Link
+from lswd.kernel.registry.values import LINK_VALUE, Link, Value, encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,18 +27,20 @@ class SeedKey:
         volatile: changes to the key stay in memory (the key shows a fact of the host or of this run).
     """
 
-    __slots__ = ("_children", "_fill", "_values", "name", "volatile")
+    __slots__ = ("_children", "_encoded", "_fill", "_values", "name", "volatile")
 
     def __init__(self, name: str, fill: Callable[[SeedKey], None] | None = None, *, volatile: bool = False) -> None:
         self.name = name
         self.volatile = volatile
         self._children: dict[str, SeedKey] = {}
         self._values: dict[str, SeedValue] = {}
+        self._encoded: dict[str, Value | None] | None = None
         self._fill = fill
 
     def _filled(self) -> None:
         fill, self._fill = self._fill, None
         if fill is not None:
+            self._encoded = None
             fill(self)
 
     @property
@@ -54,6 +56,19 @@ class SeedKey:
         if self._fill is not None:
             self._filled()
         return self._values
+
+    def encoded(self) -> dict[str, Value]:
+        """The values as NT keeps them, by upper-cased name. Only those that are asked for are made anew each time."""
+        values = self.values
+        known = self._encoded
+        if known is None:
+            known = self._encoded = {
+                upcase(name): None if callable(plain) else Value(name, *encode(plain)) for name, plain in values.items()
+            }
+        found = {}
+        for (name, plain), (fold, value) in zip(values.items(), known.items(), strict=True):
+            found[fold] = Value(name, *encode(plain())) if value is None and callable(plain) else value
+        return found  # type: ignore[return-value]
 
     @property
     def link(self) -> bool:

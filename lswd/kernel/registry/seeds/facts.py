@@ -43,6 +43,12 @@ class SeedFacts:
         self._zone: Zone | None = None
         self._processor: Processor | None = None
 
+    def given(self) -> tuple[object, ...]:
+        """All that is not found out."""
+        return (
+            self.user_sid, self.user_name, self.computer_name, self.host_name, self.windows, self.architecture
+        )  # fmt: skip
+
     @property
     def profile(self) -> str:
         """The user's directory."""
