@@ -71,6 +71,7 @@ class FileObject(Waitable):
     Attributes:
         access: the rights granted when it was opened.
         options: the FILE_* create options.
+        immediate: its reads and writes never wait, so that ``read_now`` and ``write_now`` do them.
         host_path, dos_path: where the file is on both sides, for sections of it; granted_write: may they write.
         completion: the completion port and key that finished requests are reported to, or None.
         pending: the requests that go on in the background.
@@ -81,6 +82,7 @@ class FileObject(Waitable):
     device_type = FILE_DEVICE_UNKNOWN
     characteristics = 0
     is_directory = False
+    immediate = False
     host_path = ""
     dos_path = ""
     granted_write = False
@@ -103,6 +105,10 @@ class FileObject(Waitable):
     def synchronous(self) -> bool:
         """Do calls on this file return only when they are done?"""
         return bool(self.options & _SYNCHRONOUS)
+
+    def answers_only_its_caller(self) -> bool:
+        """Is nobody else told of a request, and does the caller wait for it?"""
+        return self.completion is None and bool(self.options & _SYNCHRONOUS)
 
     def is_signalled(self, thread: Thread) -> bool:
         return self.signalled
@@ -137,6 +143,14 @@ class FileObject(Waitable):
     async def write(self, thread: Thread, address: int, length: int, offset: int | None, key: int = 0) -> int:
         """Write guest memory at ``address``; returns how many bytes were written. ``offset``: as for ``read``."""
         raise NtError(STATUS_INVALID_DEVICE_REQUEST)
+
+    def read_now(self, thread: Thread, address: int, length: int, offset: int | None, key: int = 0) -> int:
+        """``read`` of a file that is ``immediate``."""
+        raise NotImplementedError
+
+    def write_now(self, thread: Thread, address: int, length: int, offset: int | None, key: int = 0) -> int:
+        """``write`` of a file that is ``immediate``."""
+        raise NotImplementedError
 
     async def device_control(
         self, thread: Thread, code: int, address: int, length: int, out_address: int, out_length: int

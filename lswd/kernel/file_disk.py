@@ -143,6 +143,8 @@ class DiskObject(FileObject):
 class DiskFile(DiskObject):
     """A regular file. ``position`` is where reads and writes without an offset go on."""
 
+    immediate = True
+
     def __init__(
         self,
         volume: Volume,
@@ -177,6 +179,12 @@ class DiskFile(DiskObject):
         return offset
 
     async def read(self, thread: Thread, address: int, length: int, offset: int | None, key: int = 0) -> int:
+        return self.read_now(thread, address, length, offset, key)
+
+    async def write(self, thread: Thread, address: int, length: int, offset: int | None, key: int = 0) -> int:
+        return self.write_now(thread, address, length, offset, key)
+
+    def read_now(self, thread: Thread, address: int, length: int, offset: int | None, key: int = 0) -> int:
         at = self._offset(offset)
         if at + length > _MAX_OFFSET:
             raise NtError(STATUS_INVALID_PARAMETER)
@@ -199,7 +207,7 @@ class DiskFile(DiskObject):
             self.position = at + done
         return done
 
-    async def write(self, thread: Thread, address: int, length: int, offset: int | None, key: int = 0) -> int:
+    def write_now(self, thread: Thread, address: int, length: int, offset: int | None, key: int = 0) -> int:
         views = thread.process.space.readable(address, length)
         append = self.append_only or offset == FILE_WRITE_TO_END_OF_FILE
         try:

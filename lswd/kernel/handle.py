@@ -42,19 +42,19 @@ class HandleEntry:
 
 
 class HandleTable:
-    """Handles of one process, and its pseudo handles (``pseudo``: value to a function giving the object)."""
+    """Handles of one process (``entries``), and its pseudo handles (``pseudo``: value to what gives the object)."""
 
     def __init__(self) -> None:
-        self._entries: dict[int, HandleEntry] = {}
+        self.entries: dict[int, HandleEntry] = {}
         self._free: list[int] = []
         self._next = 4
         self.pseudo: dict[int, Callable[[], KernelObject]] = {}
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self.entries)
 
     def __iter__(self) -> Iterator[tuple[int, HandleEntry]]:
-        return iter(list(self._entries.items()))
+        return iter(list(self.entries.items()))
 
     def add(self, obj: KernelObject, access: int, *, inherit: bool = False, value: int = 0) -> int:
         """Open a handle; ``access`` may hold generic rights. ``value``: the free slot to take (process start only)."""
@@ -62,7 +62,7 @@ class HandleTable:
             if self._free:
                 value = self._free.pop()
             else:
-                if len(self._entries) >= _LIMIT:
+                if len(self.entries) >= _LIMIT:
                     raise NtError(STATUS_NO_MEMORY)
                 value = self._next
                 self._next += 4
@@ -71,7 +71,7 @@ class HandleTable:
             self._next = value + 4
         else:
             self._free.remove(value)
-        self._entries[value] = HandleEntry(obj, obj.map_access(access), inherit)
+        self.entries[value] = HandleEntry(obj, obj.map_access(access), inherit)
         obj.handle_count += 1
         return value
 
@@ -81,7 +81,7 @@ class HandleTable:
         Raises:
             NtError: STATUS_INVALID_HANDLE.
         """
-        found = self._entries.get(handle & 0xFFFFFFFC)
+        found = self.entries.get(handle & 0xFFFFFFFC)
         if found is None or handle >> 32 not in (0, 0xFFFFFFFF):
             raise NtError(STATUS_INVALID_HANDLE)
         return found
@@ -92,7 +92,7 @@ class HandleTable:
         Raises:
             NtError: STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH, STATUS_ACCESS_DENIED.
         """
-        entry = self._entries.get(handle)
+        entry = self.entries.get(handle)
         if entry is None:
             signed = handle | 0xFFFFFFFF00000000 if handle & 0x80000000 else handle
             pseudo = self.pseudo.get(signed)
@@ -112,14 +112,14 @@ class HandleTable:
         """Close a handle; the object hears of its last one."""
         handle &= 0xFFFFFFFC
         entry = self.entry(handle)
-        del self._entries[handle]
+        del self.entries[handle]
         self._free.append(handle)
         release(entry.object)
 
     def close_all(self) -> None:
         """At process end."""
-        for handle in list(self._entries):
-            entry = self._entries.pop(handle)
+        for handle in list(self.entries):
+            entry = self.entries.pop(handle)
             release(entry.object)
 
 

@@ -8,6 +8,8 @@ Source: Microsoft "NtReadFile", "Synchronous and Asynchronous I/O", "I/O Complet
 
 from __future__ import annotations
 
+import struct
+
 from lswd.kernel.apc import UserApc, queue_user_apc
 from lswd.kernel.file import Overflow, Waiter
 from lswd.kernel.loop import Continue, event_loop
@@ -22,21 +24,52 @@ from lswd.ntdef.status import (
     STATUS_SUCCESS,
     NtError,
 )
-from lswd.ntdef.types import IO_STATUS_BLOCK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
     from typing import Any
 
     from lswd.kernel.event import Event
     from lswd.kernel.file import FileObject
     from lswd.kernel.thread import Thread
+    from lswd.memory.space import AddressSpace
 
     Operation = Coroutine[Any, Any, int]
 
 FILE_SKIP_COMPLETION_PORT_ON_SUCCESS = 1
 _ERROR = 0xC0000000
+_STATUS_BLOCK = {8: struct.Struct("<QQ"), 4: struct.Struct("<II")}  # IO_STATUS_BLOCK: status, information
+
+
+def put_status(space: AddressSpace, address: int, status: int, information: int) -> None:
+    """Write the IO_STATUS_BLOCK at ``address``."""
+    space.write(address, _STATUS_BLOCK[space.word].pack(status, information))
+
+
+def at_once(
+    operation: Callable[[Thread, int, int, int | None, int], int],
+    thread: Thread,
+    status_block: int,
+    address: int,
+    length: int,
+    offset: int | None,
+    key: int,
+) -> int:
+    """What a request comes to whose caller waits, of a file that is ``immediate`` and reports to nobody else.
+
+    Args:
+        operation: the file's ``read_now`` or ``write_now``; what follows it is for it.
+    """
+    try:
+        information = operation(thread, address, length, offset, key)
+        status = STATUS_SUCCESS
+    except NtError as error:
+        if error.status != STATUS_END_OF_FILE:
+            return error.status
+        status, information = STATUS_END_OF_FILE, 0
+    put_status(thread.process.space, status_block, status, information)
+    return status
 
 
 class Request:
@@ -184,9 +217,8 @@ class Request:
         failed = status >= _ERROR and not pending
         process = self.thread.process
         if self.status_block and (not failed or status in (STATUS_END_OF_FILE, STATUS_PIPE_BROKEN)):
-            block = IO_STATUS_BLOCK(Status=status, Information=information)
             try:
-                process.space.write(self.status_block, block.pack(process.space.word))
+                put_status(process.space, self.status_block, status, information)
             except NtError:
                 if not pending:
                     raise

@@ -19,6 +19,7 @@ _MS_SYNC = 4
 _MAP_FAILED = ctypes.c_void_p(-1).value
 # V8 and GHC reserve a terabyte each; a tight RLIMIT_AS or a small virtual machine takes a smaller one.
 _SIZES = (8 << 40, 64 << 30, 16 << 30, 4 << 30, 1 << 30)
+_MOST_LARGE = 4  # processes with the first size at once: the host gives us 128 TiB of addresses, for hundreds
 
 
 _loaded: list[ctypes.CDLL] = []
@@ -99,21 +100,24 @@ _PIECE = 1 << 20
 
 
 class PrivateMemory(Backing):
-    """The process's own sparse memfd, handed out in ranges of whole pages."""
+    """The process's own sparse memfd, ``memory`` once it is mapped, handed out in ranges of whole pages."""
 
-    __slots__ = ("_free", "_map", "_top", "fd")
+    __slots__ = ("_free", "_top", "fd", "memory")
+    _large = 0  # how many there are
 
     def __init__(self) -> None:
+        self.size = 0
         self.fd = os.memfd_create("guest", os.MFD_CLOEXEC)
-        for size in _SIZES:
+        for size in _SIZES if PrivateMemory._large < _MOST_LARGE else _SIZES[1:]:
             try:
                 os.ftruncate(self.fd, size)
-                self._map = mmap.mmap(self.fd, size, mmap.MAP_SHARED | MAP_NORESERVE)
-                super().__init__(memoryview(self._map), size)
+                self.memory = mmap.mmap(self.fd, size, mmap.MAP_SHARED | MAP_NORESERVE)
+                super().__init__(memoryview(self.memory), size)
                 break
             except (OSError, ValueError) as error:
                 if size == _SIZES[-1] or getattr(error, "errno", errno.ENOMEM) not in (errno.ENOMEM, errno.EFBIG):
                     raise
+        PrivateMemory._large += self.size == _SIZES[0]
         self._top = GRANULARITY  # offset 0 stays unused: a stray zero offset must never look valid
         self._free: list[tuple[int, int]] = []  # (offset, size), sorted, never adjacent
 
@@ -177,13 +181,13 @@ class PrivateMemory(Backing):
 
     def discard(self, offset: int, size: int) -> None:
         """Punch a hole: the range reads as zero and costs nothing."""
-        self._map.madvise(mmap.MADV_REMOVE, offset, size)
+        self.memory.madvise(mmap.MADV_REMOVE, offset, size)
 
     def close(self) -> None:
         """Let go of the mapping; a slice of it that somebody still holds only delays that."""
         try:
             super().close()
-            self._map.close()
+            self.memory.close()
         except BufferError:
             pass
         self._close_descriptor()
@@ -193,5 +197,6 @@ class PrivateMemory(Backing):
 
     def _close_descriptor(self) -> None:
         if self.fd >= 0:
+            PrivateMemory._large -= self.size == _SIZES[0]
             os.close(self.fd)
             self.fd = -1

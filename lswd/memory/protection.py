@@ -71,6 +71,7 @@ for _from, _to in ((PAGE_WRITECOPY, PAGE_READWRITE), (PAGE_EXECUTE_WRITECOPY, PA
 # For bytes.translate(None, X): what is left over are the pages that do not allow the access.
 READABLE_CODES = bytes(c for c in range(256) if ACCESS[c] & READ)
 WRITABLE_CODES = bytes(c for c in range(256) if ACCESS[c] & WRITE)
+PLAIN_CODES = bytes(c for c in WRITABLE_CODES if not COPY_ON_WRITE[c] and not ACCESS[c] & EXECUTE)  # just data
 EXECUTABLE_CODES = [bytes((c,)) for c in range(256) if ACCESS[c] & EXECUTE]
 
 

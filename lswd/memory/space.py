@@ -19,6 +19,7 @@ from lswd.memory.protection import (
     GRANULARITY,
     NT_PROTECT,
     PAGE_SIZE,
+    PLAIN_CODES,
     READABLE_CODES,
     RESERVED,
     WRITABLE_CODES,
@@ -73,6 +74,7 @@ _AROUND = 15  # an absent page is fetched with the others of its group of 16
 LOWEST_ADDRESS = 0x10000
 HIGHEST_ADDRESS_64 = 0x7FFF_FFFE_FFFF
 HIGHEST_ADDRESS_32 = 0x7FFE_FFFF
+_MOST_KNOWN = 4096  # pages
 HIGHEST_ADDRESS_32_LARGE = 0xFFFE_FFFF  # for a program that says it can deal with it, on a 64-bit kernel
 
 
@@ -85,6 +87,11 @@ class AddressSpace:
         self.highest = HIGHEST_ADDRESS_64 if word == 8 else HIGHEST_ADDRESS_32
         self.ceiling = self.highest  # an engine that needs addresses of its own lowers it: nothing is put above
         self.private = PrivateMemory()
+        self.memory = self.private.memory
+        # Pages of private memory that the kernel may read, or write, as they are, by number: their offsets in
+        # ``memory``. What took a search is kept there until a page changes its place or its protection.
+        self.readable_pages: dict[int, int] = {}
+        self.writable_pages: dict[int, int] = {}
         self.listener: MemoryListener | None = None
         # Called with a guard page's address when the kernel itself touches it: grows a stack, or says no.
         self.on_guard: Callable[[int], bool] | None = None
@@ -112,6 +119,20 @@ class AddressSpace:
                 self._last = region
                 return region
         return None
+
+    def _forget(self) -> None:
+        """Pages change: what is known about single ones may be wrong now."""
+        self._last = Region(0, 0, MEM_FREE, 0, self.private, 0)
+        self.readable_pages.clear()
+        self.writable_pages.clear()
+
+    def _remember(self, known: dict[int, int], region: Region, address: int) -> None:
+        """The page at ``address`` has been found to be accessible; see ``readable_pages``."""
+        page = (address - region.base) >> 12
+        if region.backing is self.private and (known is self.readable_pages or region.pages[page] in PLAIN_CODES):
+            if len(known) >= _MOST_KNOWN:
+                known.clear()
+            known[address >> 12] = region.offset + (page << 12)
 
     def regions(self) -> list[Region]:
         """All regions in address order."""
@@ -190,7 +211,7 @@ class AddressSpace:
         """Remove a region and give its memory back."""
         i = self._regions.index(region)
         del self._regions[i], self._bases[i]
-        self._last = Region(0, 0, MEM_FREE, 0, self.private, 0)
+        self._forget()
         if self.listener and not region.placeholder:
             if any(region.pages.find(code) >= 0 for code in EXECUTABLE_CODES):
                 self.listener.code_changed(region.base, 0)
@@ -241,6 +262,8 @@ class AddressSpace:
             self._fetch(region, first, last)
         fresh = region.pages[first:last].count(RESERVED)
         region.pages[first:last] = bytes((code,)) * (last - first)
+        if fresh != last - first:
+            self._forget()
         if region.kind == MEM_PRIVATE:
             self.committed += fresh * PAGE_SIZE
             self.peak_committed = max(self.peak_committed, self.committed)
@@ -257,6 +280,7 @@ class AddressSpace:
         first, last = (base - region.base) // PAGE_SIZE, (base + size - region.base) // PAGE_SIZE
         self.committed -= (last - first - region.pages[first:last].count(RESERVED)) * PAGE_SIZE
         region.pages[first:last] = bytes(last - first)
+        self._forget()
         if self.listener:
             self.listener.code_changed(base, size)
             self.listener.changed(base, size)
@@ -297,7 +321,7 @@ class AddressSpace:
         self._regions[i : i + 1] = parts
         self._bases[i : i + 1] = [p.base for p in parts]
         region.backing.users += len(parts) - 1
-        self._last = Region(0, 0, MEM_FREE, 0, self.private, 0)
+        self._forget()
         return next(part for part in parts if part.base == start)
 
     def protect(self, base: int, size: int, protect: int) -> int:
@@ -323,6 +347,7 @@ class AddressSpace:
             # An image is mapped privately: asking for write means copy-on-write, as NT reports it.
             code = encode((protect & 0xFF) << 1 | (protect & ~0xFF))
         region.pages[first:last] = bytes((code,)) * (last - first)
+        self._forget()
         if self.listener:
             self.listener.changed(base, size)
         return NT_PROTECT[codes[0]]
@@ -448,9 +473,14 @@ class AddressSpace:
         Raises:
             NtError: STATUS_ACCESS_VIOLATION when any of it is not readable.
         """
+        page = self.readable_pages.get(address >> 12)
+        if page is not None and 0 < size <= PAGE_SIZE - (address & 0xFFF):
+            page += address & 0xFFF
+            return self.memory[page : page + size]
         span = self._span(address, size, READABLE_CODES) if size > 0 else None
         if span is not None:
             region, at = span
+            self._remember(self.readable_pages, region, address)
             return bytes(region.backing.view[at : at + size])
         return b"".join(bytes(r.backing.view[at : at + n]) for r, at, n in self._access(address, size, READABLE_CODES))
 
@@ -460,8 +490,14 @@ class AddressSpace:
         Raises:
             NtError: STATUS_ACCESS_VIOLATION when any of it is not writable.
         """
+        size = len(data)
+        page = self.writable_pages.get(address >> 12)
+        if page is not None and size <= PAGE_SIZE - (address & 0xFFF):
+            page += address & 0xFFF
+            self.memory[page : page + size] = data
+            return
         done = 0
-        for view in self.writable(address, len(data)):
+        for view in self.writable(address, size):
             view[:] = data[done : done + len(view)]
             done += len(view)
 
@@ -473,6 +509,9 @@ class AddressSpace:
         """
         if size <= 0:
             return []
+        span = self._span(address, size, PLAIN_CODES)
+        if span is not None:
+            return [span[0].backing.view[span[1] : span[1] + size]]
         span = self._span(address, size, WRITABLE_CODES)
         pieces = [(*span, size)] if span else self._access(address, size, WRITABLE_CODES)
         for region, at, length in pieces:
@@ -527,8 +566,12 @@ class AddressSpace:
 
     def probe_write(self, address: int, size: int) -> None:
         """Check that a range is writable before doing something that cannot be taken back."""
-        if size > 0 and self._span(address, size, WRITABLE_CODES) is None:
-            self._access(address, size, WRITABLE_CODES)
+        if size > 0 and not (address >> 12 in self.writable_pages and size <= PAGE_SIZE - (address & 0xFFF)):
+            span = self._span(address, size, WRITABLE_CODES)
+            if span is not None:
+                self._remember(self.writable_pages, span[0], address)
+            else:
+                self._access(address, size, WRITABLE_CODES)
 
     def close(self) -> None:
         """Let go of all memory."""
@@ -538,4 +581,5 @@ class AddressSpace:
                 region.backing.close()
         self._regions.clear()
         self._bases.clear()
+        self._forget()
         self.private.close()

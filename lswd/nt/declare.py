@@ -10,8 +10,9 @@ Annotations carry type and direction. A type checker sees what the handler recei
     UnicodeString                       the ``str`` of a UNICODE_STRING pointer
     ObjectAttributes                    a decoded OBJECT_ATTRIBUTES
 
-``| None`` makes NULL acceptable and passes None. Handlers that may block are ``async def``. A handler returns an
-NTSTATUS or raises ``NtError``; any other exception is a bug of ours.
+``| None`` makes NULL acceptable and passes None. Handlers that may block are ``async def``, or are declared to return
+something besides NTSTATUS: a coroutine when they have to. A handler returns an NTSTATUS or raises ``NtError``; any
+other exception is a bug of ours.
 """
 
 from __future__ import annotations
@@ -131,28 +132,25 @@ if not TYPE_CHECKING:
     class _Cell:
         """A typed place in guest memory."""
 
-        __slots__ = ("_kind", "_space", "address")
+        __slots__ = ("_form", "_space", "address")
 
-        def __init__(self, space, address, kind):
+        def __init__(self, space, address, form):
             self._space = space
             self.address = address
-            self._kind = kind
+            self._form = form
 
         @property
         def value(self):
-            kind, word = self._kind, self._space.word
-            if isinstance(kind, Scalar):
-                return struct.unpack("<" + kind.code(word), self._space.read(self.address, kind.size(word)))[0]
-            return kind.unpack(word, self._space.read(self.address, kind.size(word)))
+            return self._form.unpack(self._space.read(self.address, self._form.size))
 
         def set(self, value):
-            kind, word = self._kind, self._space.word
-            if isinstance(kind, Scalar):
-                size = kind.size(word)
-                data = (value & ((1 << 8 * size) - 1)).to_bytes(size, "little")
+            form = self._form
+            space = self._space
+            page = space.writable_pages.get(self.address >> 12)
+            if page is not None and self.address & 0xFFF <= form.most and form.mask:
+                form.pack_into(space.memory, page + (self.address & 0xFFF), value & form.mask)
             else:
-                data = value.pack(word)
-            self._space.write(self.address, data)
+                space.write(self.address, form.pack(value))
 
         def __repr__(self):
             try:
@@ -165,16 +163,81 @@ if not TYPE_CHECKING:
     InOut = _Direction("inout")
 
 
+class Form:
+    """How a scalar or a structure lies in the memory of a guest with ``word``.
+
+    Attributes:
+        most: the last offset in a page at which all of it is inside the page.
+        mask: a scalar's bits, 0 for a structure. pack_into: stores a scalar that has no others.
+    """
+
+    __slots__ = ("mask", "most", "pack", "pack_into", "size", "unpack")
+
+    def __init__(self, kind: Any, word: int) -> None:
+        self.size: int = kind.size(word)
+        self.most = 0x1000 - self.size
+        self.mask = 0
+        self.pack: Callable[[Any], bytes]
+        self.unpack: Callable[[bytes], Any]
+        if isinstance(kind, Scalar):
+            mask = self.mask = (1 << 8 * self.size) - 1
+            stored = struct.Struct("<" + kind.code(word).upper())
+            read = struct.Struct("<" + kind.code(word)).unpack
+            self.pack_into = stored.pack_into
+            self.pack = lambda value: stored.pack(value & mask)
+            self.unpack = lambda data: read(data)[0]
+        else:
+            self.pack = lambda value: value.pack(word)
+            self.unpack = lambda data: kind.unpack(word, data)
+
+
+_forms: dict[tuple[Any, int], Form] = {}
+
+
+def form_of(kind: Any, word: int) -> Form:
+    """The form of a scalar or structure; there is one of each."""
+    found = _forms.get((kind, word))
+    if found is None:
+        found = _forms[kind, word] = Form(kind, word)
+    return found
+
+
 class Parameter:
-    """One declared parameter: its name, its type as written, its decoder, and how it lies on a 32-bit guest's stack."""
+    """One declared parameter.
 
-    __slots__ = ("code32", "declared", "decode", "name")
+    Attributes:
+        declared: its type as written; kind: the type inside the direction; optional: NULL is accepted.
+        direction: "scalar", "handle", "in", "cell" (for results), "string" or "attributes".
+        access: what its handle must have been opened with.
+        decode: makes of a register's value what the handler receives.
+        code32: how it lies on a 32-bit guest's stack.
+    """
 
-    def __init__(self, name: str, declared: str, decode: Decoder, code32: str) -> None:
+    __slots__ = ("access", "code32", "declared", "decode", "direction", "kind", "name", "optional")
+
+    def __init__(
+        self, name: str, declared: str, direction: str, kind: Any, optional: bool, access: int, code32: str
+    ) -> None:
         self.name = name
         self.declared = declared
-        self.decode = decode
+        self.direction = direction
+        self.kind = kind
+        self.optional = optional
+        self.access = access
         self.code32 = code32
+        self.decode = self._decoder()
+
+    def _decoder(self) -> Decoder:
+        optional = self.optional
+        if self.direction == "scalar":
+            return _scalar(self.kind)
+        if self.direction == "attributes":
+            return _object_attributes(optional)
+        if self.direction == "handle":
+            return _handle(self.kind, self.access, optional)
+        if self.direction == "string":
+            return _string(optional)
+        return _value(self.kind, optional) if self.direction == "in" else _cell(self.kind, optional)
 
 
 class SystemCall:
@@ -188,7 +251,8 @@ class SystemCall:
         self.module = handler.__module__
         self.partial = partial
         self.access = access
-        self.is_async = bool(handler.__code__.co_flags & 0x80)  # inspect.CO_COROUTINE
+        is_coroutine = bool(handler.__code__.co_flags & 0x80)  # inspect.CO_COROUTINE
+        self.is_async = is_coroutine or handler.__annotations__.get("return", "NTSTATUS") != "NTSTATUS"
         self._parameters: list[Parameter] | None = None
 
     @property
@@ -210,21 +274,13 @@ class SystemCall:
         code = "I"
         if isinstance(kind, Scalar) and (kind.signed or kind.size(4) == 8):
             code = kind.code(4) if kind.size(4) >= 4 else "i"
-        return Parameter(name, declared, self._decoder(name, kind, optional), code)
-
-    def _decoder(self, name: str, kind: Any, optional: bool) -> Decoder:
-        if isinstance(kind, Scalar):
-            return _scalar(kind)
+        direction = "scalar"
         if kind is ObjectAttributes:
-            return _object_attributes(optional)
-        direction = kind.kind
-        if direction == "handle":
-            return _handle(kind.inner, self.access.get(name, 0), optional)
-        if direction == "string":
-            return _string(optional)
-        if direction == "in":
-            return _value(kind.inner, optional)
-        return _cell(kind.inner, optional)
+            direction = "attributes"
+        elif not isinstance(kind, Scalar):
+            direction = "cell" if kind.kind in ("out", "inout") else kind.kind
+            kind = kind.inner
+        return Parameter(name, declared, direction, kind, optional, self.access.get(name, 0), code)
 
 
 def _scalar(kind: Scalar) -> Decoder:
@@ -272,11 +328,8 @@ def _value(kind: Any, optional: bool) -> Decoder:
             if optional:
                 return None
             raise NtError(STATUS_ACCESS_VIOLATION)
-        word = call.word
-        data = call.space.read(value, kind.size(word))
-        if isinstance(kind, Scalar):
-            return int.from_bytes(data, "little", signed=kind.signed)
-        return kind.unpack(word, data)
+        form = form_of(kind, call.word)
+        return form.unpack(call.space.read(value, form.size))
 
     return decode
 
@@ -285,11 +338,16 @@ def _cell(kind: Any, optional: bool) -> Decoder:
     def decode(call: Call, value: int) -> Any:
         if optional and not value:
             return None
-        space = call.space
-        space.probe_write(value, kind.size(call.word))
-        return _Cell(space, value, kind)  # type: ignore[name-defined]
+        form = form_of(kind, call.word)
+        call.space.probe_write(value, form.size)
+        return cell(call.space, value, form)
 
     return decode
+
+
+def cell(space: AddressSpace, address: int, form: Form) -> Any:
+    """A typed place in guest memory, already probed."""
+    return _Cell(space, address, form)  # type: ignore[name-defined]
 
 
 DECLARED: dict[str, SystemCall] = {}

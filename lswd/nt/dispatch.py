@@ -7,11 +7,10 @@ STATUS_NOT_IMPLEMENTED and are counted by name.
 
 from __future__ import annotations
 
-import struct
-
 from lswd.kernel.start import UNIX_CALL_NUMBER
 from lswd.kernel.thread import ThreadExit
 from lswd.nt.catalogue import declaration
+from lswd.nt.compile import FIRST_STACK_ARGUMENT, IN_REGISTERS, compiled, stack_format
 from lswd.nt.declare import Call, SystemCall
 from lswd.ntdef.status import STATUS_INVALID_SYSTEM_SERVICE, STATUS_NOT_IMPLEMENTED, STATUS_UNSUCCESSFUL, NtError
 from lswd.userland import supplements
@@ -23,12 +22,12 @@ if TYPE_CHECKING:
     from lswd.cpu.engine import SystemCallHandler
     from lswd.kernel.process import Process
     from lswd.kernel.thread import Thread
+    from lswd.nt.compile import Compiled
     from lswd.nt.findings import Findings
     from lswd.nt.trace import Tracer
 
-# Where arguments on the stack begin, by word size: behind the return address, and on x64 behind four home slots.
-FIRST_STACK_ARGUMENT = {8: 0x28, 4: 4}
 _WIN32U = range(0x1000, 0x2000)  # the second service table
+OFTEN = 16  # a call made more often than that gets a function of its own (nt.compile)
 
 
 class InternalError(Exception):
@@ -36,9 +35,9 @@ class InternalError(Exception):
 
 
 class Prepared:
-    """A system call ready to run: its handler and one decoder a parameter."""
+    """A system call ready to run: its handler, one decoder a parameter, and how often it has been made."""
 
-    __slots__ = ("call", "decoders", "handler", "is_async", "name", "stack_format", "stack_size")
+    __slots__ = ("call", "decoders", "handler", "is_async", "name", "stack_format", "stack_size", "times")
 
     def __init__(self, call: SystemCall, word: int) -> None:
         self.call = call
@@ -46,11 +45,9 @@ class Prepared:
         self.handler = call.handler
         self.is_async = call.is_async
         self.decoders = [p.decode for p in call.parameters]
-        if word == 8:
-            self.stack_format = struct.Struct(f"<{max(0, len(self.decoders) - 4)}Q")
-        else:
-            self.stack_format = struct.Struct("<" + "".join([p.code32 for p in call.parameters]))
+        self.stack_format = stack_format(call.parameters, word)
         self.stack_size = self.stack_format.size
+        self.times = 0
 
 
 class Dispatcher:
@@ -61,8 +58,19 @@ class Dispatcher:
         self._process = process
         self._numbers = numbers
         self._prepared: dict[int, Prepared] = {}
+        self._compiled: dict[int, Compiled] = {}
         self._strict = strict
-        self.tracer: Tracer | Findings | None = None
+        self._tracer: Tracer | Findings | None = None
+
+    @property
+    def tracer(self) -> Tracer | Findings | None:
+        """Who is told of each call. Calls with a function of their own tell nobody, so there are none with a tracer."""
+        return self._tracer
+
+    @tracer.setter
+    def tracer(self, tracer: Tracer | Findings | None) -> None:
+        self._tracer = tracer
+        self._compiled.clear()
 
     @property
     def count(self) -> int:
@@ -92,8 +100,8 @@ class Dispatcher:
         label = name or f"system call {number:#x}"
         missing[label] = missing.get(label, 0) + 1
         status = STATUS_NOT_IMPLEMENTED if name else STATUS_INVALID_SYSTEM_SERVICE
-        if self.tracer is not None:
-            self.tracer.missing(thread, label, status)
+        if self._tracer is not None:
+            self._tracer.missing(thread, label, status)
         return status
 
     def handler(self, thread: Thread) -> SystemCallHandler:
@@ -102,18 +110,26 @@ class Dispatcher:
         space = process.space
         call = Call(thread)
         prepared_calls = self._prepared
+        compiled_calls = self._compiled
         first_on_stack = FIRST_STACK_ARGUMENT[space.word]
-        in_registers = space.word == 8
+        in_registers = IN_REGISTERS[space.word]
 
         def system_call(number: int, a1: int, a2: int, a3: int, a4: int, stack: int) -> int | None:
+            own = compiled_calls.get(number)
+            if own is not None:
+                return own(call, a1, a2, a3, a4, stack)
             prepared = prepared_calls.get(number & 0xFFFFFFFF)
             if prepared is None:
                 prepared = self.prepare(number & 0xFFFFFFFF)
                 if prepared is None:
                     return self.missing(thread, number & 0xFFFFFFFF)
+            prepared.times += 1
+            if prepared.times > OFTEN and self._tracer is None:
+                own = self._compile(number & 0xFFFFFFFF, prepared)
+                return own(call, a1, a2, a3, a4, stack)
             thread.system_calls += 1
             process.current_thread = thread
-            raw: tuple[int, ...] = (a1, a2, a3, a4) if in_registers else ()
+            raw: tuple[int, ...] = (a1, a2, a3, a4)[:in_registers]
             arguments: list[Any] = []
             try:
                 if prepared.stack_size:
@@ -121,25 +137,25 @@ class Dispatcher:
                     raw += prepared.stack_format.unpack(data)
                 for decode, value in zip(prepared.decoders, raw, strict=False):
                     arguments.append(decode(call, value))
-                if self.tracer is not None:
-                    self.tracer.enter(thread, prepared.call, arguments, raw)
+                if self._tracer is not None:
+                    self._tracer.enter(thread, prepared.call, arguments, raw)
                 result = prepared.handler(call, *arguments)
-                if prepared.is_async:
+                if prepared.is_async and not isinstance(result, int):
                     result = self._first_step(thread, result)
                     if result is None:
-                        if self.tracer is not None:
-                            self.tracer.blocked(thread, prepared.call, arguments)
+                        if self._tracer is not None:
+                            self._tracer.blocked(thread, prepared.call, arguments)
                         return None
             except NtError as error:
                 result = error.status
             except ThreadExit:
-                if self.tracer is not None:
-                    self.tracer.leave(thread, prepared.call, arguments, None)
+                if self._tracer is not None:
+                    self._tracer.leave(thread, prepared.call, arguments, None)
                 return None
             except Exception as error:
-                result = self._bug(thread, prepared, raw, error)
-            if self.tracer is not None:
-                self.tracer.leave(thread, prepared.call, arguments, result)
+                result = self._bug(thread, prepared.call, raw, error)
+            if self._tracer is not None:
+                self._tracer.leave(thread, prepared.call, arguments, result)
             if thread.context_changed or thread.terminated or thread.suspend_count or process.ended:
                 return self._leave(thread, result)
             return int(result)
@@ -161,16 +177,30 @@ class Dispatcher:
         thread.pending = (coroutine, trap)
         return None
 
-    def _bug(self, thread: Thread, prepared: Prepared, raw: tuple[int, ...], error: Exception) -> int:
-        arguments = ", ".join(f"{p.name}={value:#x}" for p, value in zip(prepared.call.parameters, raw, strict=False))
+    def _compile(self, number: int, prepared: Prepared) -> Compiled:
+        """Give a call its own function."""
+        space = self._process.space
+
+        def bug(thread: Thread, registers: tuple[int, ...], stack: int, error: Exception) -> int:
+            raw = registers[: IN_REGISTERS[space.word]]
+            if prepared.stack_size:
+                data = space.read(stack + FIRST_STACK_ARGUMENT[space.word], prepared.stack_size)
+                raw += prepared.stack_format.unpack(data)
+            return self._bug(thread, prepared.call, raw, error)
+
+        own = self._compiled[number] = compiled(prepared.call, self._process, bug, self._leave)
+        return own
+
+    def _bug(self, thread: Thread, call: SystemCall, raw: tuple[int, ...], error: Exception) -> int:
+        arguments = ", ".join(f"{p.name}={value:#x}" for p, value in zip(call.parameters, raw, strict=False))
         if not self._strict:
             return STATUS_UNSUCCESSFUL
-        raise InternalError(f"{prepared.name}({arguments}) in thread {thread.tid:#x}: {error!r}") from error
+        raise InternalError(f"{call.name}({arguments}) in thread {thread.tid:#x}: {error!r}") from error
 
     def finished(self, thread: Thread, status: int) -> None:
         """A blocking call has ended (for the trace)."""
-        if self.tracer is not None:
-            self.tracer.resumed(thread, status)
+        if self._tracer is not None:
+            self._tracer.resumed(thread, status)
 
 
 def _supplement(number: int) -> SystemCall | None:

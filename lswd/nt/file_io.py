@@ -7,7 +7,7 @@ Source: Microsoft "NtReadFile", "NtWriteFile", "ReadFileScatter", "NtFlushBuffer
 from __future__ import annotations
 
 from lswd.kernel.file import FileObject
-from lswd.kernel.request import Request
+from lswd.kernel.request import Request, at_once
 from lswd.memory.protection import PAGE_SIZE
 from lswd.nt.declare import Call, Handle, In, Out, syscall
 from lswd.ntdef.file import FILE_APPEND_DATA, FILE_READ_DATA, FILE_WRITE_DATA
@@ -44,7 +44,7 @@ def request_for(
 
 
 @syscall(access={"FileHandle": FILE_READ_DATA})
-async def NtReadFile(
+def NtReadFile(
     call: Call,
     FileHandle: Handle[FileObject],
     Event: HANDLE,
@@ -55,21 +55,27 @@ async def NtReadFile(
     Length: ULONG,
     ByteOffset: In[LARGE_INTEGER] | None,
     Key: In[ULONG] | None,
-) -> NTSTATUS:
+) -> NTSTATUS | Operation:
+    thread, block = call.thread, IoStatusBlock.address
+    if FileHandle.immediate and not Event and not ApcRoutine and FileHandle.answers_only_its_caller():
+        return at_once(FileHandle.read_now, thread, block, Buffer, Length, ByteOffset, Key or 0)
     request = request_for(call, FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock)
-    return await request.run(FileHandle.read(call.thread, Buffer, Length, ByteOffset, Key or 0), deferred=True)
+    return request.run(FileHandle.read(thread, Buffer, Length, ByteOffset, Key or 0), deferred=True)
 
 
 def _writable_file(call: Call, handle: int) -> FileObject:
-    file = call.process.handles.get(handle, FileObject)
-    assert isinstance(file, FileObject)
-    if not call.process.handles.entry(handle).access & (FILE_WRITE_DATA | FILE_APPEND_DATA):
+    entry = call.process.handles.entries.get(handle)
+    if entry is None or not isinstance(entry.object, FileObject):
+        call.process.handles.get(handle, FileObject)  # says what is wrong, or that it has bits of the program's own
+        entry = call.process.handles.entry(handle)
+    if not entry.access & (FILE_WRITE_DATA | FILE_APPEND_DATA):
         raise NtError(STATUS_ACCESS_DENIED)
-    return file
+    assert isinstance(entry.object, FileObject)
+    return entry.object
 
 
 @syscall
-async def NtWriteFile(
+def NtWriteFile(
     call: Call,
     FileHandle: HANDLE,
     Event: HANDLE,
@@ -80,10 +86,13 @@ async def NtWriteFile(
     Length: ULONG,
     ByteOffset: In[LARGE_INTEGER] | None,
     Key: In[ULONG] | None,
-) -> NTSTATUS:
+) -> NTSTATUS | Operation:
     file = _writable_file(call, FileHandle)
+    thread, block = call.thread, IoStatusBlock.address
+    if file.immediate and not Event and not ApcRoutine and file.answers_only_its_caller():
+        return at_once(file.write_now, thread, block, Buffer, Length, ByteOffset, Key or 0)
     request = request_for(call, file, Event, ApcRoutine, ApcContext, IoStatusBlock)
-    return await request.run(file.write(call.thread, Buffer, Length, ByteOffset, Key or 0), deferred=True)
+    return request.run(file.write(thread, Buffer, Length, ByteOffset, Key or 0), deferred=True)
 
 
 async def _by_pages(call: Call, file: FileObject, segments: int, length: int, offset: int, writing: bool) -> int:
