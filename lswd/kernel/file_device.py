@@ -95,8 +95,14 @@ class FileSystems:
 
             return AfdDevice()
 
+        def network_store() -> FileDevice:
+            from lswd.kernel.nsi.device import NsiDevice
+
+            return NsiDevice()
+
         add("MountPointManager", "\\Device\\MountPointManager", LateDevice(mount_manager))
         add("PIPE", "\\Device\\NamedPipe", LateDevice(named_pipes))
+        add("Nsi", "\\Device\\Nsi", LateDevice(network_store))
         device.insert("Afd", _permanent(LateDevice(sockets)))
         add("NUL", "\\Device\\Null", NullDeviceObject())
         add("UNC", "\\Device\\Mup", RemoteDevice())

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     UnixFunction: TypeAlias = Callable[[Thread, int], int | Coroutine[Any, Any, int]]
 
-LIBRARIES = ("ntdll.dll", "ws2_32.dll", "bcrypt.dll", "crypt32.dll", "secur32.dll")
+LIBRARIES = ("ntdll.dll", "ws2_32.dll", "bcrypt.dll", "crypt32.dll", "secur32.dll", "dnsapi.dll")
 
 
 def handle_of(dll: str) -> int:

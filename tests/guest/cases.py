@@ -273,6 +273,7 @@ NETWORK = (
     Case("sockets-overlapped", _socket("overlapped")),
     Case("sockets-options", _socket("options")),
     Case("sockets-names", _socket("names")),
+    Case("network-addresses", _c("network/addresses", "-lws2_32", "-liphlpapi")),
     Case("sockets-transmit", Program("transmit", ("sockets/transmit.c",), ("-lws2_32", "-lmswsock"))),
 )
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lswd.ntdef.status import STATUS_INVALID_PARAMETER, STATUS_NOT_IMPLEMENTED, STATUS_NOT_SUPPORTED
-from lswd.unixlib import handle_of
+from lswd.unixlib import LIBRARIES, handle_of
 from lswd.unixlib.bcrypt import key as bcrypt
 from lswd.unixlib.bcrypt.symmetric import CipherQuestion
 
@@ -103,7 +103,7 @@ def test_output_must_have_room(tmp_path: Path) -> None:
     assert [STATUS_INVALID_PARAMETER] == run_with_sockets(tmp_path, main)
 
 
-@pytest.mark.parametrize("library", ["bcrypt.dll", "crypt32.dll", "secur32.dll", "ws2_32.dll", "ntdll.dll"])
+@pytest.mark.parametrize("library", LIBRARIES)
 def test_no_unix_function_minds_senseless_arguments(library: str, tmp_path: Path) -> None:
     def main(guest: Guest, _: Sockets) -> Body:
         ones, low = guest.stored(b"\xff" * 128), guest.stored(b"\x10\0\0\0\0\0\0\0" * 16)

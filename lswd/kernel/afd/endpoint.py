@@ -6,6 +6,7 @@ Source for what counts as an event, and when it is told again: Microsoft "WSAEve
 from __future__ import annotations
 
 import errno
+import os
 import select
 import socket
 import time
@@ -172,6 +173,10 @@ class Socket(FileObject):
     def created(self) -> bool:
         """Is there a socket behind the handle?"""
         return self._host is not None
+
+    def host_number(self) -> int:
+        """The inode of the host's socket; 0 when there is none."""
+        return os.fstat(self._host.fileno()).st_ino if self._host is not None else 0
 
     def own_address(self) -> bytes:
         """What getsockname tells."""

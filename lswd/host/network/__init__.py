@@ -1,0 +1,1 @@
+"""What this host's kernel says of its network: interfaces, addresses, routes, neighbours, connections, counters."""
