@@ -26,6 +26,10 @@ class ByteRangeLock:
         self.end = start + length
         self.exclusive = exclusive
 
+    def same_owner(self, other: ByteRangeLock) -> bool:
+        """Do both belong to one file object, process and key?"""
+        return self.file is other.file and self.process is other.process and self.key == other.key
+
     def overlaps(self, start: int, end: int) -> bool:
         """Do the ranges share a byte? An empty one lies between bytes: it meets what goes on on both sides of it."""
         return self.start < end and start < self.end
@@ -44,8 +48,11 @@ class LockTable:
         return bool(self._locks)
 
     def _conflict(self, lock: ByteRangeLock) -> bool:
+        """Exclusive locks share their range with nothing but shared locks that their owner takes later."""
         return any(
-            other.overlaps(lock.start, lock.end) and (lock.exclusive or other.exclusive) for other in self._locks
+            other.overlaps(lock.start, lock.end)
+            and (lock.exclusive or (other.exclusive and not other.same_owner(lock)))
+            for other in self._locks
         )
 
     async def lock(self, lock: ByteRangeLock, *, at_once: bool) -> None:

@@ -177,6 +177,22 @@ def unlock(guest: Guest, files: Files, handle: int, start: int, length: int) -> 
     return (yield "NtUnlockFile", handle, files.block, offset, size, 0)
 
 
+def test_an_exclusive_lock_becomes_a_shared_one_without_a_moment_in_between(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"0123456789")
+
+    def main(guest: Guest, files: Files) -> Body:
+        one = yield from files.open("f")
+        two = yield from files.open("f")
+        for handle, exclusive in ((one, True), (one, False), (two, False)):
+            guest.log.append((yield from lock(guest, files, handle, 0, 1, exclusive=exclusive)))
+        guest.log.append((yield from unlock(guest, files, one, 0, 1)))
+        for exclusive in (True, False):
+            guest.log.append((yield from lock(guest, files, two, 0, 1, exclusive=exclusive)))
+        guest.log.append((yield from unlock(guest, files, one, 0, 1)))
+
+    assert [0, 0, STATUS_LOCK_NOT_GRANTED, 0, STATUS_LOCK_NOT_GRANTED, 0, 0] == run_with_files(tmp_path, main)
+
+
 def test_locks_keep_other_handles_out_of_their_range(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"0123456789")
 
