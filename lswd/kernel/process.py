@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from lswd.cpu.engine import Engine, EngineFactory, SystemCallHandler
+    from lswd.kernel.desktop import Surroundings
     from lswd.kernel.exception import LastException
     from lswd.kernel.job import Job
     from lswd.kernel.object import KernelObject
@@ -115,6 +116,8 @@ class Process(Waitable):
         self.priority_class = 2
         self.cookie = 0
         self.timer_requested = False
+        self.dpi_awareness = 0  # as the program has declared it; 0: not at all
+        self.surroundings: Surroundings | None = None  # its window station and desktop, once it has asked
         self.execution_state = 0x80000000  # ES_CONTINUOUS: nothing asked for
         self.affinity = 0  # a mask of processors; 0: all
         self.judge: Callable[[int], int] | None = None

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from lswd.cpu.engine import CpuThread, SystemCallHandler
     from lswd.kernel.apc import UserApc
+    from lswd.kernel.message_queue import MessageQueue
     from lswd.kernel.mutant import Mutant
     from lswd.kernel.process import Process
     from lswd.kernel.wait import Park
@@ -95,6 +96,7 @@ class Thread(Waitable):
         self.hide_from_debugger = False
         self.description = ""
         self.impersonation_token: Any = None
+        self.messages: MessageQueue | None = None  # once it has asked for one
         self.alert_by_id = False
         self.waits_for_alert_by_id = False
         self.initial_context = 0
@@ -191,6 +193,8 @@ class Thread(Waitable):
         self.exit_status = exit_status & 0xFFFFFFFF
         self.exited = system_time()
         self._abandon_call()
+        if self.messages is not None:
+            self.messages.close()
         for mutant in tuple(self.owned_mutants):
             mutant.abandon()
         for request in tuple(self.process.requests):

@@ -100,6 +100,11 @@ class Dispatcher:
         label = name or f"system call {number:#x}"
         missing[label] = missing.get(label, 0) + 1
         status = STATUS_NOT_IMPLEMENTED if name else STATUS_INVALID_SYSTEM_SERVICE
+        if number in _WIN32U:
+            from lswd.nt.user_failure import ERROR_CALL_NOT_IMPLEMENTED, failed, returns_status
+
+            if not returns_status(name):
+                status = failed(thread, ERROR_CALL_NOT_IMPLEMENTED)
         if self._tracer is not None:
             self._tracer.missing(thread, label, status)
         return status
@@ -124,7 +129,7 @@ class Dispatcher:
                 if prepared is None:
                     return self.missing(thread, number & 0xFFFFFFFF)
             prepared.times += 1
-            if prepared.times > OFTEN and self._tracer is None:
+            if prepared.times > OFTEN and self._tracer is None and number not in _WIN32U:
                 own = self._compile(number & 0xFFFFFFFF, prepared)
                 return own(call, a1, a2, a3, a4, stack)
             thread.system_calls += 1
@@ -147,7 +152,7 @@ class Dispatcher:
                             self._tracer.blocked(thread, prepared.call, arguments)
                         return None
             except NtError as error:
-                result = error.status
+                result = error.status if number not in _WIN32U else _window_call_failed(thread)
             except ThreadExit:
                 if self._tracer is not None:
                     self._tracer.leave(thread, prepared.call, arguments, None)
@@ -201,6 +206,13 @@ class Dispatcher:
         """A blocking call has ended (for the trace)."""
         if self._tracer is not None:
             self._tracer.resumed(thread, status)
+
+
+def _window_call_failed(thread: Thread) -> int:
+    """A bad pointer, in a call that returns no status."""
+    from lswd.nt.user_failure import ERROR_NOACCESS, failed
+
+    return failed(thread, ERROR_NOACCESS)
 
 
 def _supplement(number: int) -> SystemCall | None:

@@ -330,7 +330,12 @@ CRT = (
     Case("mathematics", _c("crt/mathematics")),
 )
 
+SESSION = (
+    Case("session-display", _c("session/display", "-luser32")),
+    Case("session-messages", _c("session/messages", "-luser32")),
+)
+
 CASES: tuple[Case, ...] = (
     *START, *STDIO, *FILES, *MEMORY, *REGISTRY, *LOCALE, *EXCEPTIONS, *CXX, *THREADS, *DLL, *SYSTEM, *NETWORK,
-    *CRYPTOGRAPHY, *PROCESSES, *CRT,
+    *CRYPTOGRAPHY, *PROCESSES, *CRT, *SESSION,
 )

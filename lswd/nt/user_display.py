@@ -1,0 +1,183 @@
+"""What programs ask the window system about the display, colours and input of a session without a screen.
+
+Programs for a console load user32 for a string function or a version check, and some look at metrics. The answers are
+those of Wine 8 without a display: 1024 by 768 points at 96 dots an inch, its default theme, no window but the
+desktop's. The codes of NtUserCall*Param are in the type information of Wine's user32.
+Source: Microsoft "GetSystemMetrics", "SystemParametersInfo", "GetSysColor", "DPI_AWARENESS_CONTEXT".
+"""
+
+from __future__ import annotations
+
+from lswd.nt.declare import Call, syscall
+from lswd.nt.user_failure import ERROR_CALL_NOT_IMPLEMENTED, ERROR_INVALID_SPI_VALUE, failed
+from lswd.ntdef.types import BOOL, HANDLE, LONG, PVOID, ULONG, ULONG_PTR, Struct
+
+DESKTOP_WINDOW = 0x10020
+DPI = 96
+_LAYOUT = 0x04090409  # United States English
+_DIALOG_BASE_UNITS = 0x100009
+
+# NtUserCallNoParam
+_GET_DESKTOP_WINDOW, _GET_DIALOG_BASE_UNITS, _GET_INPUT_STATE = 1, 2, 3
+_EXITING_THREAD, _THREAD_DETACH = 9, 10
+_NOTHING_THERE = (4, 5, 6, 7)  # default layout; Progman's, the shell's and the task manager's window
+# NtUserCallOneParam
+_GET_CURSOR_POS, _GET_PRIMARY_MONITOR_RECT, _GET_SYS_COLOR, _GET_SYSTEM_METRICS = 7, 10, 11, 14
+_GET_VIRTUAL_SCREEN_RECT, _MESSAGE_BEEP = 15, 17
+# NtUserCallTwoParam
+_GET_SYSTEM_METRICS_FOR_DPI = 3
+
+_WIDTH, _HEIGHT = 1024, 768
+_METRICS = (
+    _WIDTH, _HEIGHT, 17, 17, 19, 1, 1, 3, 3, 17, 17, 32, 32, 32, 32, 19, 1024, 779, 0, 1, 17, 17, 0, 0, 0, 0, 0, 0, 116,
+    27, 18, 18, 4, 4, 116, 27, 4, 4, 75, 75, 0, 0, 0, 3, 0, 2, 2, 160, 24, 16, 16, 16, 15, 15, 18, 18, 8, 160, 24, 1036,
+    780, 1032, 806, 3, 0, 0, 0, 0, 4, 4, 0, 13, 13, 0, 0, 1, 0, 0, 1024, 768, 1, 1, 0, 1, 1, 0, 0, 0, 0, 0, 90,
+)  # fmt: skip
+_COLORS = (
+    0xFFFFFF, 0x956F25, 0xFA9632, 0x808080, 0xFFFFFF, 0xFFFFFF, 0x9E9E9E, 0, 0, 0, 0xFFFFFF, 0xFFFFFF, 0x808080,
+    0xFA9630, 0xFFFFFF, 0xF5F5F5, 0xA6A6A6, 0xA6A6A6, 0, 0xC8C8C8, 0xFFFFFF, 0x6A6A6A, 0xE3E3E3, 0, 0xFFFFFF,
+    0xFFFFFF, 0xE0E0E0, 0xFA9632, 0x808080, 0xFA9630, 0xFFFFFF,
+)  # fmt: skip
+# SPI_GET* that fill in one number.
+_PARAMETERS = {
+    1: 1,  # beep
+    5: 1,  # border
+    10: 31,  # keyboard speed
+    14: 300,  # screen saver's time
+    16: 1,  # screen saver on
+    22: 1,  # keyboard delay
+    38: 0,  # full windows are dragged
+    70: 0,  # screen reader
+    74: 1,  # font smoothing
+    102: 400,  # hovering
+    104: 3,  # lines a wheel scrolls
+    106: 400,  # menu delay
+    114: 0,  # screen saver runs
+    0x100A: 1,  # keyboard cues
+    0x1042: 1,  # animation in client areas
+    0x2000: 0,  # foreground lock
+    0x2006: 1,  # width of the caret
+}
+_SPI_GETWORKAREA = 48
+_DPI_UNAWARE = 0x6010
+
+
+class RECT(Struct):
+    left: LONG
+    top: LONG
+    right: LONG
+    bottom: LONG
+
+
+class POINT(Struct):
+    x: LONG
+    y: LONG
+
+
+@syscall(partial="nothing is called back: there are no windows")
+def NtUserInitializeClientPfnArrays(
+    call: Call, client_procsA: PVOID, client_procsW: PVOID, client_workers: PVOID, user_module: PVOID
+) -> LONG:
+    return 0
+
+
+@syscall(partial="carets, capture")
+def NtUserCallNoParam(call: Call, code: ULONG) -> ULONG_PTR:
+    if code == _GET_DESKTOP_WINDOW:
+        return DESKTOP_WINDOW
+    if code == _GET_DIALOG_BASE_UNITS:
+        return _DIALOG_BASE_UNITS
+    if code == _GET_INPUT_STATE or code in _NOTHING_THERE:
+        return 0
+    if code in (_EXITING_THREAD, _THREAD_DETACH):
+        return 0
+    return failed(call.thread, ERROR_CALL_NOT_IMPLEMENTED)
+
+
+@syscall(partial="no menus, cursors, brushes")
+def NtUserCallOneParam(call: Call, arg: ULONG_PTR, code: ULONG) -> ULONG_PTR:
+    if code == _GET_SYSTEM_METRICS:
+        return _metric(arg)
+    if code == _GET_SYS_COLOR:
+        return _COLORS[arg] if arg < len(_COLORS) else 0
+    if code in (_GET_PRIMARY_MONITOR_RECT, _GET_VIRTUAL_SCREEN_RECT):
+        call.space.write(arg, RECT(right=_WIDTH, bottom=_HEIGHT).pack(call.word))
+        return 1
+    if code == _GET_CURSOR_POS:
+        call.space.write(arg, POINT().pack(call.word))
+        return 1
+    if code == _MESSAGE_BEEP:
+        return 1
+    return failed(call.thread, ERROR_CALL_NOT_IMPLEMENTED)
+
+
+@syscall(partial="no monitors, carets, icons, hooks")
+def NtUserCallTwoParam(call: Call, arg1: ULONG_PTR, arg2: ULONG_PTR, code: ULONG) -> ULONG_PTR:
+    if code == _GET_SYSTEM_METRICS_FOR_DPI:
+        return _metric(arg1)
+    return failed(call.thread, ERROR_CALL_NOT_IMPLEMENTED)
+
+
+def _metric(index: int) -> int:
+    return _METRICS[index] if index < len(_METRICS) else 0
+
+
+@syscall(partial="the numbers, and the work area")
+def NtUserSystemParametersInfo(call: Call, action: ULONG, val: ULONG, ptr: PVOID, winini: ULONG) -> BOOL:
+    if action in _PARAMETERS:
+        call.space.write_u32(ptr, _PARAMETERS[action])
+        return 1
+    if action == _SPI_GETWORKAREA:
+        call.space.write(ptr, RECT(right=_WIDTH, bottom=_HEIGHT).pack(call.word))
+        return 1
+    return failed(call.thread, ERROR_INVALID_SPI_VALUE)
+
+
+@syscall
+def NtUserGetSystemDpiForProcess(call: Call, process: HANDLE) -> ULONG:
+    return DPI
+
+
+@syscall
+def NtUserGetProcessDpiAwarenessContext(call: Call, process: HANDLE) -> ULONG:
+    return call.process.dpi_awareness or _DPI_UNAWARE
+
+
+@syscall
+def NtUserSetProcessDpiAwarenessContext(call: Call, awareness: ULONG, unknown: ULONG) -> BOOL:
+    """Can be said once."""
+    if call.process.dpi_awareness:
+        return 0
+    call.process.dpi_awareness = awareness
+    return 1
+
+
+@syscall
+def NtUserGetDoubleClickTime(call: Call) -> ULONG:
+    return 500
+
+
+@syscall
+def NtUserGetCaretBlinkTime(call: Call) -> ULONG:
+    return 500
+
+
+@syscall
+def NtUserGetForegroundWindow(call: Call) -> HANDLE:
+    return DESKTOP_WINDOW
+
+
+@syscall
+def NtUserGetKeyboardLayout(call: Call, thread_id: ULONG) -> HANDLE:
+    return _LAYOUT
+
+
+@syscall
+def NtUserGetKeyState(call: Call, vkey: LONG) -> LONG:
+    """No key is down."""
+    return 0
+
+
+@syscall
+def NtUserGetAsyncKeyState(call: Call, key: LONG) -> LONG:
+    return 0

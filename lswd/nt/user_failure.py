@@ -1,0 +1,35 @@
+"""How calls of the window system fail: they return 0 and leave a Win32 error in the thread's TEB."""
+
+from __future__ import annotations
+
+from lswd.kernel.environment_block import TEB
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lswd.kernel.thread import Thread
+
+ERROR_INVALID_HANDLE = 6
+ERROR_NOT_SUPPORTED = 50
+ERROR_INVALID_PARAMETER = 87
+ERROR_CALL_NOT_IMPLEMENTED = 120
+ERROR_INSUFFICIENT_BUFFER = 122
+ERROR_NOACCESS = 998
+ERROR_INVALID_WINDOW_HANDLE = 1400
+ERROR_INVALID_SPI_VALUE = 1439
+ERROR_INVALID_THREAD_ID = 1444
+ERROR_NOT_ENOUGH_QUOTA = 1816
+
+# Those that return an NTSTATUS all the same.
+_STATUS = ("NtUserBuildHwndList", "NtUserEnumDisplayDevices", "NtGdiDdDDI", "NtUserDisplayConfig")
+
+
+def failed(thread: Thread, error: int) -> int:
+    """What the call returns, ``error`` being why."""
+    space = thread.process.space
+    space.write_u32(thread.teb + TEB.offset(space.word, "LastErrorValue"), error)
+    return 0
+
+
+def returns_status(name: str) -> bool:
+    """Does this call of win32u return an NTSTATUS?"""
+    return name.startswith(_STATUS)
