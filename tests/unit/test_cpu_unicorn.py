@@ -272,10 +272,12 @@ def test_an_endless_loop_is_interrupted_from_another_host_thread(machine: Machin
 
     helper = threading.Thread(target=interrupt)
     helper.start()
-    assert thread.run(machine.answer) == cpu.INTERRUPTED
-    done.set()
-    helper.join()
-    assert thread.get_context()["rbx"] > 0
+    try:
+        while not thread.get_context()["rbx"]:  # an interrupt may come before the first instruction
+            assert thread.run(machine.answer) == cpu.INTERRUPTED
+    finally:
+        done.set()
+        helper.join()
 
 
 def test_threads_keep_their_own_registers_and_teb(machine: Machine, tmp_path: Path) -> None:
