@@ -15,7 +15,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Protocol, TypeAlias
 
     from lswd.cpu.context import Context
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 LEFT = 0  # the handler asked for it
 FAULT = 1  # a processor exception: see CpuThread.fault
 INTERRUPTED = 2  # interrupt() was called
+RUNNING = 3  # parallel engines only: its code goes on by itself; run() again once it has stopped
 
 # Processor exception vectors (Intel SDM volume 3, table 6-1) and two of our own.
 DIVIDE_ERROR = 0
@@ -83,7 +84,11 @@ if TYPE_CHECKING:
         fault: Fault | None
 
         def run(self, handler: SystemCallHandler) -> int:
-            """Run guest code until LEFT, FAULT or INTERRUPTED."""
+            """Run guest code until LEFT, FAULT or INTERRUPTED, or while it goes on by itself: RUNNING."""
+            ...
+
+        def interrupt(self) -> None:
+            """Make its guest code stop soon, for INTERRUPTED; from any host thread."""
             ...
 
         def set_result(self, value: int) -> None:
@@ -105,7 +110,7 @@ if TYPE_CHECKING:
 
         name: str
         handoff: int  # guest address ntdll's stubs call
-        parallel: bool  # threads run at the same time on several processors
+        parallel: bool  # threads run at the same time on several processors: this is a ParallelEngine
 
         def new_thread(self, teb: int) -> CpuThread: ...
         def interrupt(self) -> None:
@@ -113,5 +118,48 @@ if TYPE_CHECKING:
             ...
 
         def close(self) -> None: ...
+
+    class ParallelEngine(Engine, Protocol):
+        """One whose threads go on running when ``run`` has returned RUNNING.
+
+        Attributes:
+            shared: others run too, so ``run`` does not wait for the guest; else it waits as long as ``until`` and
+                ``hurry`` let it.
+            until: on the monotonic clock.
+        """
+
+        shared: bool
+        until: float
+
+        def hurry(self) -> None:
+            """Have a ``run`` that waits return RUNNING soon; from any host thread."""
+            ...
+
+        def wait_any(self, threads: Sequence[ParallelThread], seconds: float) -> None:
+            """Until one of these threads, of engines of this kind, has stopped, or ``wake``, or for so long."""
+            ...
+
+        def wake(self) -> None:
+            """End ``wait_any``; from any host thread."""
+            ...
+
+        def halt(self) -> None:
+            """End all its guest code at once and for good."""
+            ...
+
+    class ParallelThread(CpuThread, Protocol):
+        """A thread of such an engine."""
+
+        def stopped(self) -> bool:
+            """Has its code stopped since ``run`` returned RUNNING?"""
+            ...
+
+        def check(self) -> None:
+            """Look after one that has been running for a while.
+
+            Raises:
+                GuestLost: it will never stop.
+            """
+            ...
 
     EngineFactory: TypeAlias = Callable[[AddressSpace], Engine]

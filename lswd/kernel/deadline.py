@@ -93,3 +93,7 @@ class Deadlines:
         if not self._heap:
             return None
         return max(0.0, self._heap[0].at - self.now())
+
+    def at(self) -> float:
+        """When there is something to do, on this clock; infinity for never. It may turn out to be cancelled."""
+        return self._heap[0].at if self._heap else float("inf")

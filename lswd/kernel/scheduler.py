@@ -1,9 +1,11 @@
 """Runs the guest threads of a program and of the processes it has started, first come first served.
 
-On an engine that cannot run threads in parallel (Unicorn) they take turns; the ticker ends a turn when somebody else
-could run. A thread in a blocking call is in nobody's way until ``make_ready``. As long as all that is waited for are
-other threads and deadlines, no event loop is needed: an idle process sleeps on a lock. The first call that needs the
-host's I/O brings trio in (kernel.loop), and the same turns go on inside one of its tasks.
+All of the kernel runs on one host thread. On a parallel engine (the jail) guest code runs beside it: a thread's turn is
+over once its code goes on by itself, and the next comes when it has stopped. On another (Unicorn) guest threads take
+turns, and the ticker ends a turn when somebody else could run. A thread in a blocking call is in nobody's way until
+``make_ready``. As long as all that is waited for are other threads and deadlines, no event loop is needed: an idle
+process sleeps on a lock. The first call that needs the host's I/O brings trio in (kernel.loop), and the same turns go
+on inside one of its tasks.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from lswd.kernel.apc import deliver_user_apcs
 from lswd.kernel.deadline import Deadlines
 from lswd.kernel.exception import dispatch_fault
 from lswd.kernel.loop import NEEDS_LOOP, Continue
+from lswd.kernel.running import Running
 from lswd.kernel.start import free_thread_memory
 from lswd.kernel.thread import ThreadExit
 from lswd.kernel.ticker import Ticker
@@ -26,10 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import Any
 
+    from lswd.cpu.engine import ParallelEngine
     from lswd.kernel.process import Process
     from lswd.kernel.thread import Thread
 
 _LOOK_AT_HOST = 0.001  # seconds between looks at the host's I/O while guest threads keep the processor busy
+_LONGEST_NAP = 0.004  # when none of them has asked for anything for a while
 
 
 class Scheduler:
@@ -43,8 +48,10 @@ class Scheduler:
     def __init__(self, process: Process, deadlines: Deadlines | None = None) -> None:
         self.process = process
         self.deadlines = Deadlines() if deadlines is None else deadlines
-        self.ticker = Ticker(self.contended, process.signal_pending)
+        self.ticker = Ticker(self.contended, process.signal_pending, self._processes_running, self._end_turn)
         self._ready: list[Thread] = []
+        self._current: Thread | None = None  # whose turn it is
+        self._running = Running()
         self._ended: list[Process] = []
         self._wanted_tasks: list[Callable[[], Awaitable[None]]] = []  # until there is a loop
         self._poked = _thread.allocate_lock()
@@ -64,12 +71,28 @@ class Scheduler:
     def make_ready(self, thread: Thread) -> None:
         """The thread takes its turn after those that are ready already."""
         self._ready.append(thread)
+        self._share()
         self._notice()
 
     def make_next(self, thread: Thread) -> None:
         """The thread takes its turn before all others."""
         self._ready.insert(0, thread)
+        self._share()
         self._notice()
+
+    def _share(self) -> None:
+        """Whose turn it is need not be waited for any longer."""
+        engine = self._parallel_engine()
+        if engine is not None:
+            engine.shared = True
+
+    def _parallel_engine(self) -> ParallelEngine | None:
+        """The engine of the thread whose turn it is, if it is a parallel one."""
+        current = self._current
+        if current is None or not current.process.engine.parallel:
+            return None
+        engine: Any = current.process.engine
+        return engine  # type: ignore[no-any-return]
 
     def others_ready(self) -> bool:
         """Does anybody but the thread whose turn it is want the processor now?"""
@@ -78,13 +101,14 @@ class Scheduler:
 
     def contended(self) -> bool:
         """Should the turn end? May be asked from any host thread."""
-        return bool(self._ready or self._tasks or self._wanted_tasks or self.deadlines.due())
+        return bool(
+            self._ready or self._tasks or self._wanted_tasks or self._running.threads or self.deadlines.due()
+        )
 
-    def resume_thread(self, thread: Thread) -> None:
-        """The suspend count has fallen to zero."""
-        if thread.held:
-            thread.held = False
-            self.make_ready(thread)
+    def interrupt(self, thread: Thread) -> None:
+        """Make a thread whose code runs stop soon."""
+        if thread.running:
+            thread.cpu.interrupt()
 
     def start_task(self, task: Callable[[], Awaitable[None]]) -> None:
         """Run ``task`` beside the threads, in the event loop: I/O that goes on behind their backs."""
@@ -93,8 +117,13 @@ class Scheduler:
             self._start_wanted_tasks()
 
     def stop_thread(self, thread: Thread, exit_status: int) -> None:
-        """End a thread that is not running: it never runs guest code again."""
+        """End a thread whose turn it is not: it never makes a system call again. One whose code runs ends when it has
+        stopped, which is soon."""
         thread.terminating = True
+        if thread.running:
+            thread.final_status = exit_status
+            thread.cpu.interrupt()
+            return
         in_task = thread.task_scope is not None
         thread.finish(exit_status)
         if not in_task:
@@ -102,6 +131,7 @@ class Scheduler:
 
     def process_ended(self, process: Process) -> None:
         """None of its threads runs again."""
+        self._running.end(process)
         self._ended.append(process)
         self.poke()
 
@@ -117,6 +147,25 @@ class Scheduler:
                 self._poked.release()
             except RuntimeError:  # somebody else was faster
                 pass
+        self._end_turn()
+
+    def _end_turn(self) -> None:
+        """There is something else to do; from any host thread."""
+        current = self._current
+        if current is None:
+            self._running.wake()
+        elif (engine := self._parallel_engine()) is not None:
+            engine.hurry()
+        else:
+            current.process.engine.interrupt()
+
+    def _processes_running(self) -> set[Process]:
+        """Whose guest code runs now; may be asked from any host thread."""
+        processes = {thread.process for thread in tuple(self._running.threads)}
+        current = self._current
+        if current is not None:
+            processes.add(current.process)
+        return processes
 
     def _notice(self) -> None:
         if self._work is not None:
@@ -150,17 +199,37 @@ class Scheduler:
         process = self.process
         while not process.ended:
             self.deadlines.expire()
-            if self._ready:
-                self._take_turn(self._ready.pop(0))
+            if self._take_turns():
                 if self._wanted_tasks:
                     return
+            elif self._running.threads:
+                self._running.wait(self.deadlines.seconds())
             else:
                 self.idle(self.deadlines.seconds())
             process.deliver_signals()
             self._close_ended()
 
+    def _take_turns(self) -> bool:
+        """Let the thread that has been ready longest have a turn, and all whose code has stopped; False if none can."""
+        busy = bool(self._ready)
+        if busy:
+            self._take_turn(self._ready.pop(0))
+        running = self._running.threads
+        if len(running) == 1 and not self._others_wait():
+            self._go_on(running[0])
+            return True
+        for thread in self._running.stopped():
+            if thread.running:  # nobody has ended its process meanwhile
+                self._go_on(thread)
+                busy = True
+        return busy
+
+    def _others_wait(self) -> bool:
+        """Is there anything to be done but running one thread?"""
+        return bool(self._ready or self._running.threads or self._tasks or self._wanted_tasks or self._ended)
+
     def idle(self, seconds: float | None) -> None:
-        """Sleep until ``poke``, but no longer than ``seconds``."""
+        """Sleep while no guest code runs: until ``poke``, but no longer than ``seconds``."""
         self._poked.acquire(True, -1 if seconds is None else seconds)
 
     async def _run_in_loop(self) -> None:
@@ -170,7 +239,7 @@ class Scheduler:
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             self._start_wanted_tasks()
-            await self._take_turns()
+            await self._take_turns_in_loop()
             nursery.cancel_scope.cancel()
 
     def _start_wanted_tasks(self) -> None:
@@ -185,15 +254,19 @@ class Scheduler:
         finally:
             self._tasks -= 1
 
-    async def _take_turns(self) -> None:
+    async def _take_turns_in_loop(self) -> None:
         import trio
 
         process = self.process
         looked = 0.0
+        nap = _LOOK_AT_HOST
         while not process.ended:
             self.deadlines.expire()
-            if self._ready:
-                self._take_turn(self._ready.pop(0))
+            busy = self._take_turns()
+            if busy or self._running.threads:
+                nap = _LOOK_AT_HOST if busy else min(2 * nap, _LONGEST_NAP)
+                if not busy:
+                    self._running.wait(self.deadlines.seconds(), nap)
                 now = time.monotonic()
                 if now - looked >= _LOOK_AT_HOST:
                     looked = now
@@ -218,36 +291,54 @@ class Scheduler:
         """Finish the thread's blocking call, if it has one, and let it run until it leaves."""
         if thread.terminated or (thread.pending is not None and not self._resume_call(thread)):
             return
-        if thread.suspend_count:
+        if thread.suspend_count or thread.holders:
             thread.held = True
             return
+        thread.initial_context = 0
         self._guest_turn(thread)
-        if thread.terminated:
-            self._bury(thread)
-        elif thread.pending is None:
-            self._ready.append(thread)
+
+    def _go_on(self, thread: Thread) -> None:
+        """A thread's code has run by itself: see what it has stopped for."""
+        self._running.remove(thread)
+        if thread.terminating:
+            thread.finish(thread.final_status)
+            self._bury(thread, killed=True)
         else:
-            self._suspended(thread)
+            self._guest_turn(thread)
+        if not thread.running:
+            thread.stands_still()
 
     def _guest_turn(self, thread: Thread) -> None:
-        """Let a thread run guest code until it leaves."""
+        """Let a thread run guest code until it leaves, or goes on by itself."""
         handler = thread.handler
         assert handler is not None
         process = thread.process
         process.current_thread = thread
-        thread.initial_context = 0
+        others = self._others_wait()
+        self._current = thread
+        engine = self._parallel_engine()
+        if engine is not None:
+            engine.shared = others
+            engine.until = self.deadlines.at()
         self.ticker.begin(process)
         started = time.monotonic()
+        reason = -1
         try:
             reason = thread.cpu.run(handler)
         except cpu.GuestLost as error:
             process.fail(STATUS_UNSUCCESSFUL, str(error))
             return
         finally:
-            self.ticker.end()
+            self._current = None
+            if reason == cpu.RUNNING:
+                self._running.add(thread)
+            elif not self._running.threads:
+                self.ticker.end()
             seconds = time.monotonic() - started
             thread.cpu_seconds += seconds
             process.cpu_seconds += seconds
+        if reason == cpu.RUNNING:
+            return
         if reason == cpu.FAULT:
             try:
                 dispatch_fault(thread)
@@ -255,6 +346,12 @@ class Scheduler:
                 return
         if thread.pending is None:
             thread.context_changed = False
+        if thread.terminated:
+            self._bury(thread)
+        elif thread.pending is None:
+            self._ready.append(thread)
+        else:
+            self._suspended(thread)
 
     # ---- blocking calls
 

@@ -8,6 +8,7 @@ from lswd.kernel.wait import system_time
 from lswd.ntdef.status import (
     STATUS_ALERTED,
     STATUS_PENDING,
+    STATUS_SUCCESS,
     STATUS_SUSPEND_COUNT_EXCEEDED,
     STATUS_THREAD_IS_TERMINATING,
     STATUS_USER_APC,
@@ -52,7 +53,10 @@ class Thread(Waitable):
         tid: the thread's identifier.
         teb: guest address of its TEB; stack: its reservation.
         suspend_count: it does not run while this is above zero.
-        held: the scheduler has put it aside because it is suspended.
+        holders: how many calls of other threads look at its registers: until they have, it does not run.
+        held: the scheduler has put it aside because it is suspended or looked at.
+        running: its code runs by itself, on a parallel engine, since ``running_since``.
+        watchers: threads that wait until that is no longer so.
         pending: the blocking system call in progress, as (coroutine, what it yielded).
         park: what it waits for and how that ends (kernel.wait), or None.
         task_scope: cancels the trio task its blocking call has become, or None.
@@ -76,8 +80,13 @@ class Thread(Waitable):
         self.exit_status = STATUS_PENDING
         self.terminated = False
         self.terminating = False
+        self.final_status = 0  # what it ends with once its code has stopped, when it is terminating
         self.suspend_count = 0
+        self.holders = 0
         self.held = False
+        self.running = False
+        self.running_since = 0.0
+        self.watchers: list[Thread] = []
         self.start_address = 0
         self.stack_commit = 0  # bytes of stack to leave committed once the loader is done with the thread
         self.initialized = False  # LdrInitializeThunk has finished
@@ -130,6 +139,8 @@ class Thread(Waitable):
         if self.suspend_count == MAXIMUM_SUSPEND_COUNT:
             raise NtError(STATUS_SUSPEND_COUNT_EXCEEDED)
         self.suspend_count += 1
+        if self.running:
+            self.cpu.interrupt()
         return self.suspend_count - 1
 
     def resume(self) -> int:
@@ -137,9 +148,21 @@ class Thread(Waitable):
         previous = self.suspend_count
         if previous:
             self.suspend_count -= 1
-            if previous == 1 and not self.terminated and self.process.scheduler is not None:
-                self.process.scheduler.resume_thread(self)
+            if previous == 1:
+                self.go_on()
         return previous
+
+    def go_on(self) -> None:
+        """Run again, unless somebody still has something against it."""
+        if self.held and not (self.suspend_count or self.holders or self.terminated):
+            self.held = False
+            assert self.process.scheduler is not None
+            self.process.scheduler.make_ready(self)
+
+    def stands_still(self) -> None:
+        """Its code has stopped running by itself: tell those who wait for it."""
+        while self.watchers:
+            self.watchers.pop().unpark(STATUS_SUCCESS)
 
     # ---- parking: see kernel.wait.park
 

@@ -1,4 +1,4 @@
-"""A host thread that wakes up while guest code runs: keeps the guest's clock page live, ends turns, notices signals.
+"""A host thread that wakes up while guest code runs: keeps the guests' clock pages live, ends turns, notices signals.
 
 It sleeps for good when no guest code runs, so an idle program uses no processor time.
 """
@@ -10,7 +10,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from lswd.kernel.process import Process
 
@@ -23,11 +23,24 @@ TICKS_ALONE = 20
 class Ticker:
     """Started with the first turn; ``begin`` and ``end`` bracket guest execution."""
 
-    def __init__(self, contended: Callable[[], bool], signal_pending: Callable[[], bool]) -> None:
-        """``contended``: does anybody else want the processor? ``signal_pending``: does a signal of the host wait?"""
-        self._process: Process | None = None  # whose code runs
+    def __init__(
+        self,
+        contended: Callable[[], bool],
+        signal_pending: Callable[[], bool],
+        processes: Callable[[], Iterable[Process]],
+        end_turn: Callable[[], None],
+    ) -> None:
+        """
+        Args:
+            contended: does anybody else want the processor?
+            signal_pending: does a signal of the host wait?
+            processes: those whose code runs.
+            end_turn: ends the turn that goes on.
+        """
         self._contended = contended
         self._signal_pending = signal_pending
+        self._processes = processes
+        self._end_turn = end_turn
         self._active = False
         self._ticks = 0
         self._wakeup = _thread.allocate_lock()
@@ -38,7 +51,6 @@ class Ticker:
 
     def begin(self, process: Process) -> None:
         """Guest code of ``process`` starts to run."""
-        self._process = process
         process.update_clock()
         self._ticks = 0
         self._active = True
@@ -67,13 +79,13 @@ class Ticker:
     def _run(self) -> None:
         while not self._stopped:
             time.sleep(TICK)
-            process = self._process
-            if self._active and process is not None:
-                process.update_clock()
+            if self._active:
+                for process in self._processes():
+                    process.update_clock()
                 self._ticks += 1
                 if self.turn_is_over(self._ticks):
                     self._ticks = 0
-                    process.engine.interrupt()
+                    self._end_turn()
             elif not self._stopped:
                 # Between "inactive" and "sleeping" a turn may begin and miss us: look again after saying we sleep.
                 self._sleeping = True

@@ -16,7 +16,7 @@ from lswd.ntdef.status import STATUS_SUCCESS, STATUS_TIMEOUT, STATUS_WAIT_0
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from lswd.kernel.object import Waitable
@@ -120,6 +120,50 @@ async def leave_turn(thread: Thread) -> None:
         await parked()
     finally:
         thread.park = None
+
+
+class StandingStill:
+    """``async with StandingStill(thread, others):`` none of ``others`` runs guest code meanwhile.
+
+    ``thread``, whose system call it is, waits for that outside guest code; it is none of the others.
+    """
+
+    __slots__ = ("_others", "_thread")
+
+    def __init__(self, thread: Thread, others: Iterable[Thread]) -> None:
+        self._thread = thread
+        self._others = tuple(others)
+
+    async def __aenter__(self) -> None:
+        thread = self._thread
+        for other in self._others:
+            other.holders += 1
+        try:
+            if self._others and not all(t.process.engine.parallel for t in (thread, *self._others)):
+                await leave_turn(thread)
+            for other in self._others:
+                if other.running:
+                    other.cpu.interrupt()
+            for other in self._others:
+                while other.running:
+                    other.watchers.append(thread)
+                    await park(thread, withdraw=lambda other=other: _remove(other.watchers, thread))  # type: ignore[misc]
+        except BaseException:
+            self._release()
+            raise
+
+    async def __aexit__(self, *error: object) -> None:
+        self._release()
+
+    def _release(self) -> None:
+        for other in self._others:
+            other.holders -= 1
+            other.go_on()
+
+
+def _remove(threads: list[Thread], thread: Thread) -> None:
+    if thread in threads:
+        threads.remove(thread)
 
 
 class Wait:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from lswd.kernel.handle import OBJ_INHERIT
 from lswd.kernel.process import PROCESS_QUERY_INFORMATION, PROCESS_SUSPEND_RESUME, PROCESS_TERMINATE, Process
 from lswd.kernel.thread import Thread, ThreadExit
+from lswd.kernel.wait import StandingStill
 from lswd.nt.declare import Call, Handle, In, ObjectAttributes, Out, syscall
 from lswd.ntdef.status import (
     STATUS_INVALID_CID,
@@ -23,7 +24,7 @@ _MAXIMUM_SUSPEND_COUNT = 127
 
 
 @syscall(access={"ProcessHandle": PROCESS_TERMINATE})
-def NtTerminateProcess(call: Call, ProcessHandle: Handle[Process] | None, ExitStatus: NTSTATUS) -> NTSTATUS:
+async def NtTerminateProcess(call: Call, ProcessHandle: Handle[Process] | None, ExitStatus: NTSTATUS) -> NTSTATUS:
     """No handle: all threads but the caller's end, which is how a process begins to exit."""
     process = ProcessHandle
     if process is None:
@@ -32,6 +33,7 @@ def NtTerminateProcess(call: Call, ProcessHandle: Handle[Process] | None, ExitSt
         for thread in tuple(own.threads):
             if thread is not call.thread and own.scheduler is not None:
                 own.scheduler.stop_thread(thread, ExitStatus)
+        await _stand_still(call, own)
         return STATUS_SUCCESS
     if process.ended:
         return STATUS_PROCESS_IS_TERMINATING
@@ -39,6 +41,14 @@ def NtTerminateProcess(call: Call, ProcessHandle: Handle[Process] | None, ExitSt
     if process is call.process:
         raise ThreadExit
     return STATUS_SUCCESS
+
+
+async def _stand_still(call: Call, process: Process) -> None:
+    """None of the process's threads but the caller runs guest code now; those that may go on do so afterwards."""
+    running = [thread for thread in process.threads if thread.running]
+    if running:
+        async with StandingStill(call.thread, running):
+            pass
 
 
 @syscall
@@ -64,11 +74,10 @@ def NtOpenProcess(
 
 
 @syscall(access={"ProcessHandle": PROCESS_SUSPEND_RESUME})
-def NtSuspendProcess(call: Call, ProcessHandle: Handle[Process]) -> NTSTATUS:
+async def NtSuspendProcess(call: Call, ProcessHandle: Handle[Process]) -> NTSTATUS:
     for thread in ProcessHandle.threads:
         thread.suspend_count = min(thread.suspend_count + 1, _MAXIMUM_SUSPEND_COUNT)
-    if ProcessHandle is not call.process:
-        ProcessHandle.engine.interrupt()
+    await _stand_still(call, ProcessHandle)
     return STATUS_SUCCESS
 
 
@@ -77,8 +86,7 @@ def NtResumeProcess(call: Call, ProcessHandle: Handle[Process]) -> NTSTATUS:
     for thread in ProcessHandle.threads:
         if thread.suspend_count:
             thread.suspend_count -= 1
-            if not thread.suspend_count and ProcessHandle.scheduler is not None:
-                ProcessHandle.scheduler.resume_thread(thread)
+            thread.go_on()
     return STATUS_SUCCESS
 
 
@@ -106,6 +114,7 @@ def NtGetNextThread(
 
 
 @syscall
-def NtFlushProcessWriteBuffers(call: Call) -> NTSTATUS:
-    """Guest threads are interrupted, or take turns, with full barriers between: nothing is left to flush."""
+async def NtFlushProcessWriteBuffers(call: Call) -> NTSTATUS:
+    """A thread that is interrupted, or takes its turn after others, has gone through a full barrier."""
+    await _stand_still(call, call.process)
     return STATUS_SUCCESS

@@ -159,7 +159,7 @@ def _process_list(call: Call, address: int, *, extended: bool) -> bytes:
 
 def _thread_entry(process: Process, thread: Thread, extended: bool) -> Struct:
     user = int(thread.cpu_seconds * 1e7)
-    running = thread is process.current_thread
+    running = thread.running or thread is process.current_thread
     entry = SYSTEM_THREAD_INFORMATION(
         UserTime=user,
         CreateTime=thread.created,

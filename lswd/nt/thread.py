@@ -19,7 +19,7 @@ from lswd.kernel.thread import (
     Thread,
     ThreadExit,
 )
-from lswd.kernel.wait import leave_turn
+from lswd.kernel.wait import StandingStill
 from lswd.nt.declare import Call, Handle, In, ObjectAttributes, Out, syscall
 from lswd.ntdef.status import (
     STATUS_CANT_TERMINATE_SELF,
@@ -152,7 +152,7 @@ def NtOpenThread(
 
 
 @syscall(access={"ThreadHandle": THREAD_TERMINATE})
-def NtTerminateThread(call: Call, ThreadHandle: Handle[Thread] | None, ExitStatus: NTSTATUS) -> NTSTATUS:
+async def NtTerminateThread(call: Call, ThreadHandle: Handle[Thread] | None, ExitStatus: NTSTATUS) -> NTSTATUS:
     """Without a handle: the caller, unless it is the last thread."""
     thread = ThreadHandle or call.thread
     if ThreadHandle is None and len(call.process.threads) == 1:
@@ -163,16 +163,22 @@ def NtTerminateThread(call: Call, ThreadHandle: Handle[Thread] | None, ExitStatu
     if not thread.terminated:
         assert thread.process.scheduler is not None
         thread.process.scheduler.stop_thread(thread, ExitStatus)
+        if thread.running:
+            async with StandingStill(call.thread, [thread]):
+                pass
     return STATUS_SUCCESS
 
 
 @syscall(access={"ThreadHandle": THREAD_SUSPEND_RESUME})
-def NtSuspendThread(
+async def NtSuspendThread(
     call: Call, ThreadHandle: Handle[Thread], PreviousSuspendCount: Out[ULONG] | None
 ) -> NTSTATUS:
     previous = ThreadHandle.suspend()
     if PreviousSuspendCount is not None:
         PreviousSuspendCount.set(previous)
+    if ThreadHandle.running:
+        async with StandingStill(call.thread, [ThreadHandle]):
+            pass
     return STATUS_SUCCESS
 
 
@@ -206,17 +212,13 @@ def _guest_record(call: Call, thread: Thread, address: int) -> Context:
 async def NtGetContextThread(call: Call, ThreadHandle: Handle[Thread], ThreadContext: PVOID) -> NTSTATUS:
     thread = ThreadHandle
     record = _guest_record(call, thread, ThreadContext)
-    if thread is not call.thread:
-        await leave_turn(call.thread)
-    if thread.terminated:
-        return STATUS_UNSUCCESSFUL
-    if thread.initial_context:
-        current = _initial_context(thread)
-    else:
-        current = thread.get_context()
-    current.flags = record.flags
-    record.merge(current)
-    call.space.write(ThreadContext, bytes(record.data))
+    async with StandingStill(call.thread, [thread] if thread is not call.thread else []):
+        if thread.terminated:
+            return STATUS_UNSUCCESSFUL
+        current = _initial_context(thread) if thread.initial_context else thread.get_context()
+        current.flags = record.flags
+        record.merge(current)
+        call.space.write(ThreadContext, bytes(record.data))
     return STATUS_SUCCESS
 
 
@@ -227,21 +229,21 @@ async def NtSetContextThread(call: Call, ThreadHandle: Handle[Thread], ThreadCon
     if thread is call.thread:
         thread.set_context(record)
         return STATUS_SUCCESS
-    await leave_turn(call.thread)
-    if thread.terminated:
-        return STATUS_UNSUCCESSFUL
-    if thread.initial_context:
-        space = thread.process.space
-        current = _initial_context(thread)
-        current.merge(record)
-        space.write(thread.initial_context, bytes(current.data))
-    else:
-        thread.cpu.set_context(record)
+    async with StandingStill(call.thread, [thread]):
+        if thread.terminated:
+            return STATUS_UNSUCCESSFUL
+        if thread.initial_context:
+            space = thread.process.space
+            current = _initial_context(thread)
+            current.merge(record)
+            space.write(thread.initial_context, bytes(current.data))
+        else:
+            thread.cpu.set_context(record)
     return STATUS_SUCCESS
 
 
 @syscall
 def NtGetCurrentProcessorNumber(call: Call) -> ULONG:
-    """All threads take turns; what each sees is the first processor it may run on."""
+    """What each thread sees is the first processor it may run on, wherever Linux lets it run."""
     mask = call.thread.affinity or call.process.affinity or 1
     return (mask & -mask).bit_length() - 1

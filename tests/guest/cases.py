@@ -218,6 +218,7 @@ THREADS = (
     Case("waits", _c("threads/waits")),
     Case("locks", _c("threads/locks", "-lsynchronization")),
     Case("fairness", _c("threads/fairness")),
+    Case("stopping", _c("threads/stopping"), exit_code=5),
     Case("timers", _c("threads/timers")),
     Case("calls", _c("threads/calls")),
     Case("pool", _c("threads/pool")),
@@ -339,3 +340,5 @@ CASES: tuple[Case, ...] = (
     *START, *STDIO, *FILES, *MEMORY, *REGISTRY, *LOCALE, *EXCEPTIONS, *CXX, *THREADS, *DLL, *SYSTEM, *NETWORK,
     *CRYPTOGRAPHY, *PROCESSES, *CRT, *SESSION,
 )
+
+PARALLEL = _c("threads/parallel")  # not a case: it says the same everywhere only where threads run at the same time

@@ -314,7 +314,7 @@ def test_a_thread_uses_its_own_time_only() -> None:
 def test_a_turn_ends_when_somebody_else_could_run() -> None:
     machine = Machine()
     contended = False
-    ticker = Ticker(lambda: contended, machine.process.signal_pending)
+    ticker = Ticker(lambda: contended, machine.process.signal_pending, list, lambda: None)
     assert [False, False] == [ticker.turn_is_over(TICKS_A_SLICE), ticker.turn_is_over(TICKS_ALONE - 1)]
     contended = True
     assert [False, True] == [ticker.turn_is_over(TICKS_A_SLICE - 1), ticker.turn_is_over(TICKS_A_SLICE)]
@@ -322,7 +322,7 @@ def test_a_turn_ends_when_somebody_else_could_run() -> None:
 
 def test_a_turn_ends_for_a_signal_and_even_alone_after_some_time() -> None:
     machine = Machine()
-    ticker = Ticker(lambda: False, machine.process.signal_pending)
+    ticker = Ticker(lambda: False, machine.process.signal_pending, list, lambda: None)
     assert ticker.turn_is_over(TICKS_ALONE)
     machine.process.signals.append(lambda: None)
     assert ticker.turn_is_over(1)

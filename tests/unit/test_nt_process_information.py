@@ -209,7 +209,7 @@ def test_a_suspended_process_goes_on_when_it_is_resumed() -> None:
     def resume() -> None:
         for thread in process.threads:
             thread.suspend_count = 0
-            machine.scheduler.resume_thread(thread)
+            thread.go_on()
 
     machine.run(program)
     assert [5.0] == machine.guest.log

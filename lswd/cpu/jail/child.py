@@ -47,6 +47,7 @@ _LIMITS = (
 )
 _LISTENER_FD = 0  # the lowest free descriptor when it is made
 _START_SECONDS = 5.0  # a start takes about a millisecond
+FOREVER = float("inf")
 _LOOK = 0.02  # seconds between looks at whether the child still lives
 _DEAF_SECONDS = 10.0  # an interrupted guest has stopped long before, unless it keeps its signals from coming
 _FUTEX_WAIT, _FUTEX_WAKE = 0, 1
@@ -106,8 +107,11 @@ class Child:
     Attributes:
         pid: its process id.
         view, words, quads: the blocks' memory as bytes, u32 and u64.
+        address: where that is.
         addresses: where the stub's labels are in it.
-        interrupted: an interrupt has been asked for and not been answered.
+        interrupted: since when threads, by their blocks, have been told to stop and have not done so.
+        hurried: there is something else to do than to wait for the guest.
+        until: when there will be, on the monotonic clock.
         limit: how many bytes of its memory the guest can have touched.
     """
 
@@ -124,10 +128,13 @@ class Child:
         self._timeout = _Timespec(0, int(_LOOK * 1e9))
         self._timeout_at = ctypes.addressof(self._timeout)
         self.pid = 0
-        self.interrupted = False
+        self._ready = False
+        self.interrupted: dict[int, float] = {}
+        self.hurried = False
+        self.until = FOREVER
+        self._sleeping_at = 0  # the address we sleep at
         self._spin = Spin()
         self._threads = 1  # started so far
-        self._deaf_since = 0.0
         self._socket = self._listener = -1
         stub = _stub()
         self.addresses = labels(stub)
@@ -138,6 +145,7 @@ class Child:
         try:
             os.ftruncate(control, layout.CONTROL_SIZE)
             self._map = FileMapping(control, layout.CONTROL_SIZE)
+            self.address = self._map.address
             self.view = self._map.view
             self.words = self.view.cast("I")
             self.quads = self.view.cast("Q")
@@ -150,6 +158,7 @@ class Child:
             self._prepare()
             self._spawn([memory_fd, *descriptors], descriptors)
             self._started()
+            self._ready = True
         except OSError as error:
             self.close()
             raise EngineError(f"the jail does not start here: {error}") from None
@@ -259,6 +268,24 @@ class Child:
             _OPERATION.pack_into(self.view, at, *operation, *(0,) * (8 - len(operation)))
             at += 64
         self.words[block + layout.OPERATION_COUNT >> 2] = len(operations)
+        if operations:
+            self.words[block + layout.CARRYING_OUT >> 2] = 1
+
+    def carried_out(self, block: int) -> None:
+        """Until the thread of ``block`` has carried out what it was given.
+
+        Raises:
+            GuestLost: it does not.
+        """
+        words, at = self.words, block + layout.CARRYING_OUT >> 2
+        for _ in range(_SPINS):
+            if not words[at]:
+                return
+        deadline = time.monotonic() + _DEAF_SECONDS
+        while words[at]:
+            time.sleep(0.00005)
+            if time.monotonic() > deadline or not self.alive():
+                raise GuestLost("the guest does not carry out changes of its memory")
 
     def resume(self, block: int, action: int) -> None:
         """Let a stopped thread go on."""
@@ -269,10 +296,10 @@ class Child:
         words[block + layout.ACTION >> 2] = action
         words[block + layout.STATE >> 2] = layout.STATE_RUNNING
         if words[block + layout.GUEST_SLEEPS >> 2]:
-            self._syscall(layout.SYS_FUTEX, self._map.address + block + layout.STATE, _FUTEX_WAKE, 1, None)
+            self._syscall(layout.SYS_FUTEX, self.address + block + layout.STATE, _FUTEX_WAKE, 1, None)
 
-    def wait(self, block: int) -> None:
-        """Until the thread has stopped.
+    def wait(self, block: int) -> bool:
+        """Until the thread has stopped; False when that is not so yet and there is something else to do.
 
         Raises:
             GuestLost: it never will.
@@ -280,31 +307,55 @@ class Child:
         words, at = self.words, block + layout.STATE >> 2
         for _ in range(_SPINS):
             if words[at] == layout.STATE_STOPPED:
-                return
-        self._wait_for(block, 0.0)
+                return True
+        return self._wait_for(block, 0.0)
 
-    def _wait_for(self, block: int, deadline: float) -> None:
+    def _wait_for_manager(self) -> None:
+        """Until the manager has done what it was told, which takes no time unless the guest meddles with it."""
+        self._wait_for(0, time.monotonic() + _DEAF_SECONDS)
+
+    def _wait_for(self, block: int, deadline: float) -> bool:
         words, at = self.words, block + layout.STATE >> 2
         sleeps = block + layout.HOST_SLEEPS >> 2
-        address = self._map.address + block + layout.STATE
+        address = self.address + block + layout.STATE
         words[sleeps] = 1
+        self._sleeping_at = address
         try:
             while True:
                 state = words[at]
                 if state == layout.STATE_STOPPED:
-                    return
+                    return True
                 if state == layout.STATE_GONE and block:
-                    self._check(deadline)
+                    self.check(block, deadline)
                     raise GuestLost("a thread of the guest has ended itself")
+                seconds = _LOOK
+                if block:
+                    if self.until < FOREVER:
+                        seconds = min(seconds, self.until - time.monotonic())
+                    if self.hurried or seconds <= 0:
+                        return False
+                self._timeout.nanoseconds = int(seconds * 1e9)
                 if self._syscall(layout.SYS_FUTEX, address, _FUTEX_WAIT, state, self._timeout_at) and (
                     words[at] != layout.STATE_STOPPED
                 ):
-                    self._check(deadline)
+                    self.check(block, deadline)
         finally:
+            self._sleeping_at = 0
             words[sleeps] = 0
 
-    def _check(self, deadline: float) -> None:
-        """The thread has not stopped for a while: is that all right?"""
+    def hurry(self) -> None:
+        """Have a ``wait`` for a thread of the guest end soon, the next one too; from any host thread."""
+        self.hurried = True
+        address = self._sleeping_at
+        if address:
+            self._syscall(layout.SYS_FUTEX, address, _FUTEX_WAKE, 2, None)
+
+    def check(self, block: int, deadline: float = 0.0) -> None:
+        """The thread has not stopped for a while: is that all right?
+
+        Raises:
+            GuestLost: it is not.
+        """
         if not self.alive():
             raise GuestLost("the guest's process has died")
         if self._listener < 0 and os.stat(f"/proc/{self.pid}/task").st_nlink - 2 > self._threads:
@@ -313,12 +364,10 @@ class Child:
             raise GuestLost("the guest has taken memory that it was not given")
         now = time.monotonic()
         if deadline and now > deadline:
+            if self._ready:
+                raise GuestLost("the guest has stopped what starts its threads and maps its memory")
             raise NoAnswer("the jail does not start here: no answer")
-        if not self.interrupted:
-            self._deaf_since = 0.0
-        elif not self._deaf_since:
-            self._deaf_since = now
-        elif now - self._deaf_since > _DEAF_SECONDS:
+        if now - self.interrupted.get(block, now) > _DEAF_SECONDS:
             raise GuestLost("the guest does not react to interrupts")
 
     def operate(self, operations: Sequence[Operation]) -> list[int]:
@@ -328,7 +377,7 @@ class Child:
             batch = operations[first : first + layout.MOST_OPERATIONS]
             self.put_operations(0, batch)
             self.resume(0, layout.ACTION_IDLE)
-            self.wait(0)
+            self._wait_for_manager()
             for i in range(len(batch)):
                 result = self.quads[(OPERATIONS >> 3) + 8 * i + 7]
                 results.append(result - (1 << 64) if result >> 63 else result)
@@ -336,7 +385,7 @@ class Child:
 
     def signal(self, thread: int) -> None:
         """Send a thread of it the interrupt signal; from any host thread."""
-        if self.pid:
+        if self.pid and thread:
             self._syscall(layout.SYS_TGKILL, self.pid, thread, layout.INTERRUPT_SIGNAL, None)
 
     def start_thread(self, block: int) -> int:
@@ -353,7 +402,7 @@ class Child:
         if self._listener >= 0:
             self._allow_thread()
         self._threads += 1
-        self.wait(0)
+        self._wait_for_manager()
         result = self.quads[(OPERATIONS >> 3) + 7]
         if result >> 63:
             raise GuestLost(f"a thread does not start: {os.strerror((1 << 64) - result & 0xFFF)}")
@@ -366,7 +415,7 @@ class Child:
         orders.register(self._listener, POLLIN)
         while time.monotonic() < deadline:
             if not orders.poll(_LOOK * 1000):
-                self._check(deadline)
+                self.check(0, deadline)
                 continue
             question = bytearray(_NOTIFICATION_SIZE)
             try:
@@ -429,8 +478,8 @@ class Child:
     def __del__(self) -> None:
         self.close()
 
-    def close(self) -> None:
-        """End the process and let go of the blocks."""
+    def kill(self) -> None:
+        """End the process."""
         if self.pid:
             try:
                 os.kill(self.pid, 9)
@@ -438,6 +487,10 @@ class Child:
             except (ProcessLookupError, ChildProcessError):
                 pass
             self.pid = 0
+
+    def close(self) -> None:
+        """End the process and let go of the blocks."""
+        self.kill()
         for fd in (self._socket, self._listener):
             if fd >= 0:
                 os.close(fd)

@@ -1,7 +1,8 @@
-"""The jail engine: guest threads are Linux threads of a locked child process; one runs at a time.
+"""The jail engine: guest threads are Linux threads of a locked child process, and run at the same time.
 
 The kernel and a guest thread take turns on the thread's block (layout.py): the thread stops and says why, the kernel
-answers, the thread goes on.
+answers, the thread goes on. Changes of memory are carried out in the order in which they were made: as long as a thread
+has some to carry out, no other goes on.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from lswd.cpu.jail.thread import (
     SIGNAL,
     JailThread,
 )
+from lswd.cpu.jail.watch import Watch
 from lswd.memory.protection import PAGE_EXECUTE_READ, PAGE_SIZE
 from lswd.ntdef.status import STATUS_NO_MEMORY, NtError
 
@@ -47,6 +49,7 @@ _HUGE_PAGES = 4 << 20  # a host that backs memory with huge pages may touch a li
 _PATIENCE = 2000  # milliseconds
 _SAME_FAULT = 8  # times a page fault may come back although the page was mapped
 _REGISTERS = struct.Struct("<17Q")
+_watch = Watch()
 
 
 class WrongGuest(EngineError):
@@ -57,7 +60,7 @@ class JailEngine:
     """See the module's docstring; the interface is ``cpu.engine.Engine``."""
 
     name = "jail"
-    parallel = False
+    parallel = True
 
     def __init__(self, space: AddressSpace) -> None:
         """Start the child process.
@@ -80,8 +83,10 @@ class JailEngine:
         self._blocks = list(range((layout.BLOCKS - 1) * layout.BLOCK_SIZE, 0, -layout.BLOCK_SIZE))
         self._threads: set[JailThread] = set()
         self._leaving: list[int] = []  # blocks of threads that have been told to end
-        self._running: JailThread | None = None
-        self._interrupted = False
+        self._carrier: JailThread | None = None  # who has been given changes of memory last
+        self.shared = False
+        self.hurry = self.child.hurry
+        self.wait_any, self.wake = _watch.wait, _watch.wake
         self.faults = 0  # page faults that were answered with a mapping
         self.child.limit = lambda: space.private.top + _HUGE_PAGES
         space.private.users += 1
@@ -160,6 +165,8 @@ class JailEngine:
     def forget(self, thread: JailThread) -> None:
         """End a thread that is not running."""
         self._threads.discard(thread)
+        if self._carrier is thread:
+            self._carrier = None
         if thread.block >= 0 and self.child.pid:
             self.child.put_operations(thread.block, ())
             self.child.resume(thread.block, layout.ACTION_EXIT)
@@ -169,58 +176,75 @@ class JailEngine:
 
     # ---- running
 
+    @property
+    def until(self) -> float:
+        return self.child.until
+
+    @until.setter
+    def until(self, value: float) -> None:
+        self.child.until = value
+
     def interrupt(self) -> None:
-        self._interrupted = self.child.interrupted = True
-        thread = self._running
-        if thread is not None:
-            self.child.signal(thread.linux_thread)
+        for thread in tuple(self._threads):
+            thread.interrupt()
+
+    def halt(self) -> None:
+        self.child.kill()
 
     def run(self, thread: JailThread, handler: SystemCallHandler) -> int:
         thread.fault = None
-        self._interrupted = self.child.interrupted = False
-        if thread.block >= 0:
-            self.child.words[thread.block + layout.INTERRUPT >> 2] = 0
-        repeated = (0, 0)
-        times = 0
+        child = self.child
+        child.hurried = False
+        going_on = thread.running
+        if not going_on:
+            thread.interrupted = False
+            child.interrupted.pop(thread.block, None)
+            thread.fault_at = (0, 0)
+            if thread.block >= 0:
+                child.words[thread.block + layout.INTERRUPT >> 2] = 0
         filling: list[Operation] = []
-        try:
-            while True:
-                self._running = thread
-                if self._interrupted:
+        while True:
+            if not going_on:
+                thread.running = True
+                if thread.interrupted or child.hurried:
+                    thread.running = False
                     return cpu.INTERRUPTED
                 self._resume(thread, filling)
-                self.child.wait(thread.block)
-                self._running = None
                 filling = []
-                self._check_operations(thread.block)
-                kind = self.child.words[thread.block + layout.KIND >> 2]
-                if kind == layout.KIND_CALL:
-                    if self._call(thread, handler):
-                        return cpu.LEFT
-                    continue
-                if kind != layout.KIND_SIGNAL:
-                    raise GuestLost("the guest has destroyed its mailbox")
-                outcome = self._signal(thread, handler)
-                if outcome is not None:
-                    return outcome
-                fault = thread.fault
-                if fault is None:
-                    continue
-                found = self._mirror.fill(fault.address, fault.access) if fault.vector == cpu.PAGE_FAULT else None
-                place = (thread.frame_register(RIP), fault.address)
-                times = times + 1 if place == repeated else 0
-                repeated = place
-                if found is None or times > _SAME_FAULT:
-                    return cpu.FAULT
-                self.faults += 1
-                filling = found
-                thread.fault = None
-        finally:
-            self._running = None
+                if self.shared:
+                    return cpu.RUNNING
+            going_on = False
+            if not child.wait(thread.block):
+                return cpu.RUNNING
+            thread.running = False
+            self._check_operations(thread.block)
+            kind = child.words[thread.block + layout.KIND >> 2]
+            if kind == layout.KIND_CALL:
+                if self._call(thread, handler):
+                    return cpu.LEFT
+                continue
+            if kind != layout.KIND_SIGNAL:
+                raise GuestLost("the guest has destroyed its mailbox")
+            outcome = self._signal(thread, handler)
+            if outcome is not None:
+                return outcome
+            fault = thread.fault
+            if fault is None:
+                continue
+            found = self._mirror.fill(fault.address, fault.access) if fault.vector == cpu.PAGE_FAULT else None
+            if found is None or thread.faults_again(fault.address) > _SAME_FAULT:
+                return cpu.FAULT
+            self.faults += 1
+            filling = found
+            thread.fault = None
 
     def _resume(self, thread: JailThread, operations: list[Operation]) -> None:
         child = self.child
         operations = self._mirror.pending() + operations
+        carrier = self._carrier
+        if carrier is not None and carrier is not thread:
+            child.carried_out(carrier.block)
+        self._carrier = thread if operations else None
         if thread.state == NEW:
             self._start(thread, operations)
             return

@@ -34,6 +34,7 @@ ACTION = 0x18  # u32: how it goes on: ACTION_*
 INTERRUPT = 0x1C  # u32: an interrupt came while it was stopped
 SPIN = 0x20  # u64: time stamp counts to spin before sleeping
 OPERATION_COUNT = 0x28  # u32
+CARRYING_OUT = 0x2C  # u32: not 0 while operations are left to be carried out
 OPERATION_ERROR = 0x30  # i64: what the last failed operation returned, or 0
 SIGNAL_NUMBER = 0x38  # u64
 SIGNAL_INFO = 0x40  # u64: address of the siginfo
@@ -86,6 +87,7 @@ SYS_TGKILL = 234
 SYS_PRLIMIT = 302
 SYS_SECCOMP = 317
 SYS_CLOSE_RANGE = 436
+SYS_FUTEX_WAITV = 449
 
 ARCH_SET_GS = 0x1001
 ARCH_SET_FS = 0x1002

@@ -209,7 +209,8 @@ operate:
         jb      .next
         mov     [rbx + OPERATION_ERROR], rax
         jmp     .next
-.done:  ret
+.done:  mov     dword [rbx + CARRYING_OUT], 0
+        ret
 
 ; ---- out of the stub: the kernel can complete these two for a thread that is interrupted in them
 return_begin:

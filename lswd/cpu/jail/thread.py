@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 
 from lswd.cpu import engine as cpu
 from lswd.cpu.context import USER_DS, Context
@@ -36,7 +37,10 @@ _FP_AND_SSE = 3
 class JailThread:
     """See ``cpu.engine.CpuThread``."""
 
-    __slots__ = ("_engine", "_float", "_form", "block", "fault", "frame", "linux_thread", "replaced", "state", "teb")
+    __slots__ = (
+        "_engine", "_float", "_form", "_repeated", "block", "fault", "fault_at", "frame", "interrupted", "linux_thread",
+        "replaced", "running", "state", "teb",
+    )  # fmt: skip
 
     def __init__(self, engine: JailEngine, teb: int) -> None:
         self._engine = engine
@@ -48,9 +52,43 @@ class JailThread:
         self.block = -1  # offset of its block, once it has run
         self.linux_thread = 0
         self.frame = self._float = 0  # offsets of ucontext and XSAVE image in the blocks, in state SIGNAL
+        self.running = False  # its code runs, or has stopped and nobody has looked yet
+        self.interrupted = False  # it is to stop
+        self.fault_at = (0, 0)  # instruction and address of its last page fault
+        self._repeated = 0  # how often it has had the same one in a row
 
     def run(self, handler: SystemCallHandler) -> int:
         return self._engine.run(self, handler)
+
+    def interrupt(self) -> None:
+        child = self._engine.child
+        self.interrupted = True
+        if self.running:
+            child.interrupted.setdefault(self.block, time.monotonic())
+            child.signal(self.linux_thread)
+
+    def stopped(self) -> bool:
+        """Has its code stopped, or gone?"""
+        return self._engine.child.words[self.block + layout.STATE >> 2] != layout.STATE_RUNNING
+
+    def check(self) -> None:
+        """Look after a running thread; raises GuestLost when there is no hope for it."""
+        self._engine.child.check(self.block)
+
+    def state_address(self) -> int:
+        """Where in our memory its state is."""
+        return self._engine.child.address + self.block + layout.STATE
+
+    def host_sleeps(self, yes: bool) -> None:
+        """Should it wake us when it stops?"""
+        self._engine.child.words[self.block + layout.HOST_SLEEPS >> 2] = yes
+
+    def faults_again(self, address: int) -> int:
+        """Note a page fault: how many like it were there just before?"""
+        place = (self.frame_register(RIP), address)
+        self._repeated = self._repeated + 1 if place == self.fault_at else 0
+        self.fault_at = place
+        return self._repeated
 
     def close(self) -> None:
         self._engine.forget(self)

@@ -73,6 +73,10 @@ class UnicornThread:
     def run(self, handler: SystemCallHandler) -> int:
         return self._engine.run(self, handler)
 
+    def interrupt(self) -> None:
+        if self._engine.runs(self):
+            self._engine.interrupt()
+
     def close(self) -> None:
         self._engine.forget(self)
 
@@ -386,6 +390,10 @@ class UnicornEngine:
         self._preemption.withdraw()
         self._trap = self._page_fault = None
         self._trap_behind = 0
+
+    def runs(self, thread: UnicornThread) -> bool:
+        """Is it this thread's guest code that runs now?"""
+        return self._running and self._current is thread
 
     def interrupt(self) -> None:
         self._interrupted = True
