@@ -39,6 +39,12 @@ def why_not() -> str:
     return _reason
 
 
+def forget() -> None:
+    """Let the next program find out again whether the jail works."""
+    global _reason
+    _reason = ""
+
+
 def describe(engine: Engine) -> str:
     """The engine's name for a person, with the reason when it is not the best."""
     reason = f" ({_reason})" if _reason and engine.name != "jail" else ""

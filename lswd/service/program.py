@@ -49,7 +49,7 @@ def warm_up() -> None:
     import shutil
     import tempfile
 
-    from lswd.cpu.reserve import prepare
+    from lswd.cpu.select import forget
     from lswd.service.launch import Options, launch
     from lswd.userland.cache import remember
 
@@ -60,7 +60,14 @@ def warm_up() -> None:
         launch(Options(_SMALL_PROGRAM, prefix=os.path.join(directory, "prefix")), close=True)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-    prepare("")
+        forget()
+
+
+def prepare() -> None:
+    """Start an engine for the next program."""
+    from lswd.cpu import reserve
+
+    reserve.prepare("")
 
 
 def run(order: Order) -> Ending:

@@ -26,6 +26,7 @@ START_IMAGE = 1  # IMAGE, PeInfo, and the name of the usual engine
 START_ORDER = 2  # that name; with descriptors
 SIGNAL = 3  # value: the signal
 KILL = 4  # value: the exit status
+HEAT = 16  # to a spare: see spare.py
 # From it.
 STARTED = 5  # value: the Linux process
 ENDED = 6  # an Ending

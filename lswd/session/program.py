@@ -34,6 +34,9 @@ if TYPE_CHECKING:
         def warm_up(self) -> None:
             """Launch something small, for what the first launch in a process takes longer over."""
 
+        def prepare(self) -> None:
+            """Start what the next launch needs, in the process that it will be in."""
+
         def run(self, order: Order) -> Ending:
             """Run the program to its end, in this process as it is."""
             ...

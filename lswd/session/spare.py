@@ -1,24 +1,35 @@
-"""A process that is ready before a program is asked for: forked from the zygote while nothing else is to be done.
+"""Processes that are ready before programs are asked for: forked from the zygote when it has time.
 
-It has launched a small program already, so it need not copy, compute or look up what the first launch in a process has
-to. What it then runs is told by the packet that the zygote would have acted on itself.
+Each has an engine started, and comes from a zygote that has launched a small program: so it need not compute or look
+up what the first launch in a process has to. A *hot* one has launched the program itself and need not copy what it has
+from the zygote either. What it then runs is told by the packet that the zygote would have acted on itself.
 """
 
 from __future__ import annotations
 
 import gc
 import os
+import select
 import signal
 import socket
+import time
 
 from lswd.session import messages as m
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lswd.session.program import Launcher
 
-IDLE_MILLISECONDS = 100  # how long nothing is to be done before a spare is made
+# How long nothing must be to do before one is made, before the zygote warms up, before one becomes hot. Making another
+# is work that the next program would have to do itself; the others are extra, and not to disturb a program that runs.
+_MAKE, _WARM, _HEAT_UP = 1, 10, 100
+_PROGRAMS_MATTER = 30
+MOST_SPARES = 2
+_MOST_FAILURES = 3
 _READY = b"ready"
+_HEAT = m.pack(m.HEAT, 0)
 
 
 class Spare:
@@ -26,25 +37,40 @@ class Spare:
 
     Attributes:
         pid, pidfd: the process. reading: the pipe its report will come through.
-        connection: where to it is told what to run; readable when it is ready, or has died.
+        connection: where it is told what to run; readable when it is ready, or has died.
+        ready: it has said that it is. hot: it has launched something, or has been told to.
     """
 
-    __slots__ = ("connection", "pid", "pidfd", "reading")
+    __slots__ = ("connection", "hot", "pid", "pidfd", "reading", "ready")
 
     def __init__(self, pid: int, reading: int, connection: socket.socket) -> None:
         self.pid = pid
         self.pidfd = os.pidfd_open(pid)
         self.reading = reading
         self.connection = connection
+        self.ready = False
+        self.hot = False
 
     def is_ready(self) -> bool | None:
         """Can it begin at once? None when it has died."""
         try:
-            return True if self.connection.recv(len(_READY), socket.MSG_DONTWAIT) == _READY else None
+            if self.connection.recv(len(_READY), socket.MSG_DONTWAIT) != _READY:
+                return None
         except BlockingIOError:
-            return False
+            return self.ready
         except OSError:
             return None
+        self.ready = True
+        return True
+
+    def heat(self) -> None:
+        """Have it launch something small; until it is ready again nothing else can be asked of it."""
+        self.ready = False
+        self.hot = True
+        try:
+            self.connection.send(_HEAT)
+        except OSError:  # it has died, which will be noticed
+            pass
 
     def start(self, packet: bytes, descriptors: list[int]) -> bool:
         """Have it act on a START packet; False when it cannot."""
@@ -67,8 +93,90 @@ class Spare:
         os.waitpid(self.pid, 0)
 
 
-def wait_for_work(connection: socket.socket, launcher: Launcher) -> tuple[bytes, list[int]]:
-    """In the spare: get ready, say so, wait. Returns the packet and its descriptors; b"" when there will be none."""
+class Spares:
+    """Those there are, and when to make more: one at a time, and no more if they only die."""
+
+    def __init__(self, poll: select.poll) -> None:
+        """``poll``: what the zygote waits with."""
+        self.warm = False  # the zygote has launched something itself
+        self._poll = poll
+        self._spares: list[Spare] = []
+        self._failures = 0
+
+    def __iter__(self) -> Iterator[Spare]:
+        return iter(self._spares)
+
+    def add(self, spare: Spare | None) -> None:
+        """One more; None: it could not be made."""
+        if spare is None:
+            self._failures += 1
+        else:
+            self._spares.append(spare)
+            self._poll.register(spare.connection, select.POLLIN)
+
+    def _remove(self, spare: Spare) -> None:
+        self._spares.remove(spare)
+        self._poll.unregister(spare.connection)
+
+    def take(self) -> Spare | None:
+        """One that can begin at once, if there is one."""
+        for spare in sorted(self._spares, key=lambda spare: not spare.hot):
+            if self._look_at(spare):
+                self._remove(spare)
+                return spare
+        return None
+
+    def noticed(self, fd: int) -> None:
+        """There is something to read from this descriptor, which may be a spare's."""
+        for spare in tuple(self._spares):
+            if spare.connection.fileno() == fd:
+                self._look_at(spare)
+
+    def _look_at(self, spare: Spare) -> bool:
+        """Is it ready? One that has died is forgotten."""
+        ready = spare.is_ready()
+        if ready:
+            self._failures = 0
+        elif ready is None:
+            self._remove(spare)
+            self._failures += 1
+            spare.end()
+        return bool(ready)
+
+    def patience(self, programs: int) -> int | None:
+        """For how many milliseconds nothing should happen before one is made or something warmed up, while this many
+        programs run. None: there is nothing to do."""
+        if not all(spare.ready for spare in self._spares) or self._failures >= _MOST_FAILURES:
+            return None
+        if not self.warm:
+            return _WARM + (_PROGRAMS_MATTER if programs else 0)
+        if len(self._spares) < MOST_SPARES:
+            return _MAKE
+        return None if programs or all(spare.hot for spare in self._spares) else _HEAT_UP
+
+    def is_to_warm_up(self) -> bool:
+        """The first spare has shown that it works: what it did once, the zygote can do for all others."""
+        return not self.warm and bool(self._spares)
+
+    def heat(self) -> bool:
+        """Have one become hot; False when there are fewer than there could be."""
+        if len(self._spares) < MOST_SPARES:
+            return False
+        for spare in self._spares:
+            if not spare.hot:
+                spare.heat()
+                break
+        return True
+
+    def end(self) -> None:
+        """None is needed any more."""
+        for spare in tuple(self._spares):
+            self._remove(spare)
+            spare.end()
+
+
+def warm_up(launcher: Launcher) -> None:
+    """Have the launcher launch something, and leave no trace of it but what it has learnt."""
     environ = dict(os.environ)
     try:
         launcher.warm_up()
@@ -77,7 +185,28 @@ def wait_for_work(connection: socket.socket, launcher: Launcher) -> tuple[bytes,
     os.environ.clear()
     os.environ.update(environ)
     os.chdir("/")
+    while len(os.listdir("/proc/self/task")) > 1:  # a thread of the launch is on its way out
+        time.sleep(0.001)
     gc.collect()
     gc.freeze()
-    connection.send(_READY)
-    return m.receive_with(connection)
+
+
+def wait_for_work(connection: socket.socket, launcher: Launcher, *, warm: bool) -> tuple[bytes, list[int]]:
+    """In the spare: get ready, say so, wait. Returns the packet and its descriptors; b"" when there will be none.
+
+    Args:
+        warm: the zygote has warmed up before.
+    """
+    packet, descriptors = b"" if warm else _HEAT, list[int]()
+    while True:
+        if packet == _HEAT:
+            warm_up(launcher)
+        try:
+            launcher.prepare()
+        except Exception:  # a program that is to run here will say what is wrong
+            pass
+        gc.freeze()
+        connection.send(_READY)
+        packet, descriptors = m.receive_with(connection)
+        if packet != _HEAT:
+            return packet, descriptors

@@ -18,7 +18,7 @@ from lswd.session.caller_image import retire
 from lswd.session.identity import die_with_parent
 from lswd.session.order import Ending, OrderError
 from lswd.session.program import run_image, run_order
-from lswd.session.spare import IDLE_MILLISECONDS, Spare, wait_for_work
+from lswd.session.spare import Spare, Spares, wait_for_work, warm_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,18 +61,17 @@ class Zygote:
         self._launcher = launcher
         self._children: dict[int, _Child] = {}  # by pidfd
         self._reports: dict[int, _Child] = {}  # by pipe
-        self._spare: Spare | None = None
         self._poll = select.poll()
+        self._spares = Spares(self._poll)
 
     def run(self) -> None:
         """Serve until the daemon closes its end; then every program ends."""
         self._poll.register(self._connection, select.POLLIN)
         try:
             while True:
-                idle = not self._children and self._spare is None
-                events = self._poll.poll(IDLE_MILLISECONDS if idle else None)
+                events = self._poll.poll(self._spares.patience(len(self._children)))
                 if not events:
-                    self._make_spare()
+                    self._get_ready()
                 for fd, _ in events:
                     if fd == self._connection.fileno():
                         if not self._receive():
@@ -81,11 +80,12 @@ class Zygote:
                         self._reap(fd)
                     elif fd in self._reports:
                         self._read_report(self._reports[fd])
+                    else:
+                        self._spares.noticed(fd)
         finally:
             for child in self._children.values():
                 os.kill(child.pid, signal.SIGKILL)
-            if self._spare is not None:
-                self._spare.end()
+            self._spares.end()
 
     def _receive(self) -> bool:
         packet, descriptors = m.receive_with(self._connection)
@@ -113,25 +113,34 @@ class Zygote:
         """Run a program: in the spare if there is one, else in a new process."""
         kind, identifier, _, data = m.unpack(packet)
         loader, info = _image(data) if kind == m.START_IMAGE else (0, None)
-        spare = self._spare
-        ready = spare.is_ready() if spare is not None else False
-        if spare is not None and ready is not False:  # one that is still getting ready is left to it
-            self._spare = None
-            if ready and spare.start(packet, descriptors):
+        spare = self._spares.take()  # one that is still getting ready is left to it
+        if spare is not None:
+            if spare.start(packet, descriptors):
                 self._adopt(_Child(identifier, spare.pid, spare.reading, loader, info), spare.pidfd)
                 return
             spare.end()
         self._fork(identifier, lambda: _run(self._launcher, self._proc, packet, descriptors), loader, info)
 
-    def _make_spare(self) -> None:
+    def _get_ready(self) -> None:
+        """Nothing is to be done now."""
+        if self._spares.is_to_warm_up():
+            warm_up(self._launcher)
+            self._spares.warm = True
+            return
+        if self._spares.heat():
+            return
+        self._spares.add(self._make_spare())
+
+    def _make_spare(self) -> Spare | None:
         """Fork a process that gets ready for the next program. It matters little if that fails."""
+        warm = self._spares.warm
         reading, writing = os.pipe2(os.O_CLOEXEC)
         ours, its = m.pair()
         parent = os.getpid()
 
         def run() -> Ending:
             ours.close()
-            packet, descriptors = wait_for_work(its, self._launcher)
+            packet, descriptors = wait_for_work(its, self._launcher, warm=warm)
             its.close()
             if not packet:
                 os._exit(0)
@@ -144,12 +153,12 @@ class Zygote:
                 os.close(fd)
             ours.close()
             its.close()
-            return
+            return None
         if not pid:
             self._in_child(parent, reading, writing, run)
         os.close(writing)
         its.close()
-        self._spare = Spare(pid, reading, ours)
+        return Spare(pid, reading, ours)
 
     def _fork(self, identifier: int, run: Callable[[], Ending], loader: int, info: PeInfo | None) -> None:
         reading, writing = os.pipe2(os.O_CLOEXEC)
@@ -182,6 +191,10 @@ class Zygote:
             os.close(reading)
             for fd in (*self._children, *self._reports):
                 os.close(fd)
+            for spare in self._spares:
+                spare.connection.close()
+                os.close(spare.reading)
+                os.close(spare.pidfd)
             ending = run()
             data = ending.to_bytes(m.LARGEST_REPORT)
             while data:

@@ -45,6 +45,9 @@ class Restricted:
     def warm_up(self) -> None:
         launcher.warm_up()
 
+    def prepare(self) -> None:
+        launcher.prepare()
+
     def run(self, order: Order) -> Ending:
         return launcher.run(order)
 
