@@ -31,6 +31,7 @@ from lswd.ntdef.status import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from lswd.kernel.directory_watch import DirectoryWatch
     from lswd.kernel.file import OpenParameters
     from lswd.kernel.file_block import FileControlBlock
     from lswd.kernel.file_listing import Listing
@@ -252,7 +253,7 @@ class InheritedFile(DiskFile):
 
 
 class DiskDirectory(DiskObject):
-    """A directory. ``listing`` is an enumeration in progress (see kernel.file_listing)."""
+    """A directory. ``listing`` is an enumeration in progress (see kernel.file_listing), ``watch`` collects changes."""
 
     is_directory = True
 
@@ -270,6 +271,12 @@ class DiskDirectory(DiskObject):
     ) -> None:
         super().__init__(volume, block, host, dos, fd, parameters, path_only=path_only, overlay=overlay)
         self.listing: Listing | None = None
+        self.watch: DirectoryWatch | None = None
+
+    def on_last_handle(self) -> None:
+        if self.watch is not None:
+            self.watch.end()
+        super().on_last_handle()
 
 
 class DiskLink(DiskObject):

@@ -107,19 +107,21 @@ class Request:
         self.operation: Operation | None = None
         self.scope: Any = None
 
-    async def run(self, operation: Operation, *, deferred: bool = False, wait: bool = False) -> int:
+    async def run(
+        self, operation: Operation, *, deferred: bool = False, wait: bool = False, never_wait: bool = False
+    ) -> int:
         """Run ``operation``; returns what the system call returns.
 
         Args:
             deferred: on an overlapped file return STATUS_PENDING even for what is done already, as programs expect of
                 reads and writes on a disk.
-            wait: let the caller wait, whatever the file.
+            wait: let the caller wait, whatever the file. never_wait: do not, whatever the file.
         """
         file = self.file
         file.begin_request()
         if self.event is not None:
             self.event.reset()
-        if file.synchronous or wait:
+        if (file.synchronous or wait) and not never_wait:
             status, information = await self._wait(operation)
             self._finish(status, information)
             return status

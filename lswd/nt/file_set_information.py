@@ -11,7 +11,7 @@ import struct
 from lswd.kernel.completion_port import IO_COMPLETION_MODIFY_STATE, CompletionPort
 from lswd.kernel.file import FileObject
 from lswd.kernel.file_block import check_deletable
-from lswd.kernel.file_disk import DiskFile, DiskObject
+from lswd.kernel.file_disk import DiskDirectory, DiskFile, DiskObject
 from lswd.kernel.file_mapping import mapped_by_data, mapped_by_image
 from lswd.kernel.file_metadata import nt_error, set_attributes, set_creation_time, unix_ns
 from lswd.kernel.file_move import REPLACE_IF_EXISTS, link, rename
@@ -96,12 +96,13 @@ def _set_basic(file: DiskObject, data: bytes) -> None:
     try:
         found = os.fstat(file.fd)
         if accessed not in _UNCHANGED or written not in _UNCHANGED:
-            access_ns = found.st_atime_ns if accessed in _UNCHANGED else unix_ns(accessed)
-            write_ns = found.st_mtime_ns if written in _UNCHANGED else unix_ns(written)
-            try:
-                os.utime(where, ns=(access_ns, write_ns))
-            except OverflowError:
-                raise NtError(STATUS_INVALID_PARAMETER) from None
+            from lswd.host.file_times import set_times
+
+            set_times(
+                where,
+                None if accessed in _UNCHANGED else unix_ns(accessed),
+                None if written in _UNCHANGED else unix_ns(written),
+            )
         if created not in _UNCHANGED:
             set_creation_time(where, created)
         if attributes:
@@ -121,6 +122,10 @@ def _set_disposition(process: Process, file: DiskObject, flags: int) -> None:
     else:
         file.block.delete_pending = wanted
         file.posix_delete = wanted and bool(flags & FILE_DISPOSITION_POSIX_SEMANTICS)
+    if wanted and file.is_directory:
+        for other in file.block.opens:
+            if isinstance(other, DiskDirectory) and other.watch is not None:
+                other.watch.deleted()
 
 
 def _new_name(call: Call, file: DiskObject, data: bytes) -> tuple[Volume, str]:

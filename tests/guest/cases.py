@@ -162,6 +162,9 @@ FILES = (
          why_not_wine="Wine keeps locks with fcntl, which lets other handles read and write regardless"),
     Case("file-mapping", _c("files/mapping")),
     Case("overlapped", _c("files/overlapped")),
+    Case("file-notify", _c("files/notify")),
+    Case("file-notify-tree", _c("files/notify"), ("tree",),
+         why_not_wine="Wine without its services' directory does not see into trees; Windows does"),
 )
 
 MEMORY = (

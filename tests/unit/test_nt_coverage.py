@@ -63,6 +63,7 @@ _NEWER = {
     "NtExtendSection",
     "NtFlushBuffersFileEx",
     "NtMakePermanentObject",
+    "NtNotifyChangeDirectoryFileEx",
     "NtQueryDirectoryFileEx",
     "NtQueueApcThreadEx",
 }
