@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 _SYSTEM_PATH = r"C:\windows\system32;C:\windows;C:\windows\system32\wbem"
 
 # What a host path in these would mean to a Windows program is at best nothing.
-_NOT_CARRIED = frozenset(["_", "PATH", "PWD", "OLDPWD", "TEMP", "TMP", "TMPDIR", "HOME", "SHELL"])
+_NOT_CARRIED = frozenset(
+    ["_", "PATH", "PWD", "OLDPWD", "TEMP", "TMP", "TMPDIR", "HOME", "SHELL", "SSL_CERT_DIR", "SSL_CERT_FILE"]
+)
 
 _FIXED = {
     "ALLUSERSPROFILE": r"C:\ProgramData",

@@ -204,9 +204,11 @@ async def _addresses(
 
     wanted = kind
     kind = kind or socket.SOCK_STREAM  # the host would answer for every kind there is
+    own_name = ""
     if node is not None and thread.process.system.network != ON and _is_own_name(node):
-        node = None
-        host_flags &= ~socket.AI_PASSIVE
+        own_name = node if host_flags & socket.AI_CANONNAME else ""
+        node, service = None, service or "0"  # one of the two must be there
+        host_flags &= ~(socket.AI_PASSIVE | socket.AI_CANONNAME)
 
     def ask(name: str | None, more: int) -> list[Any]:
         try:
@@ -226,7 +228,7 @@ async def _addresses(
     except UnicodeError:
         raise Answer(WSAHOST_NOT_FOUND) from None
     known = [entry for entry in found if entry[0] in _GUEST_FAMILIES][:_MOST_ADDRESSES]
-    return [(family, wanted, protocol, name, address) for family, _, _, name, address in known]
+    return [(family, wanted, protocol, name or own_name, address) for family, _, _, name, address in known]
 
 
 def _chain(word: int, found: list[Any], flags: int, at: int) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import ssl
 import tempfile
 import threading
@@ -15,9 +16,20 @@ from . import authority
 BIG = bytes(range(256)) * 4096
 """What /big has: one MiB."""
 
+_PYTHON = {
+    "name": "cpython", "arch": {"family": "x86_64", "variant": None}, "os": "windows", "libc": "none", "major": 3,
+    "minor": 12, "patch": 1, "prerelease": "", "url": "https://localhost/python.tar.gz", "sha256": None,
+    "variant": None, "build": "20240101",
+}  # fmt: skip
+PAGES = {
+    "/": b"hello from the host\n",
+    "/big": BIG,
+    "/versions.json": json.dumps({"cpython-3.12.1-windows-x86_64-none": _PYTHON}).encode(),  # as uv has them
+}
+
 
 class _Handler(BaseHTTPRequestHandler):
-    """GET / /big /chunked /moved /missing, POST /echo; everything with a Content-Length, so connections are kept."""
+    """GET the PAGES, /chunked and /moved, POST /echo; everything with a Content-Length, so connections are kept."""
 
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "Test", ""
@@ -32,8 +44,8 @@ class _Handler(BaseHTTPRequestHandler):
             for piece in (b"one ", b"two ", b"three\n"):
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
             self.wfile.write(b"0\r\n\r\n")
-        elif self.path in ("/", "/big"):
-            self._answer(200, BIG if self.path == "/big" else b"hello from the host\n")
+        elif self.path in PAGES:
+            self._answer(200, PAGES[self.path])
         else:
             self._answer(404, b"nothing here\n")
 
@@ -113,6 +125,12 @@ def https_expired() -> Iterator[int]:
 @contextlib.contextmanager
 def https_by_ecdsa() -> Iterator[int]:
     with _running(_context(authority.elliptic_server())) as port:
+        yield port
+
+
+@contextlib.contextmanager
+def https_of_another_authority() -> Iterator[int]:
+    with _running(_context(authority.elliptic_server(), authority.elliptic_root())) as port:
         yield port
 
 

@@ -150,6 +150,24 @@ def test_only_with_the_network_on_is_a_resolver_asked(
     assert asked == host.questions
 
 
+@pytest.mark.parametrize("network", ["loopback", "off"])
+def test_the_machine_itself_is_found_without_a_resolver(network: str, tmp_path: Path) -> None:
+    def main(guest: Guest, sockets: Sockets) -> Body:
+        for flags in (0, 0x2):  # AI_CANONNAME
+            size, info = guest.stored(struct.pack("<I", 512)), guest.room(512)
+            question = ws2_32.AddressesQuestion(
+                node=guest.stored(b"LocalHost\0"), info=info, size_at=size,
+                hints=guest.stored(ws2_32.ADDRINFO(flags=flags, socktype=1, family=2).pack(8)),
+            )  # fmt: skip
+            guest.log.append((yield "__wine_unix_call", 2, 0, guest.stored(question.pack(8))))
+            found = ws2_32.ADDRINFO.unpack(8, sockets.memory.read(info, ws2_32.ADDRINFO.size(8)))
+            guest.log.append(sockets.memory.read(found.addr + 4, 4))
+        guest.log.append(sockets.memory.read(found.canonname, 10))
+
+    loopback = b"\x7f\0\0\1"
+    assert [0, loopback, 0, loopback, b"LocalHost\0"] == run_with_sockets(tmp_path, main, network=network)
+
+
 def test_this_machine_has_its_own_name(tmp_path: Path) -> None:
     def main(guest: Guest, sockets: Sockets) -> Body:
         name = guest.room(64)

@@ -74,6 +74,7 @@ def test_host_variables_are_carried_over_except_what_would_confuse(drives: Drive
         "WINEDEBUG": "-all",
         "WINEPREFIX": "/w",
         "TMPDIR": "/tmp",
+        "SSL_CERT_FILE": "/etc/ssl/other.pem",
         "PWD": "/",
         "OLDPWD": "/",
         "SHELL": "/bin/sh",
