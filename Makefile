@@ -7,7 +7,7 @@ export PYTHON ?= python3
 prefix ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run test check bench bench-ioctl fuzz coverage-page clean install uninstall
+.PHONY: help setup setup-test run test check bench bench-ioctl fuzz stress-device coverage-page clean install uninstall
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +46,11 @@ bench-ioctl: setup-test ## an ioctl's round trip against libfuse's, in User-Mode
 
 fuzz: setup-test ## launch FUZZ_COUNT damaged programs
 	@.venv/bin/python -m tests.fuzz.mutated_pe --count $(FUZZ_COUNT)
+
+stress-device: setup-test ## /dev/lsw in User-Mode Linux: crowds of clients, random ioctls, a storm of kills
+	@.venv/bin/python -m tests.vm.stress crowd --clients 64 --calls 1000
+	@.venv/bin/python -m tests.vm.stress fuzz --count 100000
+	@.venv/bin/python -m tests.vm.stress storm --rounds 200
 
 coverage-page: setup ## write docs/coverage.md, the table of system calls
 	@mkdir -p build docs

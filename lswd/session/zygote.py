@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _CRASHED_STATUS = 0xC000_0005
 _KILLED_STATUS = 0xC000_013A
 _EXIT_BY_SIGNAL = 128
+_CONTROL_C = (signal.SIGINT,)
 
 
 class _Child:
@@ -147,7 +148,7 @@ class Zygote:
             return _run(self._launcher, self._proc, packet, descriptors)
 
         try:
-            pid = os.fork()
+            pid = _fork()
         except OSError:
             for fd in (reading, writing):
                 os.close(fd)
@@ -164,7 +165,7 @@ class Zygote:
         reading, writing = os.pipe2(os.O_CLOEXEC)
         parent = os.getpid()
         try:
-            pid = os.fork()
+            pid = _fork()
         except OSError as error:
             os.close(reading)
             os.close(writing)
@@ -195,7 +196,7 @@ class Zygote:
                 spare.connection.close()
                 os.close(spare.reading)
                 os.close(spare.pidfd)
-            ending = run()
+            ending = _run_interruptibly(run)
             data = ending.to_bytes(m.LARGEST_REPORT)
             while data:
                 data = data[os.write(writing, data) :]
@@ -245,6 +246,29 @@ class Zygote:
         except OSError as error:
             if error.errno not in (errno.EPIPE, errno.ECONNRESET):
                 raise
+
+
+def _fork() -> int:
+    """os.fork(), but Ctrl-C waits in the child: it is the program's, and must not end what the child is a copy of."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _CONTROL_C)
+    pid = -1
+    try:
+        pid = os.fork()
+    finally:
+        if pid:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _CONTROL_C)
+    return pid
+
+
+def _run_interruptibly(run: Callable[[], Ending]) -> Ending:
+    """In a program's process: the only place where Ctrl-C is met as an exception."""
+    try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _CONTROL_C)
+        ending = run()
+        signal.pthread_sigmask(signal.SIG_BLOCK, _CONTROL_C)
+    except KeyboardInterrupt:
+        ending = Ending(_KILLED_STATUS, REASON_KILLED, _EXIT_BY_SIGNAL + signal.SIGINT)
+    return ending
 
 
 def _image(data: bytes) -> tuple[int, PeInfo]:

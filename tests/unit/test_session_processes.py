@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import trio
@@ -30,6 +31,9 @@ from lswd.session.pool import Sessions, SpawnerLost
 from lswd.session.session import Session
 from lswd.session.spawner import Spawner, start
 from tests.unit.in_process_device import LocalSessions
+
+if TYPE_CHECKING:
+    from lswd.session.program import Launcher
 
 NOBODY = 65534
 OWN = Caller(os.getpid(), os.geteuid(), os.getegid())
@@ -84,9 +88,11 @@ class Bench:
         return ctypes.addressof(buffer)
 
 
-def run(test: Callable[[Bench], Awaitable[None]], settings: Settings | None = None) -> list[tuple[str, str]]:
+def run(
+    test: Callable[[Bench], Awaitable[None]], settings: Settings | None = None, with_launcher: Launcher = launcher
+) -> list[tuple[str, str]]:
     """Returns what was logged."""
-    spawner = start(launcher)
+    spawner = start(with_launcher)
     log = []
 
     async def main() -> None:
@@ -322,7 +328,7 @@ def test_a_session_that_dies_fails_what_waits_and_is_replaced(part: str) -> None
             while not session._pending:
                 await trio.sleep(0)
             await bench.native(opener, OWN, 0x36, 0)
-            (worker,) = children_of(session.pid)
+            worker, *_ = children_of(session.pid)  # the oldest; the others are for programs
             os.kill(session.pid if part == "zygote" else worker, signal.SIGKILL)
         assert [(-errno.EIO, 0, 0)] == answers
         assert (0, 0, -errno.EBADF) == await bench.native(opener, OWN, 0x0E, event)
@@ -407,6 +413,76 @@ def test_a_fifo_without_a_reader_holds_up_only_who_opens_it(tmp_path: Path) -> N
         assert b"through" == ctypes.string_at(buffer, 7)
 
     run(test)
+
+
+def test_an_interrupted_opening_of_a_fifo_leaves_nothing(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+
+    async def test(bench: Bench) -> None:
+        path = bench.place(str(tmp_path / "fifo").encode() + b"\0")
+        opener = bench.service.opened(OWN, 0)
+        assert 0 == (await bench.native(opener, OWN, 0x36, 5))[2]
+        worker, *_ = children_of(bench.only_session().pid)
+
+        def held() -> tuple[list[str], int]:
+            return sorted(os.listdir(f"/proc/{worker}/fd")), len(os.listdir(f"/proc/{worker}/task"))
+
+        before = held()
+        for access in (0x4000_0000, 0x8000_0000) * 3:
+            with trio.move_on_after(0.01):
+                await bench.native(opener, OWN, 0x55, path, access, 3, 0)
+        bench.service.released(opener)
+        assert 0 == (await bench.native(bench.service.opened(OWN, 0), OWN, 0x36, 5))[2]
+        assert before == held()
+
+    run(test)
+
+
+class Interrupting:
+    """Runs nothing, for ever. While the file is there, whatever is forked has a Ctrl-C before it can do anything."""
+
+    def __init__(self, flag: Path) -> None:
+        self.flag = flag
+
+    def preload(self) -> None:
+        os.register_at_fork(after_in_child=self._interrupt)
+
+    def _interrupt(self) -> None:
+        if self.flag.exists():
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def prepare(self) -> None: ...
+    def warm_up(self) -> None: ...
+
+    def run(self, order: Order) -> Ending:
+        time.sleep(1000)
+        return Ending()
+
+
+def test_a_program_interrupted_at_its_start_takes_no_other_along(tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+
+    async def test(bench: Bench) -> None:
+        ended = []
+
+        async def launch(number: int) -> None:
+            opener = bench.service.opened(OWN, 0)
+            launched, _ = await bench.launch(opener, Order("none.exe", []), 2)
+            ended.append((number, launched.exit_status, launched.reason))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(launch, 1)
+            while not any(execution.program and execution.program.host_pid for execution in bench.service.programs()):
+                await trio.sleep(0.01)
+            flag.touch()
+            await launch(2)
+            await trio.sleep(0.1)
+            assert [(2, 0xC000_013A, c.REASON_KILLED)] == ended
+            flag.unlink()
+            nursery.cancel_scope.cancel()
+
+    log = run(test, with_launcher=Interrupting(flag))
+    assert not [text for level, text in log if level == "warning"]
 
 
 def test_an_idle_session_ends_unless_somebody_holds_something_in_it() -> None:

@@ -7,13 +7,12 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from functools import partial
 
 import pytest
 
+from tests.vm.build import build
 from tests.vm.machine import Machine, missing_packages
-
-HERE = Path(__file__).resolve().parent
 
 
 def installable() -> bool:
@@ -45,12 +44,4 @@ def vm() -> Iterator[Machine]:
 @pytest.fixture(scope="session")
 def compiled(vm: Machine) -> Callable[[str], str]:
     """Compiles a C program of this directory; gives its path as the machine sees it."""
-
-    def build(name: str) -> str:
-        program = vm.exchange / name
-        if not program.exists():
-            source = HERE / f"{name}.c"
-            subprocess.run(["gcc", "-O2", "-Wall", "-Werror", "-pthread", "-o", program, source], check=True)
-        return f"/run/exchange/{name}"
-
-    return build
+    return partial(build, vm)

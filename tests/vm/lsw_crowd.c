@@ -1,13 +1,18 @@
-/* Many clients of /dev/lsw at once. usage: lsw_crowd DEVICE PROCESSES CALLS
-   Each process mixes commands, waits among them, and checks every answer. Exits with 1 and says why when one is wrong. */
+/* Many clients of /dev/lsw at once. usage: lsw_crowd DEVICE PROCESSES CALLS [SEED [disturbed]]
+   Each process mixes commands, waits among them, and checks every answer, until it has made so many ioctls. Says how many
+   all made, or exits with 1 and says why when an answer is wrong.
+   disturbed: somebody kills sessions and daemons, so a command may fail; the client then opens the device again. It says
+   how often. Wrong data is wrong all the same. */
 #include <errno.h>
 #include <fcntl.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -37,6 +42,13 @@ struct request {
 static const char *name;
 static int device;
 static unsigned seed;
+static int disturbed;
+static jmp_buf again;
+static struct {
+    long calls, failures;
+} *own, *all;
+
+#define ioctl(...) (own->calls++, ioctl(__VA_ARGS__))
 
 static void nothing(int number)
 {
@@ -52,6 +64,8 @@ static void wrong(const char *what, long got)
 
 static void expect(const char *what, long expected, long got)
 {
+    if (expected != got && disturbed)
+        longjmp(again, 1);
     if (expected != got)
         wrong(what, got);
 }
@@ -94,8 +108,7 @@ static void registrations(void)
         return;
     }
     close(device); /* which does the same, once interrupted waits have ended */
-    if ((device = open(name, O_RDWR)) < 0)
-        wrong("open again", device);
+    expect("open again", 1, (device = open(name, O_RDWR)) >= 0);
     for (int tries = 0; ioctl(device, EXECUTE, getpid()) == 0; tries++)
         if (tries == 2000)
             wrong("registered after close", tries);
@@ -117,7 +130,8 @@ static void files(void)
     call("close", 0, 0x0f, 1, file, 0, 0, 0);
     file = call("open", 0, 0x55, 4, AT(path), 0x80000000, 3, 0);
     expect("read", length, call("read", 0, 0x06, 3, file, AT(back), sizeof back, 0));
-    expect("data", 0, memcmp(data, back, length));
+    if (memcmp(data, back, length))
+        wrong("data", length);
     call("close", 0, 0x0f, 1, file, 0, 0, 0);
     expect("close again", 0, call("close again", -EBADF, 0x0f, 1, file, 0, 0, 0));
 }
@@ -133,8 +147,8 @@ static void waits(int interrupted)
         setitimer(ITIMER_REAL, &soon, NULL);
         int returned = ioctl(device, SYSCALL, &request), error = errno;
         setitimer(ITIMER_REAL, &never, NULL);
-        if (returned != -1 || error != EINTR)
-            wrong("interrupted wait", returned);
+        expect("interrupted wait", -1, returned);
+        expect("interrupted wait", EINTR, error);
         return;
     }
     expect("wait in vain", 0x102, call("wait in vain", 0, 0x04, 2, event, 1 + rand_r(&seed) % 10, 0, 0));
@@ -142,14 +156,28 @@ static void waits(int interrupted)
     expect("wait", 0, call("wait", 0, 0x04, 2, event, 10000, 0, 0));
 }
 
+static void open_device(void)
+{
+    for (int tries = 0; (device = open(name, O_RDWR)) < 0; tries++)
+        if (!disturbed || tries == 6000)
+            wrong("open", device);
+        else
+            usleep(10000);
+}
+
 static void client(int calls)
 {
     struct sigaction action = {.sa_handler = nothing, .sa_flags = SA_RESTART};
+    struct itimerval never = {0};
 
-    if ((device = open(name, O_RDWR)) < 0)
-        wrong("open", device);
     sigaction(SIGALRM, &action, NULL);
-    while (calls-- > 0)
+    if (setjmp(again)) {
+        setitimer(ITIMER_REAL, &never, NULL);
+        own->failures++;
+        close(device);
+    }
+    open_device();
+    while (own->calls < calls)
         switch (rand_r(&seed) >> 8 & 15) {
         case 0:
         case 1:
@@ -187,14 +215,24 @@ static void client(int calls)
 int main(int count, char **words)
 {
     int status, bad = 0, number = count > 3 ? atoi(words[2]) : 0;
+    long calls = 0, failures = 0;
 
     name = words[1];
+    disturbed = count > 5;
+    all = mmap(NULL, (number + 1) * sizeof *all, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     for (int i = 0; i < number; i++) {
-        seed = i + 1;
+        seed = (count > 4 ? atoi(words[4]) * 1000 : 0) + i + 1;
+        own = all + i;
         if (!fork())
             client(atoi(words[3]));
     }
     while (wait(&status) > 0)
-        bad |= status;
+        bad |= disturbed && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? 0 : status;
+    for (int i = 0; i < number; i++) {
+        calls += all[i].calls;
+        failures += all[i].failures;
+    }
+    printf("%ld ioctls", calls);
+    printf(disturbed ? ", %ld failures\n" : "\n", failures);
     return bad || !number ? 1 : 0;
 }

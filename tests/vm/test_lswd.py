@@ -4,46 +4,20 @@ from __future__ import annotations
 
 import errno
 import shlex
-import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.vm.build import build_windows
+from tests.vm.daemon import start_lswd
 from tests.vm.machine import USER, Job, Machine
 from tests.vm.test_cuse import PRELUDE, ask
 
 HERE = Path(__file__).resolve().parent
 OTHER = USER + 1
 """Another ordinary user."""
-
-
-def start_lswd(vm: Machine, device: str, *, linger: bool = False, **settings: str) -> Job:
-    """lswd serving /dev/DEVICE for everybody, once it does. Its number is in /run/lsw/DEVICE.pid.
-
-    linger: the job goes on when lswd has ended, so that nobody but itself clears up behind it.
-    """
-    environment = {
-        "LSW_DEVICE": device,
-        "LSW_MODE": "666",
-        "LSW_SOCKET": f"/run/lsw/{device}.sock",
-        # Others need what this kernel, or a kernel of its kind, does not have.
-        "LSW_ENGINE": "unicorn",
-        **settings,
-    }
-    script = f"""
-        mkdir -p /run/lsw
-        {shlex.quote(sys.executable)} -m lswd &
-        echo $! >/run/lsw/{device}.pid
-        wait $!
-        echo "lswd ended: $?"
-        {"exec sleep 1000" if linger else ""}
-    """
-    job = vm.start(script, environment=environment)
-    job.expect("info: ready")
-    return job
 
 
 @pytest.fixture(scope="module")
@@ -67,10 +41,7 @@ def acknowledging(vm: Machine) -> Iterator[Job]:
 @pytest.fixture(scope="module")
 def program(vm: Machine) -> str:
     """program.c as a Windows program; its path as the machine sees it."""
-    compiler = shutil.which("x86_64-w64-mingw32-gcc")
-    assert compiler, "gcc-mingw-w64-x86-64 is not installed (setup/setup.sh test installs it)"
-    subprocess.run([compiler, "-O2", "-Wall", "-o", vm.exchange / "program.exe", HERE / "program.c"], check=True)
-    return "/run/exchange/program.exe"
+    return build_windows(vm)
 
 
 @pytest.mark.parametrize("user", [0, USER])
@@ -248,43 +219,12 @@ tell(first)
     assert [[0, 0]] == ask(vm, people + 'tell(system_call(device("lsw"), 0x36, 0))', user=USER)
 
 
-@pytest.mark.parametrize(("processes", "calls"), [(64, 15)])
-def test_many_clients_at_once_all_get_their_own_answers(
-    vm: Machine, lswd: Job, compiled: Callable[[str], str], processes: int, calls: int
-) -> None:
-    result = vm.run(f"{compiled('lsw_crowd')} /dev/lsw {processes} {calls}", user=USER, timeout=100)
-    assert (0, "") == result
-
-
 @pytest.mark.parametrize("user", [0, USER])
 def test_the_daemon_conforms(vm: Machine, lswd: Job, user: int) -> None:
     source = "import sys; from lswctl.conformance import main; sys.exit(main(['--programs']))"
     result = vm.python(source, user=user, timeout=60)
     assert 0 == result.code, result.output
     assert "FAIL" not in result.output
-
-
-def test_random_requests_of_a_user_end_nothing(vm: Machine, lswd: Job, people: str) -> None:
-    source = """
-import random
-chance = random.Random(3)
-known = [0x41204C01, 0x40044C02, 0x80044C03, 0x40044C04, 0xC0584C04, 0xC0584C05]
-file = device("lsw")
-signal.signal(signal.SIGALRM, lambda *_: None)
-signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)  # ends what would wait for ever
-for _ in range(1500):
-    command = chance.choice(known)
-    if chance.random() < 0.3:
-        command ^= 1 << chance.randrange(32)
-    memory = bytearray(chance.randbytes(512))
-    if chance.random() < 0.5:
-        struct.pack_into("<II", memory, 0, chance.choice((4, 6, 8, 15, 0x18, 0x26, 0x55, 0xb3)), chance.randrange(5))
-    ioctl(file, command, chance.choice((memory, memory, chance.getrandbits(64), os.getpid())))
-signal.setitimer(signal.ITIMER_REAL, 0)
-tell(system_call(device("lsw"), 0x36, 0))
-"""
-    assert [[0, 0]] == ask(vm, people + source, user=OTHER)
-    assert [[0, 0]] == ask(vm, people + 'tell(system_call(device("lsw"), 0x36, 0))', user=USER)
 
 
 def test_after_a_killed_daemon_callers_have_errors_and_a_new_one_serves_at_once(vm: Machine, people: str) -> None:

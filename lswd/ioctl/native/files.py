@@ -21,6 +21,8 @@ GENERIC_READ = 0x8000_0000
 GENERIC_WRITE = 0x4000_0000
 _DISPOSITION = {1: os.O_CREAT | os.O_EXCL, 2: os.O_CREAT | os.O_TRUNC, 4: os.O_CREAT, 5: os.O_TRUNC}
 
+_FIRST_LOOK, _LAST_LOOK = 0.002, 0.1  # seconds, between looks for a reader
+
 LEGACY_PATH = b"/tmp/test.txt"
 LEGACY_TEXT = b"LSW Test Write\n"
 
@@ -49,12 +51,10 @@ def NtCreateFile(call: Call) -> Result:
     try:
         fd = call.files.open(path, flags)
     except OSError as error:
-        if error.errno == errno.ENXIO:  # a FIFO nobody reads yet
-            return _open_fifo(call, path, flags, failed)
+        if error.errno == errno.ENXIO and _is_fifo(call, path):
+            return _open_for_writing(call, path, flags, failed)
         raise NativeError(errno.ENOENT, failed) from None
-    if flags & os.O_ACCMODE == os.O_RDONLY and stat.S_ISFIFO(os.fstat(fd).st_mode):
-        os.close(fd)
-        return _open_fifo(call, path, flags, failed)
+    # A FIFO that nobody writes to yet is open at once; reading it then waits, as opening it would have.
     return _add(call, fd, flags, failed)
 
 
@@ -68,28 +68,32 @@ def _add(call: Call, fd: int, flags: int, failed: int) -> int:
         raise NativeError(errno.ENOENT, failed) from None
 
 
-async def _open_fifo(call: Call, path: bytes, flags: int, failed: int) -> int:
-    """The other end of a FIFO is waited for as open(2) would, in a thread."""
+def _is_fifo(call: Call, path: bytes) -> bool:
+    try:
+        fd = call.files.open(path, os.O_PATH)
+    except OSError:
+        return False
+    try:
+        return stat.S_ISFIFO(os.fstat(fd).st_mode)
+    finally:
+        os.close(fd)
+
+
+async def _open_for_writing(call: Call, path: bytes, flags: int, failed: int) -> int:
+    """Open a FIFO once somebody reads it. Linux tells nobody when that is; a thread that waits cannot be called off."""
     import trio
 
-    opened: list[int] = []
-    given_up = False
-
-    def open_it() -> None:
-        fd = call.files.open(path, flags & ~(os.O_CREAT | os.O_EXCL), wait=True)
-        if given_up:
-            os.close(fd)
-        else:
-            opened.append(fd)
-
-    try:
-        await trio.to_thread.run_sync(open_it, abandon_on_cancel=True)
-    except OSError:
-        raise NativeError(errno.ENOENT, failed) from None
-    finally:
-        given_up = not opened
-    os.set_blocking(opened[0], False)
-    return _add(call, opened[0], flags, failed)
+    seconds = _FIRST_LOOK
+    while True:
+        await trio.sleep(seconds)
+        seconds = min(2 * seconds, _LAST_LOOK)
+        try:
+            fd = call.files.open(path, flags & ~(os.O_CREAT | os.O_EXCL))
+        except OSError as error:
+            if error.errno == errno.ENXIO:
+                continue
+            raise NativeError(errno.ENOENT, failed) from None
+        return _add(call, fd, flags, failed)
 
 
 def _file(call: Call, *, from_loader: bool) -> OpenFile:

@@ -96,13 +96,13 @@ class CallerFiles:
         """Its parent's. Raises OSError."""
         return int(status_fields(read_proc(self.proc, f"{self.tid}/status")).get(b"PPid", b"0"))
 
-    def open(self, path: bytes, flags: int, *, wait: bool = False) -> int:
-        """Open ``path`` as the caller would, with mode 0644.
+    def open(self, path: bytes, flags: int) -> int:
+        """Open ``path`` as the caller would, with mode 0644. Never waits, be it a FIFO or a terminal without a carrier.
 
-        Never waits unless ``wait``: a FIFO's other end, a terminal's carrier. Raises OSError, StaleSession.
+        Raises OSError, StaleSession.
         """
         fields = self.status()
-        flags |= os.O_CLOEXEC | os.O_NOCTTY | (0 if wait else os.O_NONBLOCK)
+        flags |= os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
         directory = -1
         if not path.startswith(b"/"):
             directory = os.open(f"{self.tid}/cwd", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self.proc)

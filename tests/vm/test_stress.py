@@ -1,0 +1,18 @@
+"""A slice of each long run (stress.py, `make stress-device`)."""
+
+from __future__ import annotations
+
+from tests.vm import stress
+from tests.vm.machine import Machine
+
+
+def test_many_clients_at_once_all_get_their_own_answers(vm: Machine) -> None:
+    stress.crowd(vm, 64, 20, seed=2)
+
+
+def test_random_ioctls_of_a_user_end_nothing(vm: Machine) -> None:
+    stress.fuzz(vm, 2000, seed=3)
+
+
+def test_whoever_is_killed_the_others_go_on(vm: Machine) -> None:
+    stress.storm(vm, 8, seed=4)
