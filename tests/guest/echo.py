@@ -1,43 +1,56 @@
 """A TCP echo between a guest program and this host, or another guest process, checksummed by both sides.
 
 `python -m tests.guest.echo [MIB]` does it with the guest as client, as server and as both (64 MiB without an
-argument) and prints how long each took; the tests do a small slice of it.
+argument), over IPv4 and IPv6, and prints how long each took; the tests do the same.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 import subprocess
 import sys
 import threading
 import time
+import zlib
 from pathlib import Path
 
 from .build import build
 from .cases import Program
 
 PROGRAM = Program("echo", ("sockets/echo.c",), ("-O2", "-lws2_32"))
+HOSTS = {4: "127.0.0.1", 6: "::1"}
 _BLOCK = 1 << 16
-_MASK = (1 << 64) - 1
 
 
-def pattern(size: int) -> bytes:
-    """The bytes the guest's client sends: what a small linear congruential generator says, its top byte each time."""
+@functools.cache
+def _mebibyte() -> bytes:
+    """What a small linear congruential generator says, its top byte each time."""
     random = 1
-    data = bytearray(size)
-    for i in range(size):
+    data = bytearray(1 << 20)
+    for i in range(len(data)):
         random = (random * 1664525 + 1013904223) & 0xFFFFFFFF
         data[i] = random >> 24
     return bytes(data)
 
 
-def fnv(data: bytes) -> int:
-    """FNV-1a with 64 bits, as the guest computes it."""
-    total = 14695981039346656037
-    for byte in data:
-        total = ((total ^ byte) * 1099511628211) & _MASK
-    return total
+def pattern(size: int) -> bytes:
+    """The bytes the guest's client sends."""
+    return (_mebibyte() * (size // (1 << 20) + 1))[:size]
+
+
+def summary(data: bytes) -> str:
+    """The line that the guest prints of what it has received."""
+    return f"{len(data)} bytes, {zlib.crc32(data):08x}\n"
+
+
+def _family(version: int) -> socket.AddressFamily:
+    return socket.AF_INET6 if version == 6 else socket.AF_INET
+
+
+def _name(role: str, version: int) -> str:
+    return f"{role}6" if version == 6 else role
 
 
 def _serve(listening: socket.socket, received: bytearray) -> None:
@@ -49,28 +62,32 @@ def _serve(listening: socket.socket, received: bytearray) -> None:
             connection.sendall(data)
 
 
-def guest_as_client(command: list[str], size: int, environment: dict[str, str], timeout: float) -> tuple[str, bytes]:
+def guest_as_client(
+    command: list[str], size: int, environment: dict[str, str], timeout: float, version: int = 4
+) -> tuple[str, bytes]:
     """Echo `size` bytes that a guest sends; what it printed, and what arrived here."""
     received = bytearray()
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with socket.create_server((HOSTS[version], 0), family=_family(version)) as listening:
         thread = threading.Thread(target=_serve, args=(listening, received), daemon=True)
         thread.start()
-        port = listening.getsockname()[1]
-        done = subprocess.run([*command, str(build(PROGRAM)), "client", str(port), str(size)], env=environment,
-                              capture_output=True, text=True, check=False, timeout=timeout)
+        arguments = [_name("client", version), str(listening.getsockname()[1]), str(size)]
+        done = subprocess.run([*command, str(build(PROGRAM)), *arguments], env=environment, capture_output=True,
+                              text=True, check=False, timeout=timeout)
         thread.join(timeout)
     return done.stdout + done.stderr, bytes(received)
 
 
-def guest_as_server(command: list[str], data: bytes, environment: dict[str, str], timeout: float) -> tuple[str, bytes]:
+def guest_as_server(
+    command: list[str], data: bytes, environment: dict[str, str], timeout: float, version: int = 4
+) -> tuple[str, bytes]:
     """Have a guest echo `data`; what it printed, and what came back."""
     back = bytearray()
-    process = subprocess.Popen([*command, str(build(PROGRAM)), "server"], env=environment, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen([*command, str(build(PROGRAM)), _name("server", version)], env=environment,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.stdout is not None
     try:
-        first = process.stdout.readline()
-        with socket.create_connection(("127.0.0.1", int(first.removeprefix("port "))), timeout) as connection:
+        port = int(process.stdout.readline().removeprefix("port "))
+        with socket.create_connection((HOSTS[version], port), timeout) as connection:
             def send() -> None:
                 connection.sendall(data)
                 connection.shutdown(socket.SHUT_WR)
@@ -86,34 +103,39 @@ def guest_as_server(command: list[str], data: bytes, environment: dict[str, str]
     return rest, bytes(back)
 
 
-def two_guests(command: list[str], size: int, environment: dict[str, str], timeout: float) -> str:
+def two_guests(command: list[str], size: int, environment: dict[str, str], timeout: float, version: int = 4) -> str:
     """Echo `size` bytes between a guest and the process it starts; what they printed."""
-    done = subprocess.run([*command, str(build(PROGRAM)), "both", str(size)], env=environment, capture_output=True,
-                          text=True, check=False, timeout=timeout)
+    done = subprocess.run([*command, str(build(PROGRAM)), _name("both", version), str(size)], env=environment,
+                          capture_output=True, text=True, check=False, timeout=timeout)
     return done.stdout + done.stderr
 
 
 def main(arguments: list[str]) -> int:
-    """Do it both ways round; 0 when everything arrived as it was sent."""
-    size = (int(arguments[0]) if arguments else 64) << 20
+    """Do it all ways round; 0 when everything arrived as it was sent."""
+    data = pattern((int(arguments[0]) if arguments else 64) << 20)
     root = Path(__file__).resolve().parent.parent.parent
     environment = os.environ | {"PYTHONPATH": str(root)}
     command = [sys.executable, "-m", "lswctl", "launch"]
-    data = pattern(1 << 20) * (size >> 20)
-    began = time.monotonic()
-    said, arrived = guest_as_client(command, size, environment, 3600)
-    good = "the same came back: yes" in said and f"{fnv(arrived):016x}" in said and len(arrived) == size
-    print(f"guest as client: {'good' if good else said}, {time.monotonic() - began:.1f} s with the checksum here")
-    began = time.monotonic()
-    said, back = guest_as_server(command, data, environment, 3600)
-    good_too = back == data and f"{fnv(data):016x}" in said
-    print(f"guest as server: {'good' if good_too else said}, {time.monotonic() - began:.1f} s with the checksum here")
-    began = time.monotonic()
-    said = two_guests(command, size, environment, 3600)
-    line = f"{size} bytes, {fnv(arrived):016x}\n"
-    good_again = f"the same came back: yes\n{line}{line}" == said
-    print(f"two guests: {'good' if good_again else said}, {time.monotonic() - began:.1f} s with the checksum here")
-    return 0 if good and good_too and good_again else 1
+    line = summary(data)
+    failures = 0
+
+    def report(what: str, began: float, good: bool, said: str) -> None:
+        nonlocal failures
+        failures += not good
+        print(f"{what}: {'good' if good else said}, {time.monotonic() - began:.1f} s")
+
+    for version in HOSTS:
+        began = time.monotonic()
+        said, arrived = guest_as_client(command, len(data), environment, 3600, version)
+        good = f"the same came back: yes\n{line}" == said and arrived == data
+        report(f"IPv{version}, guest as client", began, good, said)
+        began = time.monotonic()
+        said, back = guest_as_server(command, data, environment, 3600, version)
+        report(f"IPv{version}, guest as server", began, line == said and back == data, said)
+        began = time.monotonic()
+        said = two_guests(command, len(data), environment, 3600, version)
+        report(f"IPv{version}, two guests", began, f"the same came back: yes\n{line}{line}" == said, said)
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":
