@@ -23,20 +23,44 @@ _DIRECTORIES = (
     "temp",
     "Program Files/Common Files",
     "Program Files (x86)/Common Files",
-    "ProgramData",
+    "ProgramData/Microsoft/Windows/Start Menu/Programs/Administrative Tools",
+    "ProgramData/Microsoft/Windows/Start Menu/Programs/StartUp",
+    "ProgramData/Microsoft/Windows/Templates",
+    "windows/Resources",
+    "users/Public/Desktop",
     "users/Public/Documents",
+    "users/Public/Music",
+    "users/Public/Pictures",
+    "users/Public/Videos",
 )
 _USER_DIRECTORIES = (
-    "AppData/Roaming",
     "AppData/Local/Temp",
+    "AppData/Local/Microsoft/Windows/History",
+    "AppData/Local/Microsoft/Windows/INetCache",
+    "AppData/Local/Microsoft/Windows/INetCookies",
     "AppData/LocalLow",
+    *[
+        f"AppData/Roaming/Microsoft/Windows/{name}"
+        for name in (
+            "Network Shortcuts", "Printer Shortcuts", "Recent", "SendTo",
+            "Start Menu/Programs/Administrative Tools", "Start Menu/Programs/StartUp", "Templates",
+        )
+    ],
+    "Contacts",
     "Desktop",
     "Documents",
     "Downloads",
-)
+    "Favorites",
+    "Links",
+    "Music",
+    "Pictures",
+    "Saved Games",
+    "Searches",
+    "Videos",
+)  # fmt: skip
 # Made last, so one look at it tells that all else is there. The number changes with the lists above. It lies inside
 # drive C: so that it goes when the drive goes.
-_MARKER = ("AppData/Local/lsw", "layout-3")
+_MARKER = ("AppData/Local/lsw", "layout-4")
 
 
 class PrefixError(Exception):

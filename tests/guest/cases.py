@@ -178,6 +178,11 @@ MEMORY = (
 REGISTRY = (
     Case("registry-keys", _c("registry/keys")),
     Case("registry-machine", _c("registry/machine")),
+    Case("registry-files", _c("registry/files")),
+)
+
+SHELL = (
+    Case("shell-folders", _c("shell/folders", "-luserenv", "-lole32", "-lshell32", "-luuid")),
 )
 
 LOCALE = (
@@ -340,7 +345,7 @@ SESSION = (
 )
 
 CASES: tuple[Case, ...] = (
-    *START, *STDIO, *FILES, *MEMORY, *REGISTRY, *LOCALE, *EXCEPTIONS, *CXX, *THREADS, *DLL, *SYSTEM, *NETWORK,
+    *START, *STDIO, *FILES, *MEMORY, *REGISTRY, *SHELL, *LOCALE, *EXCEPTIONS, *CXX, *THREADS, *DLL, *SYSTEM, *NETWORK,
     *CRYPTOGRAPHY, *PROCESSES, *CRT, *SESSION,
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -303,3 +304,29 @@ def test_values_that_are_found_out_are_found_out_again() -> None:
     assert ["FIXED", "ASKED", "LAST"] == list(first)
     assert [1, 2] == [int.from_bytes(values["ASKED"].data, "little") for values in (first, second)]
     assert first["FIXED"] is second["FIXED"]
+
+
+def test_fonts_are_the_hosts_by_the_names_in_them(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def table(*strings: tuple[int, int, int, str]) -> bytes:
+        records, texts = b"", b""
+        for platform, language, kind, string in strings:
+            data = string.encode("utf-16-be" if platform == 3 else "latin-1")
+            records += struct.pack(">6H", platform, 1, language, kind, len(data), len(texts))
+            texts += data
+        return struct.pack(">HHH", 0, len(strings), 6 + len(records)) + records + texts
+
+    def font(names: bytes) -> bytes:
+        return struct.pack(">4sHHHH4sIII", b"\0\1\0\0", 1, 0, 0, 0, b"name", 0, 28, len(names)) + names
+
+    folder = tmp_path / ".fonts/some"
+    folder.mkdir(parents=True)
+    (folder / "a.ttf").write_bytes(font(table((1, 0, 4, "Old"), (3, 0x409, 1, "Family"), (3, 0x409, 4, "Some Font"))))
+    (folder / "b.ttf").write_bytes(b"\0\1\0\0damaged")
+    (folder / "c.txt").write_bytes(font(table((3, 0x409, 4, "No Font"))))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    expected = "Z:" + str(folder / "a.ttf").replace("/", "\\")
+    assert expected == text(registry, CURRENT_VERSION + r"\Fonts", "Some Font (TrueType)")
+    listed = [value.name for value in registry.open(CURRENT_VERSION + r"\Fonts").values()]
+    assert "No Font (TrueType)" not in listed

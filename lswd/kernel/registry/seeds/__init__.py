@@ -43,6 +43,11 @@ def seed_tree(facts: SeedFacts) -> SeedKey:
 
         plant(key, facts)
 
+    def fonts(key: SeedKey) -> None:
+        from lswd.kernel.registry.seeds.fonts import plant
+
+        plant(key)
+
     def hardware(key: SeedKey) -> None:
         from lswd.kernel.registry.seeds.hardware import plant
 
@@ -58,6 +63,7 @@ def seed_tree(facts: SeedFacts) -> SeedKey:
 
         plant(key, facts)
         key.branch(r"Microsoft\Windows NT\CurrentVersion\Time Zones", time_zones)
+        key.branch(r"Microsoft\Windows NT\CurrentVersion\Fonts", fonts)
         key.branch("Classes", classes)
         key.branch("Wow6432Node", wow64)
 

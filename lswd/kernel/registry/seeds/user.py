@@ -77,7 +77,7 @@ _FOLDERS = {
     "Recent": r"\AppData\Roaming\Microsoft\Windows\Recent",
     "SendTo": r"\AppData\Roaming\Microsoft\Windows\SendTo",
     "Start Menu": _START_MENU,
-    "Startup": _START_MENU + r"\Programs\Startup",
+    "Startup": _START_MENU + r"\Programs\StartUp",
     "Templates": r"\AppData\Roaming\Microsoft\Windows\Templates",
     "{374DE290-123F-4565-9164-39C4925E467B}": r"\Downloads",
     "{A520A1A4-1780-4FF6-BD18-167343C5AF16}": r"\AppData\LocalLow",
