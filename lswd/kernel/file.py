@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from lswd.kernel.request import Request
     from lswd.kernel.thread import Thread
 
-_SYNCHRONOUS = FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT
+SYNCHRONOUS = FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT
 
 
 class OpenParameters:
@@ -104,11 +104,7 @@ class FileObject(Waitable):
     @property
     def synchronous(self) -> bool:
         """Do calls on this file return only when they are done?"""
-        return bool(self.options & _SYNCHRONOUS)
-
-    def answers_only_its_caller(self) -> bool:
-        """Is nobody else told of a request, and does the caller wait for it?"""
-        return self.completion is None and bool(self.options & _SYNCHRONOUS)
+        return bool(self.options & SYNCHRONOUS)
 
     def is_signalled(self, thread: Thread) -> bool:
         return self.signalled

@@ -11,7 +11,7 @@ import os
 import stat
 import struct
 
-from lswd.kernel.file import FileObject
+from lswd.kernel.file import SYNCHRONOUS, FileObject
 from lswd.kernel.file_metadata import Metadata, nt_error
 from lswd.ntdef.file import (
     FILE_APPEND_DATA,
@@ -145,6 +145,7 @@ class DiskFile(DiskObject):
     """A regular file. ``position`` is where reads and writes without an offset go on."""
 
     immediate = True
+    position: int = 0
 
     def __init__(
         self,
@@ -159,20 +160,11 @@ class DiskFile(DiskObject):
         overlay: bool,
     ) -> None:
         super().__init__(volume, block, host, dos, fd, parameters, path_only=path_only, overlay=overlay)
-        self._position = 0
         self.append_only = parameters.access & (FILE_WRITE_DATA | FILE_APPEND_DATA) == FILE_APPEND_DATA
-
-    @property
-    def position(self) -> int:
-        return self._position
-
-    @position.setter
-    def position(self, value: int) -> None:
-        self._position = value
 
     def _offset(self, offset: int | None) -> int:
         if offset is None or offset == FILE_USE_FILE_POINTER_POSITION:
-            if not self.synchronous:
+            if not self.options & SYNCHRONOUS:
                 raise NtError(STATUS_INVALID_PARAMETER)
             return self.position
         if offset < 0:
@@ -192,19 +184,17 @@ class DiskFile(DiskObject):
         views = thread.process.space.writable(address, length)
         if self.block.locks and not self.block.locks.allows(self, thread.process, key, at, length, writing=False):
             raise NtError(STATUS_FILE_LOCK_CONFLICT)
-        done = 0
         try:
-            while views and done < length:
-                count = os.preadv(self.fd, views[:_MAX_VECTOR], at + done)
-                if not count:
-                    break
-                done += count
+            done = count = os.preadv(self.fd, views[:_MAX_VECTOR], at)
+            while count and done < length:
                 views = after(views, count)
+                count = os.preadv(self.fd, views[:_MAX_VECTOR], at + done)
+                done += count
         except OSError as error:
             raise nt_error(error) from None
         if not done and length:
             raise NtError(STATUS_END_OF_FILE)
-        if self.synchronous:
+        if self.options & SYNCHRONOUS:
             self.position = at + done
         return done
 
@@ -218,8 +208,8 @@ class DiskFile(DiskObject):
             if self.block.locks and not self.block.locks.allows(self, thread.process, key, at, length, writing=True):
                 raise NtError(STATUS_FILE_LOCK_CONFLICT)
             done = 0
-            while views and done < length:
-                flags = os.RWF_APPEND if append else 0
+            flags = os.RWF_APPEND if append else 0
+            while done < length:
                 count = os.pwritev(self.fd, views[:_MAX_VECTOR], at + done, flags)
                 if not count:
                     raise NtError(STATUS_DISK_FULL)
@@ -227,7 +217,7 @@ class DiskFile(DiskObject):
                 views = after(views, count)
         except OSError as error:
             raise nt_error(error) from None
-        if self.synchronous:
+        if self.options & SYNCHRONOUS:
             self.position = at + done
         return done
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 
 from lswd.kernel.apc import UserApc, queue_user_apc
-from lswd.kernel.file import Overflow, Waiter
+from lswd.kernel.file import SYNCHRONOUS, Overflow, Waiter
 from lswd.kernel.loop import Continue, event_loop
 from lswd.kernel.wait import park
 from lswd.ntdef.file import FILE_DEVICE_DISK_FILE_SYSTEM
@@ -44,7 +44,17 @@ _STATUS_BLOCK = {8: struct.Struct("<QQ"), 4: struct.Struct("<II")}  # IO_STATUS_
 
 def put_status(space: AddressSpace, address: int, status: int, information: int) -> None:
     """Write the IO_STATUS_BLOCK at ``address``."""
-    space.write(address, _STATUS_BLOCK[space.word].pack(status, information))
+    form = _STATUS_BLOCK[space.word]
+    page = space.writable_pages.get(address >> 12)
+    if page is not None and address & 0xFFF <= 0x1000 - form.size:
+        form.pack_into(space.memory, page + (address & 0xFFF), status, information)
+    else:
+        space.write(address, form.pack(status, information))
+
+
+def tells_only_its_caller(file: FileObject) -> bool:
+    """Does the caller of a request wait for it, and nobody else hear of it?"""
+    return file.completion is None and bool(file.options & SYNCHRONOUS)
 
 
 def at_once(

@@ -97,7 +97,7 @@ class AddressSpace:
         self.on_guard: Callable[[int], bool] | None = None
         self._bases: list[int] = []
         self._regions: list[Region] = []
-        self._last = Region(0, 0, MEM_FREE, 0, self.private, 0)
+        self._near: dict[int, Region] = {}  # by 64 KiB: the region last found there
         self.committed = 0  # bytes of private memory committed now
         self.peak_committed = 0
 
@@ -109,20 +109,22 @@ class AddressSpace:
 
     def find(self, address: int) -> Region | None:
         """The region that holds ``address``."""
-        last = self._last
-        if last.base <= address < last.end:
-            return last
+        near = self._near.get(address >> 16)
+        if near is not None and near.base <= address < near.end:
+            return near
         i = bisect_right(self._bases, address) - 1
         if i >= 0:
             region = self._regions[i]
             if address < region.end:
-                self._last = region
+                if len(self._near) >= _MOST_KNOWN:
+                    self._near.clear()
+                self._near[address >> 16] = region
                 return region
         return None
 
     def _forget(self) -> None:
-        """Pages change: what is known about single ones may be wrong now."""
-        self._last = Region(0, 0, MEM_FREE, 0, self.private, 0)
+        """Regions or pages change: what is known about single ones may be wrong now."""
+        self._near.clear()
         self.readable_pages.clear()
         self.writable_pages.clear()
 
@@ -378,12 +380,9 @@ class AddressSpace:
         A first write to a copy-on-write page resolves it here: the page is private already, only its protection
         changes.
         """
-        last = self._last
-        if not last.base <= address < last.end:
-            found = self.find(address)
-            if found is None:
-                return None
-            last = found
+        last = self.find(address)
+        if last is None:
+            return None
         index = (address - last.base) >> 12
         code = last.pages[index]
         if code & ABSENT:
@@ -428,12 +427,9 @@ class AddressSpace:
 
     def _span(self, address: int, size: int, allowed: bytes) -> tuple[Region, int] | None:
         """The region and backing offset of an accessible range inside one region, or None."""
-        last = self._last
-        if not last.base <= address < last.end:
-            found = self.find(address)
-            if found is None:
-                return None
-            last = found
+        last = self.find(address)
+        if last is None:
+            return None
         at = address - last.base
         first, end = at >> 12, (at + size + 0xFFF) >> 12
         if last.pages[first:end].translate(None, allowed) or address + size > last.end:
@@ -509,9 +505,12 @@ class AddressSpace:
         """
         if size <= 0:
             return []
-        span = self._span(address, size, PLAIN_CODES)
-        if span is not None:
-            return [span[0].backing.view[span[1] : span[1] + size]]
+        region = self._near.get(address >> 16)
+        if region is not None and region.base <= address <= region.end - size:
+            at = address - region.base
+            if not region.pages[at >> 12 : at + size + 0xFFF >> 12].translate(None, PLAIN_CODES):
+                at += region.offset
+                return [region.backing.view[at : at + size]]
         span = self._span(address, size, WRITABLE_CODES)
         pieces = [(*span, size)] if span else self._access(address, size, WRITABLE_CODES)
         for region, at, length in pieces:

@@ -7,7 +7,7 @@ Source: Microsoft "NtReadFile", "NtWriteFile", "ReadFileScatter", "NtFlushBuffer
 from __future__ import annotations
 
 from lswd.kernel.file import FileObject
-from lswd.kernel.request import Request, at_once
+from lswd.kernel.request import Request, at_once, tells_only_its_caller
 from lswd.memory.protection import PAGE_SIZE
 from lswd.nt.declare import Call, Handle, In, Out, syscall
 from lswd.ntdef.file import FILE_APPEND_DATA, FILE_READ_DATA, FILE_WRITE_DATA
@@ -57,7 +57,7 @@ def NtReadFile(
     Key: In[ULONG] | None,
 ) -> NTSTATUS | Operation:
     thread, block = call.thread, IoStatusBlock.address
-    if FileHandle.immediate and not Event and not ApcRoutine and FileHandle.answers_only_its_caller():
+    if FileHandle.immediate and not Event and not ApcRoutine and tells_only_its_caller(FileHandle):
         return at_once(FileHandle.read_now, thread, block, Buffer, Length, ByteOffset, Key or 0)
     request = request_for(call, FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock)
     return request.run(FileHandle.read(thread, Buffer, Length, ByteOffset, Key or 0), deferred=True)
@@ -89,7 +89,7 @@ def NtWriteFile(
 ) -> NTSTATUS | Operation:
     file = _writable_file(call, FileHandle)
     thread, block = call.thread, IoStatusBlock.address
-    if file.immediate and not Event and not ApcRoutine and file.answers_only_its_caller():
+    if file.immediate and not Event and not ApcRoutine and tells_only_its_caller(file):
         return at_once(file.write_now, thread, block, Buffer, Length, ByteOffset, Key or 0)
     request = request_for(call, file, Event, ApcRoutine, ApcContext, IoStatusBlock)
     return request.run(file.write(thread, Buffer, Length, ByteOffset, Key or 0), deferred=True)

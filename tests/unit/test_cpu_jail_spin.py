@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from lswd.cpu.jail import spin
-from lswd.cpu.jail.spin import COUNTS, Spin
+from lswd.cpu.jail.spin import COUNTS, LOOKS, Spin
 
 PERIOD = spin._PERIOD
 
@@ -25,12 +25,25 @@ def pass_periods(subject: Spin, count: int, *, slept: int) -> None:
         subject.note(slept)
 
 
-def test_a_new_guest_does_not_spin(free: list[bool]) -> None:
-    assert 0 == Spin().counts
+def test_a_new_guest_spins_if_there_is_a_processor_for_it(free: list[bool]) -> None:
+    assert (COUNTS, LOOKS) == (Spin().counts, Spin().looks)
+    free[0] = False
+    assert (0, 0) == (Spin().counts, Spin().looks)
+
+
+def test_the_kernel_spins_less_for_a_guest_that_computes(free: list[bool]) -> None:
+    subject = Spin()
+    for _ in range(20):
+        subject.looked_in_vain()
+    assert 0 < subject.looks < LOOKS / 8
+    pass_periods(subject, 1, slept=0)
+    assert LOOKS == subject.looks
 
 
 def test_a_guest_that_asks_often_spins_while_its_answers_come_in_time(free: list[bool]) -> None:
+    free[0] = False
     subject = Spin()
+    free[0] = True
     pass_periods(subject, 1, slept=1)
     assert COUNTS == subject.counts
     pass_periods(subject, 5, slept=0)

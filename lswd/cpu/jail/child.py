@@ -51,7 +51,7 @@ FOREVER = float("inf")
 _LOOK = 0.02  # seconds between looks at whether the child still lives
 _DEAF_SECONDS = 10.0  # an interrupted guest has stopped long before, unless it keeps its signals from coming
 _FUTEX_WAIT, _FUTEX_WAKE = 0, 1
-_SPINS = 40  # looks at the state before sleeping
+_SPINS = 40  # looks at what takes no time, before sleeping
 _OPERATION = struct.Struct("<8Q")
 _MASK = (1 << 64) - 1
 
@@ -113,6 +113,7 @@ class Child:
         hurried: there is something else to do than to wait for the guest.
         until: when there will be, on the monotonic clock.
         limit: how many bytes of its memory the guest can have touched.
+        spin: who spins for whom.
     """
 
     def __init__(self, memory_fd: int) -> None:
@@ -133,7 +134,7 @@ class Child:
         self.hurried = False
         self.until = FOREVER
         self._sleeping_at = 0  # the address we sleep at
-        self._spin = Spin()
+        self.spin = Spin()
         self._threads = 1  # started so far
         self._socket = self._listener = -1
         stub = _stub()
@@ -290,13 +291,17 @@ class Child:
     def resume(self, block: int, action: int) -> None:
         """Let a stopped thread go on."""
         words = self.words
-        spin = self._spin
+        spin = self.spin
         spin.note(words[block + layout.GUEST_SLEEPS >> 2])
         self.quads[block + layout.SPIN >> 3] = spin.counts
         words[block + layout.ACTION >> 2] = action
         words[block + layout.STATE >> 2] = layout.STATE_RUNNING
         if words[block + layout.GUEST_SLEEPS >> 2]:
-            self._syscall(layout.SYS_FUTEX, self.address + block + layout.STATE, _FUTEX_WAKE, 1, None)
+            self.wake(block)
+
+    def wake(self, block: int) -> None:
+        """The thread sleeps, and may go on."""
+        self._syscall(layout.SYS_FUTEX, self.address + block + layout.STATE, _FUTEX_WAKE, 1, None)
 
     def wait(self, block: int) -> bool:
         """Until the thread has stopped; False when that is not so yet and there is something else to do.
@@ -305,9 +310,14 @@ class Child:
             GuestLost: it never will.
         """
         words, at = self.words, block + layout.STATE >> 2
-        for _ in range(_SPINS):
+        for _ in range(self.spin.looks):
             if words[at] == layout.STATE_STOPPED:
                 return True
+        self.spin.looked_in_vain()
+        return self.sleep(block)
+
+    def sleep(self, block: int) -> bool:
+        """``wait``, when looking has not helped."""
         return self._wait_for(block, 0.0)
 
     def _wait_for_manager(self) -> None:

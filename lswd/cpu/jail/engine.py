@@ -49,6 +49,9 @@ _HUGE_PAGES = 4 << 20  # a host that backs memory with huge pages may touch a li
 _PATIENCE = 2000  # milliseconds
 _SAME_FAULT = 8  # times a page fault may come back although the page was mapped
 _REGISTERS = struct.Struct("<17Q")
+_OF_A_CALL = struct.Struct("<Q8xQ8xQ24x3Q")  # rax, rdx, rsp, r8, r9, r10 of them
+_MASK = (1 << 64) - 1
+_STOPPED, _ANSWERED = -1, -2  # what _calls has left a thread like
 _watch = Watch()
 
 
@@ -220,8 +223,10 @@ class JailEngine:
             self._check_operations(thread.block)
             kind = child.words[thread.block + layout.KIND >> 2]
             if kind == layout.KIND_CALL:
-                if self._call(thread, handler):
-                    return cpu.LEFT
+                left = self._calls(thread, handler)
+                if left >= 0:
+                    return left
+                going_on = left == _STOPPED
                 continue
             if kind != layout.KIND_SIGNAL:
                 raise GuestLost("the guest has destroyed its mailbox")
@@ -272,17 +277,63 @@ class JailEngine:
                 raise GuestLost(f"the host refuses memory to the guest: {os.strerror(code)}")
             raise GuestLost("the guest has destroyed its mailbox")
 
-    def _call(self, thread: JailThread, handler: SystemCallHandler) -> bool:
-        """A system call through the hand-off; True when it does not return yet."""
+    def _calls(self, thread: JailThread, handler: SystemCallHandler) -> int:
+        """Answer a system call through the hand-off, and those that come after it, as long as there is nothing else to
+        do: this is ``run`` without what most calls do not need.
+
+        Returns:
+            What ``run`` returns, _STOPPED (the thread has, for something else) or _ANSWERED (it has to be resumed).
+        """
         thread.state = CALL
+        if self.space.word == 4:
+            return self._call32(thread, handler)
+        child, mirror, block = self.child, self._mirror, thread.block
+        view, words, quads, spin = child.view, child.words, child.quads, child.spin
+        registers = block + layout.REGISTERS
+        rax_at, spin_at, error_at = registers >> 3, block + layout.SPIN >> 3, block + layout.OPERATION_ERROR >> 3
+        state_at, kind_at = block + layout.STATE >> 2, block + layout.KIND >> 2
+        action_at, sleeps_at = block + layout.ACTION >> 2, block + layout.GUEST_SLEEPS >> 2
+        unpack = _OF_A_CALL.unpack_from
+        while True:
+            rax, rdx, rsp, r8, r9, r10 = unpack(view, registers)
+            result = handler(rax, r10, rdx, r8, r9, rsp + 8 & _MASK)
+            if result is None:
+                return cpu.LEFT
+            quads[rax_at] = result & _MASK
+            if self.shared or mirror.dirty or mirror.closing or self._carrier is not None:
+                return _ANSWERED
+            thread.running = True
+            if thread.interrupted or child.hurried:
+                thread.running = False
+                return cpu.INTERRUPTED
+            words[action_at] = layout.ACTION_RETURN
+            words[state_at] = layout.STATE_RUNNING
+            if words[sleeps_at]:
+                spin.missed += 1
+                child.wake(block)
+            spin.left -= 1
+            if spin.left <= 0:
+                spin.decide()
+                quads[spin_at] = spin.counts
+            for _ in range(spin.looks):
+                if words[state_at] == layout.STATE_STOPPED:
+                    break
+            else:
+                spin.looked_in_vain()
+                if not child.sleep(block):
+                    return cpu.RUNNING
+            thread.running = False
+            if words[kind_at] != layout.KIND_CALL or quads[error_at]:
+                return _STOPPED
+
+    def _call32(self, thread: JailThread, handler: SystemCallHandler) -> int:
+        """The same for one call of 32-bit code."""
         values = _REGISTERS.unpack_from(self.child.view, thread.block + layout.REGISTERS)
-        word = self.space.word
-        stack = values[RSP] + word & (1 << 8 * word) - 1
-        result = handler(values[RAX], values[R10], values[RDX], values[R8], values[R9], stack)
+        result = handler(values[RAX], values[R10], values[RDX], values[R8], values[R9], values[RSP] + 4 & _MASK >> 32)
         if result is None:
-            return True
-        self.child.quads[thread.block + layout.REGISTERS >> 3] = result & (1 << 8 * word) - 1
-        return False
+            return cpu.LEFT
+        self.child.quads[thread.block + layout.REGISTERS >> 3] = result & _MASK >> 32
+        return _ANSWERED
 
     def _signal(self, thread: JailThread, handler: SystemCallHandler) -> int | None:
         """A signal: returns why the run ends, or None to go on (with a fault to look at in ``thread.fault``)."""

@@ -33,10 +33,10 @@ class Mirror:
     def __init__(self, space: AddressSpace, child: Child) -> None:
         self._space = space
         self._child = child
-        self._dirty: list[tuple[int, int, bool]] = []  # base, end, was anything mapped there
+        self.dirty: list[tuple[int, int, bool]] = []  # base, end, was anything mapped there; to be carried out
         self._files: dict[FileMapping, int] = {}  # their descriptors in the child
         self._originals: dict[tuple[int, ...], int] = {}  # the same of files that images come from, by their keys
-        self._close: list[int] = []
+        self.closing: list[int] = []
 
     # ---- the memory listener
 
@@ -67,7 +67,7 @@ class Mirror:
         if isinstance(backing, FileMapping):
             fd = self._files.pop(backing, None)
             if fd is not None:
-                self._close.append(fd)
+                self.closing.append(fd)
 
     def descriptors(self) -> list[int]:
         """The files' descriptors in the child."""
@@ -94,27 +94,27 @@ class Mirror:
 
     def committed(self, base: int, size: int) -> None:
         """Nothing was mapped there yet."""
-        self._dirty.append((base, base + size, False))
+        self.dirty.append((base, base + size, False))
 
     def changed(self, base: int, size: int) -> None:
         """What is mapped there may not be right any more."""
-        self._dirty.append((base, base + size, True))
+        self.dirty.append((base, base + size, True))
 
     # ---- carrying out
 
     def pending(self) -> list[Operation]:
         """The system calls that make the child's mappings right again; forgets them."""
-        if not self._dirty and not self._close:
+        if not self.dirty and not self.closing:
             return []
-        dirty, self._dirty = self._dirty, []
+        dirty, self.dirty = self.dirty, []
         operations: list[Operation] = []
         for base, end, mapped in dirty:
             runs = list(self._runs(base, end))
             if mapped and not (len(runs) == 1 and runs[0][1] == base and runs[0][2] == end - base):
                 operations.append((layout.SYS_MUNMAP, base, end - base))
             operations += runs
-        operations += [(layout.SYS_CLOSE, fd) for fd in self._close]
-        self._close.clear()
+        operations += [(layout.SYS_CLOSE, fd) for fd in self.closing]
+        self.closing.clear()
         return operations
 
     def _runs(self, base: int, end: int) -> Iterator[Operation]:

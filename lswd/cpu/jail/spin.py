@@ -1,15 +1,18 @@
-"""Should a guest thread spin for the kernel's answer before it sleeps? Only as long as that pays.
+"""Should a guest thread spin for the kernel's answer, and the kernel for its next call, before they sleep?
 
-Between two free processors an answer that the guest spins for arrives ten times faster than one it must be woken for.
-On a busy host the spinning takes the processor from the one who is to answer. So a guest spins only while there are
-processors for all that want to run, and while most answers arrive in time.
+Between two free processors an answer that is spun for arrives ten times faster than one that somebody must be woken
+for. On a busy host the spinning takes the processor from the one who is to answer. So both spin only while there are
+processors for all that want to run, the guest while most answers arrive in time, and the kernel less with each time
+that the guest had better things to do.
 """
 
 from __future__ import annotations
 
 import os
 
-COUNTS = 50_000  # of the time stamp counter: about 20 microseconds, what a short system call takes
+COUNTS = 150_000  # of the time stamp counter: about 50 microseconds; most system calls take less
+LOOKS = 4000  # of the kernel at a guest's state: about 150 microseconds
+_FEWEST_LOOKS = 250
 _PERIOD = 128  # waits between decisions
 _LONGEST_REST = 64  # periods
 
@@ -28,36 +31,52 @@ def _free_processors() -> bool:
 
 
 class Spin:
-    """Decides for all threads of a process, from how their last waits went."""
+    """Decides for all threads of a process, from how their last waits went.
 
-    __slots__ = ("_left", "_missed", "_pause", "_rest", "counts")
+    Attributes:
+        counts: how long a guest thread spins; 0: not at all.
+        looks: how often the kernel looks before it sleeps.
+        left: waits until ``decide`` is due; missed: those of them so far in which the guest had to sleep.
+    """
+
+    __slots__ = ("left", "missed", "_pause", "_rest", "counts", "looks")
 
     def __init__(self) -> None:
-        self.counts = 0
-        self._left = _PERIOD
-        self._missed = 0  # waits in this period in which the guest fell asleep
+        self.left = _PERIOD
+        self.missed = 0
         self._pause = 0  # periods to go without spinning
         self._rest = 1  # how many there will be next time
+        self._set(_free_processors())
 
     def note(self, slept: int) -> None:
         """One wait is over: had the guest to sleep?"""
-        self._left -= 1
+        self.left -= 1
         if slept:
-            self._missed += 1
-        if not self._left:
-            self._decide()
+            self.missed += 1
+        if not self.left:
+            self.decide()
 
-    def _decide(self) -> None:
-        useless = self.counts and self._missed > _PERIOD // 4
-        self._left = _PERIOD
-        self._missed = 0
+    def looked_in_vain(self) -> None:
+        """The kernel has spun, and has to sleep after all."""
+        if self.looks > _FEWEST_LOOKS:
+            self.looks >>= 1
+
+    def decide(self) -> None:
+        """A period is over: shall there be spinning in the next?"""
+        useless = self.counts and self.missed > _PERIOD * 3 // 4
+        self.left = _PERIOD
+        self.missed = 0
         if self._pause:
             self._pause -= 1
         elif useless or not _free_processors():
-            self.counts = 0
+            self._set(False)
             self._pause = self._rest
             self._rest = min(2 * self._rest, _LONGEST_REST)
-        elif self.counts:
-            self._rest = 1
         else:
-            self.counts = COUNTS
+            if self.counts:
+                self._rest = 1
+            self._set(True)
+
+    def _set(self, on: bool) -> None:
+        self.counts = COUNTS if on else 0
+        self.looks = LOOKS if on else 0
