@@ -23,6 +23,10 @@ run: setup build/hello.exe ## build the example program and launch it
 	@code=0; .venv/bin/lswctl launch build/hello.exe || code=$$?; \
 	echo "run: build/hello.exe exited with code $$code"; exit $$code
 
+build/lswrun: client/lswrun.c lswd/ioctl/lsw.h ## lswctl launch in C, for a running lswd
+	@mkdir -p build
+	@$(CC) -O2 -Wall -Wextra -Werror -Ilswd/ioctl -o $@ $<
+
 build/hello.exe: examples/hello.c | setup
 	@echo "run: building $@ from $<"
 	@mkdir -p build

@@ -49,6 +49,11 @@ install_all() {
     command_file lswctl lswctl run >"$DESTDIR$prefix/bin/lswctl"
     command_file lswd lswd main >"$DESTDIR$prefix/bin/lswd"
     chmod 755 "$DESTDIR$prefix/bin/lswctl" "$DESTDIR$prefix/bin/lswd"
+    if make -s build/lswrun; then
+        install -m 755 build/lswrun "$DESTDIR$prefix/bin/lswrun"
+    else
+        say "no C compiler, so no lswrun (the faster lswctl launch); everything else is there"
+    fi
     files | while read -r source target; do
         install -d "$(dirname "$DESTDIR$prefix/lib/$target")"
         sed "s|@bindir@|$prefix/bin|g" "systemd/$source" >"$DESTDIR$prefix/lib/$target"
@@ -61,7 +66,7 @@ install_all() {
 
 uninstall_all() {
     rm -rf "$DESTDIR$lib"
-    rm -f "$DESTDIR$prefix/bin/lswctl" "$DESTDIR$prefix/bin/lswd"
+    rm -f "$DESTDIR$prefix/bin/lswctl" "$DESTDIR$prefix/bin/lswd" "$DESTDIR$prefix/bin/lswrun"
     files | while read -r _ target; do rm -f "$DESTDIR$prefix/lib/$target"; done
     say "removed from $DESTDIR$prefix (settings in /etc/lsw, the group lsw and users' prefixes stay)"
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import socket
@@ -17,9 +18,18 @@ from .build import build
 from .cases import Program
 
 PROGRAM = Program("ways", ("launch/ways.c",))
-WAYS = ("embedded", "socket", "device")
+WAYS = ("embedded", "socket", "device", "lswrun")
 COMPLETE = ("embedded", "socket")  # those that every option of lswctl passes through
 LIMIT = 90
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@functools.cache
+def lswrun() -> Path:
+    """The client in C."""
+    target = ROOT / "build" / "lswrun"
+    subprocess.run(["make", "-s", "-C", ROOT, "build/lswrun"], check=True, timeout=LIMIT)
+    return target
 
 
 @dataclass
@@ -72,9 +82,14 @@ class Way:
     def __init__(self, name: str, environment: dict[str, str]) -> None:
         self.name = name
         self.environment = {**environment, "LSW_VIA": name}
+        if name == "lswrun":  # which becomes the lswctl on PATH for what it does not know
+            path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"
+            self.environment |= {"LSW_VIA": "socket", "PATH": path}
 
     def command(self, *words: str | Path) -> list[str]:
         """The command line of a launch."""
+        if self.name == "lswrun":
+            return [str(lswrun()), *map(str, words)]
         module = "tests.guest.device_over_socket" if self.name == "device" else "lswctl"
         return [sys.executable, "-m", module, "launch", *map(str, words)]
 
