@@ -7,7 +7,7 @@ export PYTHON ?= python3
 prefix ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run test check bench bench-ioctl fuzz stress-device coverage-page clean install uninstall
+.PHONY: help setup setup-test run test test-engines check bench bench-ioctl fuzz stress-device coverage-page clean install uninstall
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,12 @@ build/hello.exe: examples/hello.c | setup
 test: setup-test check ## lint, types and all tests; ARGS="-k name" is passed to pytest
 	@echo "test: pytest"
 	@.venv/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+test-engines: setup-test ## all guest programs, 64- and 32-bit, on each engine
+	@for engine in jail unicorn; do \
+	  echo "test-engines: $$engine"; \
+	  .venv/bin/python -m pytest -n 2 --dist loadfile tests/guest --engine $$engine $(ARGS) || exit 1; \
+	done
 
 check: setup ## lint and types only
 	@echo "check: ruff"

@@ -68,18 +68,19 @@ def _engines(report: Report) -> None:
     from lswd.cpu.select import ENGINES, engine_factory, why_not
     from lswd.memory.space import AddressSpace
 
-    for name in (*ENGINES, "auto"):
-        space = AddressSpace()
+    for name, word in (*((engine, 8) for engine in ENGINES), ("auto", 8), ("auto", 4)):
+        space = AddressSpace(word)
+        what = f"engine {name}" + (", 32-bit programs" if word == 4 else "")
         try:
             engine = engine_factory(name)(space)
         except EngineError as error:
-            (report.missing if name == "auto" else report.note)(f"engine {name}", str(error))
+            (report.missing if name == "auto" else report.note)(what, str(error))
             continue
-        reason = why_not()
+        reason = why_not(word)
         if name == "auto":
-            report.good("engine auto", f"takes {engine.name}" + (f", because {reason}" if reason else ""))
+            report.good(what, f"takes {engine.name}" + (f", because {reason}" if reason else ""))
         else:
-            report.good(f"engine {name}", "works")
+            report.good(what, "works")
         engine.close()
         space.close()
 

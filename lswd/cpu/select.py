@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 ENGINES = ("jail", "unicorn")
 _reason = ""
+_reason32 = ""  # for 32-bit programs alone
 
 
 def engine_factory(name: str) -> EngineFactory:
@@ -34,38 +35,38 @@ def engine_factory(name: str) -> EngineFactory:
     raise EngineError(f"there is no engine called {name!r}; known: {', '.join(ENGINES)}")
 
 
-def why_not() -> str:
-    """Why "auto" has not taken the jail; "" as long as it has."""
-    return _reason
+def why_not(word: int = 8) -> str:
+    """Why "auto" has not taken the jail for programs of this word size; "" as long as it has."""
+    return _reason or (_reason32 if word == 4 else "")
 
 
 def forget() -> None:
     """Let the next program find out again whether the jail works."""
-    global _reason
-    _reason = ""
+    global _reason, _reason32
+    _reason = _reason32 = ""
 
 
 def describe(engine: Engine) -> str:
     """The engine's name for a person, with the reason when it is not the best."""
-    reason = f" ({_reason})" if _reason and engine.name != "jail" else ""
-    return f"{engine.name}{reason}"
+    reason = why_not(4)
+    return f"{engine.name} ({reason})" if reason and engine.name != "jail" else engine.name
 
 
 def _best(space: AddressSpace) -> Engine:
     """The jail, whose start is its own test; else Unicorn, for good."""
-    global _reason
+    global _reason, _reason32
     if not _reason and os.uname().machine != "x86_64":
         _reason = f"the jail needs an x86-64 processor, this is {os.uname().machine}"
     if not _reason:
         _reason = _remembered()
-    if not _reason and space.word == 8:  # 32-bit programs only when the jail is asked for by name
+    if not why_not(space.word):
         from lswd.cpu.jail.child import NoAnswer
         from lswd.cpu.jail.engine import JailEngine, WrongGuest
 
         try:
             return JailEngine(space)
-        except WrongGuest:  # this one only
-            pass
+        except WrongGuest as error:
+            _reason32 = str(error)
         except EngineError as error:
             _reason = str(error)
             if isinstance(error, NoAnswer):

@@ -25,8 +25,7 @@ from lswd.userland.stubs import argument_bytes, read_stubs
 
 from .build import build
 from .cases import CASES, Case
-from .expected import expected_stderr, expected_stdout
-from .run import fixed_environment, run
+from .verdict import verify
 
 # Cases whose output depends on the word size, and what cannot be built.
 NOT_FOR_32_BITS = {
@@ -49,13 +48,7 @@ HELLO = next(case.program for case in CASES if case.name == "hello")
 def test_a_32_bit_program_behaves_as_the_64_bit_one(
     case: Case, lswctl: list[str], lsw_prefix: Path, tmp_path: Path
 ) -> None:
-    variables = [option for name, value in case.env for option in ("--env", f"{name}={value}")]
-    command = [*lswctl, "launch", *variables, str(build(case.program, "i386")), *case.args]
-    result = run(case, command, fixed_environment() | {"LSW_PREFIX": str(lsw_prefix)}, tmp_path)
-    assert _text(expected_stdout(case)) == _text(result.stdout), _text(result.stderr)
-    if case.stderr:
-        assert _text(expected_stderr(case)) == _text(result.stderr)
-    assert (case.exit_code, case.leaves) == (result.exit_code, result.left), _text(result.stderr)
+    verify(case, [*lswctl, "launch"], lsw_prefix, tmp_path, "i386")
 
 
 def test_what_is_left_out_are_cases() -> None:
@@ -206,7 +199,3 @@ def test_a_32_bit_rust_program_finds_the_supplements(lswctl: list[str], tmp_path
     assert compiler is not None
     subprocess.run([compiler, str(source), "-o", str(tmp_path / "prng.exe")], check=True)
     assert "1\n" == launch(lswctl, str(tmp_path / "prng.exe")).stdout
-
-
-def _text(content: bytes | None) -> str | None:
-    return None if content is None else content.decode("latin-1")

@@ -21,6 +21,7 @@ def test_a_host_that_has_all_is_well(capsys: pytest.CaptureFixture[str]) -> None
     shown = capsys.readouterr().out
     assert "ok       engine unicorn: works\n" in shown
     assert "ok       engine auto: takes " in shown
+    assert "ok       engine auto, 32-bit programs: takes " in shown
     assert shown.endswith("Windows programs can run here.\n")
 
 
@@ -48,6 +49,18 @@ def test_why_the_jail_is_not_taken_is_said(
     shown = capsys.readouterr().out
     assert "note     engine jail: no seccomp here\n" in shown
     assert "ok       engine auto: takes unicorn, because no seccomp here\n" in shown
+
+
+def test_why_32_bit_programs_are_emulated_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from lswd.cpu.jail import engine
+
+    monkeypatch.setattr(engine, "_sets_segment_bases", lambda: False)
+    monkeypatch.setattr(select, "_reason32", "")
+    assert 0 == main(["doctor"])
+    shown = capsys.readouterr().out
+    assert "ok       engine auto, 32-bit programs: takes unicorn, because 32-bit programs need" in shown
 
 
 def test_arguments_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
