@@ -19,7 +19,7 @@ BOTH = command(3, 4, 88)
 WAIT = command(0, 5, 0)
 """Waits for so many milliseconds, returns 42."""
 STUBBORN = command(0, 6, 0)
-"""The same, up to a second, and does not let itself be interrupted."""
+"""The same, up to three seconds (a busy host is slow to send a signal), and does not let itself be interrupted."""
 FAIL = command(0, 7, 0)
 """Fails with the errno of its argument."""
 BREAK = command(0, 8, 0)

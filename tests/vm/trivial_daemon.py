@@ -69,7 +69,7 @@ class Trivial:
         if command == BOTH:
             return self._both(data)
         if command in (WAIT, STUBBORN):
-            seconds = argument / 1000 if command == WAIT else min(argument / 1000, 1)
+            seconds = argument / 1000 if command == WAIT else min(argument / 1000, 3)
             return self._wait(seconds, shield=command == STUBBORN)
         if command == FAIL:
             return -argument, b""
