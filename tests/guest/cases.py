@@ -282,6 +282,10 @@ NETWORK = (
     Case("sockets-overlapped", _socket("overlapped")),
     Case("sockets-options", _socket("options")),
     Case("sockets-names", _socket("names")),
+    Case("sockets-multicast", _socket("multicast")),
+    Case("sockets-multicast-sources", _socket("multicast"), ("sources",),
+         why_not_wine="Wine hands the structure to Linux, which has its fields in another order"),
+    Case("sockets-ioctls", _socket("ioctls")),
     Case("network-addresses", _c("network/addresses", "-lws2_32", "-liphlpapi")),
     Case("sockets-transmit", Program("transmit", ("sockets/transmit.c",), ("-lws2_32", "-lmswsock"))),
 )

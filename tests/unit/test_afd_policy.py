@@ -109,6 +109,20 @@ def test_a_datagram_socket_that_sends_first_can_be_answered_only_from_here_under
         assert [0, host, b"hello"] == run_with_sockets(tmp_path, main, network=network)
 
 
+@pytest.mark.parametrize(("network", "status"), [("on", 0), ("loopback", STATUS_ACCESS_DENIED)])
+def test_groups_are_joined_only_with_the_network_on(network: str, status: int, tmp_path: Path) -> None:
+    group, interface, source = b"\xef\1\2\3", b"\x7f\0\0\1", b"\x7f\0\0\2"
+
+    def main(guest: Guest, sockets: Sockets) -> Body:
+        handle = yield from sockets.create(DATAGRAM)
+        yield from sockets.bind(handle)
+        for function, data in ((239, group + interface), (240, group + source + interface)):
+            guest.log.append((yield from sockets.control(handle, afd.wine_control(function), data))[0])
+            yield from sockets.control(handle, afd.wine_control(244), group + interface)
+
+    assert [status, status] == run_with_sockets(tmp_path, main, network=network)
+
+
 class AskedHost:
     """Stands in for the host's resolver, which must not be asked anything."""
 

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 _LONGEST_ADDRESS = 128
 _LONGEST_QUEUE = 4096
+# IP_MULTICAST_ALL and IPV6_MULTICAST_ALL (linux/in.h, linux/in6.h)
+_OWN_GROUPS = {afd.AF_INET: (socket.IPPROTO_IP, 49), afd.AF_INET6: (socket.IPPROTO_IPV6, 29)}
 _TYPES = {afd.SOCK_STREAM: socket.SOCK_STREAM, afd.SOCK_DGRAM: socket.SOCK_DGRAM, afd.SOCK_RAW: socket.SOCK_RAW}
 _SHUTDOWN = (socket.SHUT_RD, socket.SHUT_WR, socket.SHUT_RDWR)
 _BY_DEFAULT = {afd.SOCK_STREAM: socket.IPPROTO_TCP, afd.SOCK_DGRAM: socket.IPPROTO_UDP}
@@ -55,6 +57,12 @@ def _new_host_socket(family: int, kind: int, protocol: int) -> socket.socket:
         raise NtError(creation_status(error.errno)) from None
     if family == afd.AF_INET6:
         host.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    if kind == afd.SOCK_DGRAM:
+        # Only groups of its own, not those that others on this machine have joined.
+        try:
+            host.setsockopt(*_OWN_GROUPS[family], 0)
+        except OSError:
+            pass  # Linux before 4.20 cannot, for IPv6
     if kind == afd.SOCK_STREAM:
         # A closed connection that lingers does not keep its port from Windows programs.
         host.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

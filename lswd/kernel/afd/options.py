@@ -13,8 +13,9 @@ import time
 from lswd.kernel.afd import protocol as afd
 from lswd.kernel.afd.endpoint import CONNECTED, LISTENING, Socket
 from lswd.kernel.afd.errors import status_of
+from lswd.kernel.afd.policy import ON
 from lswd.kernel.afd.protocol import wine_control
-from lswd.ntdef.status import STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_PARAMETER, NtError
+from lswd.ntdef.status import STATUS_ACCESS_DENIED, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_PARAMETER, NtError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,12 +60,17 @@ _NUMBERS = (
 
 # Options that are the same bytes on both sides: function of set, level, option, their length.
 _BYTES = (
-    (239, socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, 8),
     (244, socket.IPPROTO_IP, socket.IP_DROP_MEMBERSHIP, 8),
     (249, socket.IPPROTO_IP, socket.IP_MULTICAST_IF, 4),
-    (265, socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, 20),
     (268, socket.IPPROTO_IPV6, socket.IPV6_LEAVE_GROUP, 20),
 )
+# The same, but the network is told of it: a policy other than "on" forbids them.
+_JOINING = (
+    (239, socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, 8),
+    (265, socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, 20),
+)
+# Options with an ip_mreq_source: function of set, the host's option (linux/in.h), do they join?
+_SOURCES = ((240, 39, True), (241, 38, False), (245, 40, False), (262, 37, False))
 
 HANDLERS: dict[int, Handler] = {}
 
@@ -103,19 +109,47 @@ def _number_option(get: int, set_: int, level: int, option: int) -> None:
         return _set(sock, level, option, control.number())
 
 
-def _bytes_option(set_: int, level: int, option: int, length: int) -> None:
+def _check_joining(control: Control) -> None:
+    """
+    Raises:
+        NtError: STATUS_ACCESS_DENIED where the policy is not "on".
+    """
+    if control.network != ON:
+        raise NtError(STATUS_ACCESS_DENIED)
+
+
+def _bytes_option(set_: int, level: int, option: int, length: int, *, joins: bool = False) -> None:
     @_handles(set_)
     async def write(sock: Socket, control: Control) -> int:
         data = control.data()
         if len(data) < length:
             raise NtError(STATUS_BUFFER_TOO_SMALL)
+        if joins:
+            _check_joining(control)
         return _set(sock, level, option, data[:length])
+
+
+def _source_option(set_: int, option: int, joins: bool) -> None:
+    """ip_mreq_source: Windows has group, source and interface, Linux the last two the other way round."""
+
+    @_handles(set_)
+    async def write(sock: Socket, control: Control) -> int:
+        data = control.data()
+        if len(data) < 12:
+            raise NtError(STATUS_BUFFER_TOO_SMALL)
+        if joins:
+            _check_joining(control)
+        return _set(sock, socket.IPPROTO_IP, option, data[:4] + data[8:12] + data[4:8])
 
 
 for _entry in _NUMBERS:
     _number_option(*_entry)
 for _row in _BYTES:
     _bytes_option(*_row)
+for _row in _JOINING:
+    _bytes_option(*_row, joins=True)
+for _source in _SOURCES:
+    _source_option(*_source)
 
 
 @_handles(219)
@@ -268,6 +302,8 @@ async def multicast_interface(sock: Socket, control: Control) -> int:
 
 async def keepalive_values(sock: Socket, control: Control) -> int:
     """SIO_KEEPALIVE_VALS."""
+    if control.length < afd.Keepalive.size(control.space.word):
+        raise NtError(STATUS_BUFFER_TOO_SMALL)
     values = control.input(afd.Keepalive)
     _set(sock, socket.SOL_SOCKET, socket.SO_KEEPALIVE, int(bool(values.onoff)))
     if values.onoff:
