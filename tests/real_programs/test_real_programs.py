@@ -14,59 +14,9 @@ import pytest
 from tests.guest.run import fixed_environment
 
 from . import corpus
+from .conftest import TIMEOUT_SECONDS, Launcher, content
 
-TIMEOUT_SECONDS = 120
 BOTH = ("64 bits", "32 bits")
-FILES = {
-    "readme.txt": b"a needle in a haystack\r\nno match here\n",
-    "empty": b"",
-    "all bytes.bin": bytes(range(256)) * 64,
-    "deep/er/still/three.txt": b"needle\n" * 3,
-    "deep/other.txt": b"nothing of the kind\n",
-    "deep/n\u00e1zev \u65e5\u672c.txt": "\u017elut\u00fd needle\n".encode(),
-}
-"""A tree for programs to work on: nested, binary, empty, with names beyond ASCII."""
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    """A directory of its own with FILES in tree/."""
-    for name, content in FILES.items():
-        path = tmp_path / "tree" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    (tmp_path / "tree" / "nothing inside").mkdir()
-    return tmp_path
-
-
-class Launcher:
-    """Starts programs of the corpus in one directory."""
-
-    def __init__(self, lswctl: list[str], directory: Path) -> None:
-        self._lswctl = lswctl
-        self.directory = directory
-
-    def __call__(self, tool: corpus.Tool, *arguments: str, expect: int = 0, stdin: bytes = b"") -> bytes:
-        """The program's standard output; it must end with ``expect`` and nothing on standard error if that is 0."""
-        return self.start([*self._lswctl, "launch", str(corpus.program(tool))], arguments, expect, stdin)
-
-    def start(self, command: list[str], arguments: tuple[str, ...], expect: int, stdin: bytes = b"") -> bytes:
-        done = subprocess.run([*command, *arguments], cwd=self.directory, env=fixed_environment(), input=stdin,
-                              capture_output=True, check=False, timeout=TIMEOUT_SECONDS)
-        wrong = b"" if expect else done.stderr
-        assert (expect, b"") == (done.returncode, wrong), (done.stdout + done.stderr).decode(errors="replace")
-        return done.stdout
-
-
-@pytest.fixture
-def launch(lswctl: list[str], tree: Path) -> Launcher:
-    """Start a program beside ``tree``."""
-    return Launcher(lswctl, tree)
-
-
-def _content(root: Path) -> dict[str, bytes | None]:
-    """Everything below a directory: files with their bytes, directories with None."""
-    return {str(path.relative_to(root)): path.read_bytes() if path.is_file() else None for path in root.rglob("*")}
 
 
 @pytest.mark.parametrize("ninja", [corpus.NINJA, corpus.NINJA_32], ids=BOTH)
@@ -74,7 +24,10 @@ def test_ninja_says_its_version(ninja: corpus.Tool, launch: Launcher) -> None:
     assert b"1.13.2.git.kitware.jobserver-pipe-1\r\n" == launch(ninja, "--version")
 
 
-def test_ninja_builds_a_graph_of_twenty_steps_that_start_programs(launch: Launcher, tree: Path) -> None:
+@pytest.mark.parametrize("ninja", [corpus.NINJA, corpus.NINJA_32], ids=BOTH)
+def test_ninja_builds_a_graph_of_twenty_steps_that_start_programs(
+    ninja: corpus.Tool, launch: Launcher, tree: Path
+) -> None:
     """Four chains of copies, joined at the end; each step is a command interpreter."""
     steps = {f"step{i}.txt": "source.txt" if i % 5 == 0 else f"step{i - 1}.txt" for i in range(19)}
     rules = ("rule copy\n  command = cmd /c copy $in $out > nul && echo made $out\n"
@@ -82,11 +35,11 @@ def test_ninja_builds_a_graph_of_twenty_steps_that_start_programs(launch: Launch
     builds = "".join(f"build {made}: copy {source}\n" for made, source in steps.items())
     (tree / "build.ninja").write_text(f"{rules}{builds}build all.txt: join {' '.join(steps)}\n")
     (tree / "source.txt").write_bytes(b"from the source\r\n")
-    said = launch(corpus.NINJA).decode().splitlines()
+    said = launch(ninja).decode().splitlines()
     assert {f"made {made}" for made in steps} == {line for line in said if line.startswith("made ")}
     assert [f"[{number}/20]" for number in range(1, 21)] == [line.split()[0] for line in said if line.startswith("[")]
     assert b"from the source\r\n" * 19 == (tree / "all.txt").read_bytes()
-    assert b"ninja: no work to do.\r\n" == launch(corpus.NINJA)
+    assert b"ninja: no work to do.\r\n" == launch(ninja)
 
 
 def test_ninja_stops_at_a_step_that_fails(launch: Launcher, tree: Path) -> None:
@@ -108,10 +61,10 @@ def test_7_zip_packs_tests_lists_and_unpacks_a_folder_byte_identically(
     listing = launch(seven_zip, "l", "-slt", "-sccUTF-8", archive).decode()
     listed = {line.removeprefix("Path = ").replace("\\", "/")
               for line in listing.partition("----------")[2].splitlines() if line.startswith("Path = ")}
-    assert {"tree"} | {f"tree/{name}" for name in _content(tree / "tree")} == listed
+    assert {"tree"} | {f"tree/{name}" for name in content(tree / "tree")} == listed
     assert f"Method = {method}" in listing
     assert b"Everything is Ok" in launch(seven_zip, "x", "-ounpacked", archive)
-    assert _content(tree / "tree") == _content(tree / "unpacked" / "tree")
+    assert content(tree / "tree") == content(tree / "unpacked" / "tree")
 
 
 def test_swig_says_its_version(launch: Launcher) -> None:
@@ -130,7 +83,7 @@ class TestRipgrep:
     @staticmethod
     def both(launch: Launcher, *arguments: str) -> tuple[list[str], list[str]]:
         """The lines of the Linux build and of the Windows build, with one kind of slash."""
-        linux = launch.start([str(corpus.program(corpus.RIPGREP_LINUX))], arguments, 0)
+        linux = launch.linux(corpus.RIPGREP_LINUX, *arguments)
         windows = launch(corpus.RIPGREP, "--path-separator=/", *arguments)
         return linux.decode().splitlines(), windows.decode().splitlines()
 
@@ -169,14 +122,6 @@ class TestRipgrep:
 
     def test_finding_nothing_is_exit_code_1(self, launch: Launcher) -> None:
         assert b"" == launch(corpus.RIPGREP, "there is no such text", "tree", expect=1)
-
-
-@pytest.mark.parametrize("clang_format", [corpus.CLANG_FORMAT, corpus.CLANG_FORMAT_32], ids=BOTH)
-def test_clang_format_formats_with_a_style_option(clang_format: corpus.Tool, launch: Launcher, tree: Path) -> None:
-    (tree / "a.cpp").write_text("int main( ){if(1)return   0;}\n")
-    style = "--style={BasedOnStyle: GNU, IndentWidth: 8}"
-    assert b"int\nmain ()\n{\n        if (1)\n                return 0;\n}\n" == launch(
-        clang_format, style, "a.cpp").replace(b"\r\n", b"\n")
 
 
 @pytest.mark.parametrize("ruff", [corpus.RUFF, corpus.RUFF_32], ids=BOTH)
@@ -221,12 +166,13 @@ join a b="two":
 """
 
 
-def test_just_runs_recipes_with_the_command_interpreter(launch: Launcher, tree: Path) -> None:
+@pytest.mark.parametrize("just", [corpus.JUST, corpus.JUST_32], ids=BOTH)
+def test_just_runs_recipes_with_the_command_interpreter(just: corpus.Tool, launch: Launcher, tree: Path) -> None:
     (tree / "justfile").write_text(_JUSTFILE)
-    assert b"preparing\r\nbuilding with from a command\r\ndeep \r\n" == launch(corpus.JUST, "build")
+    assert b"preparing\r\nbuilding with from a command\r\ndeep \r\n" == launch(just, "build")
     assert b"preparing\r\n" == (tree / "prepared.txt").read_bytes()
-    assert b"one two\r\n" == launch(corpus.JUST, "join", "one")
-    assert b"" == launch(corpus.JUST, "fail", expect=3)
+    assert b"one two\r\n" == launch(just, "join", "one")
+    assert b"" == launch(just, "fail", expect=3)
 
 
 @pytest.mark.parametrize("launcher", [corpus.SCRIPT_LAUNCHER, corpus.SCRIPT_LAUNCHER_32], ids=BOTH)
