@@ -9,19 +9,18 @@ import errno
 import os
 import struct
 
-from lswd.host.names import to_guest_name
+from lswd.host.file_holes import punch_hole
+from lswd.kernel import reparse
 from lswd.kernel.file import Overflow
-from lswd.kernel.file_disk import DiskFile, DiskLink, DiskObject
+from lswd.kernel.file_disk import DiskFile, DiskObject
 from lswd.kernel.file_metadata import nt_error
-from lswd.ntdef.file import FILE_WRITE_DATA, IO_REPARSE_TAG_SYMLINK
+from lswd.ntdef.file import FILE_WRITE_DATA
 from lswd.ntdef.status import (
     STATUS_ACCESS_DENIED,
     STATUS_BUFFER_OVERFLOW,
     STATUS_BUFFER_TOO_SMALL,
     STATUS_INVALID_DEVICE_REQUEST,
     STATUS_INVALID_PARAMETER,
-    STATUS_NOT_A_REPARSE_POINT,
-    STATUS_NOT_SUPPORTED,
     NtError,
 )
 
@@ -34,9 +33,10 @@ FSCTL_GET_REPARSE_POINT = 0x900A8
 FSCTL_SET_SPARSE = 0x900C4
 FSCTL_QUERY_ALLOCATED_RANGES = 0x940CF
 FSCTL_SET_ZERO_DATA = 0x980C8
-_CHANGES_REPARSE_POINT = (0x900A4, 0x900AC)  # FSCTL_SET_, FSCTL_DELETE_REPARSE_POINT
+FSCTL_SET_REPARSE_POINT = 0x900A4
+FSCTL_DELETE_REPARSE_POINT = 0x900AC
 
-_SYMLINK_FLAG_RELATIVE = 1
+_LARGEST_REPARSE_DATA = (16 << 10) + 1  # one byte more than is allowed
 _CHUNK = 1 << 20
 
 
@@ -49,7 +49,7 @@ def control(
         NtError: STATUS_INVALID_DEVICE_REQUEST for one that is unknown, and what each has to say.
     """
     if code == FSCTL_GET_REPARSE_POINT:
-        data = _reparse_point(file)
+        data = reparse.read(file)
         if out_length < 8:
             raise NtError(STATUS_BUFFER_TOO_SMALL)
         if out_length < len(data):
@@ -63,35 +63,16 @@ def control(
         return _allocated_ranges(file, space, address, length, out_address, out_length)
     elif code == FSCTL_SET_ZERO_DATA:
         return _zero(file, space, address, length)
-    elif code in _CHANGES_REPARSE_POINT:
-        raise NtError(STATUS_NOT_SUPPORTED)
+    elif code in (FSCTL_SET_REPARSE_POINT, FSCTL_DELETE_REPARSE_POINT):
+        change = reparse.write if code == FSCTL_SET_REPARSE_POINT else reparse.delete
+        change(file, space.read(address, min(length, _LARGEST_REPARSE_DATA)))
+        return 0
     else:
         raise NtError(STATUS_INVALID_DEVICE_REQUEST)
     if out_length < len(data):
         raise NtError(STATUS_BUFFER_TOO_SMALL)
     space.write(out_address, data)
     return len(data)
-
-
-def _reparse_point(file: DiskObject) -> bytes:
-    """REPARSE_DATA_BUFFER of a symbolic link."""
-    if not isinstance(file, DiskLink):
-        raise NtError(STATUS_NOT_A_REPARSE_POINT)
-    try:
-        target = os.readlink(file.host_path)
-    except OSError as error:
-        raise nt_error(error) from None
-    if target.startswith("/"):
-        shown = file.volume.drives.to_dos(target, as_written=True)
-        substitute, flags = "\\??\\" + shown, 0
-    else:
-        names = (part if part in (".", "..") else to_guest_name(part) for part in target.split("/") if part)
-        shown = substitute = "\\".join(names)
-        flags = _SYMLINK_FLAG_RELATIVE
-    first = substitute.encode("utf-16-le", "surrogatepass")
-    second = shown.encode("utf-16-le", "surrogatepass")
-    body = struct.pack("<HHHHI", 0, len(first), len(first), len(second), flags) + first + second
-    return struct.pack("<IHH", IO_REPARSE_TAG_SYMLINK, len(body), 0) + body
 
 
 def _range(space: AddressSpace, address: int, length: int) -> tuple[int, int]:
@@ -149,7 +130,7 @@ def _allocated_ranges(
 
 
 def _zero(file: DiskObject, space: AddressSpace, address: int, length: int) -> int:
-    """Write zeros over what the range has of data."""
+    """Give back what the range has of data, or write zeros over it where the file system cannot."""
     if not isinstance(file, DiskFile):
         raise NtError(STATUS_INVALID_PARAMETER)
     if not file.access & FILE_WRITE_DATA:
@@ -157,11 +138,14 @@ def _zero(file: DiskObject, space: AddressSpace, address: int, length: int) -> i
     start, end = _range(space, address, length)
     if end < start:
         raise NtError(STATUS_INVALID_PARAMETER)
+    end = min(end, os.fstat(file.fd).st_size)
+    if end <= start or punch_hole(file.fd, start, end - start):
+        return 0
     zeros = bytes(_CHUNK)
     try:
         fd = _private_fd(file)
         try:
-            for at, stop in _extents(fd, start, min(end, os.fstat(fd).st_size)):
+            for at, stop in _extents(fd, start, end):
                 while at < stop:
                     at += os.pwrite(file.fd, memoryview(zeros)[: stop - at], at)
         finally:

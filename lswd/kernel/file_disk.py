@@ -94,7 +94,9 @@ class DiskObject(FileObject):
     def metadata(self) -> Metadata:
         """Attributes, times and sizes as they are now."""
         try:
-            return Metadata(os.fstat(self.fd), "" if self.overlay else self.where)
+            found = os.fstat(self.fd)
+            place = self.host_path if stat.S_ISLNK(found.st_mode) else self.where
+            return Metadata(found, "" if self.overlay else place)
         except OSError as error:
             raise nt_error(error) from None
 
@@ -274,12 +276,6 @@ class DiskLink(DiskObject):
 
     async def read(self, thread: Thread, address: int, length: int, offset: int | None, key: int = 0) -> int:
         raise NtError(STATUS_END_OF_FILE)
-
-    def metadata(self) -> Metadata:
-        try:
-            return Metadata(os.fstat(self.fd), self.host_path)
-        except OSError as error:
-            raise nt_error(error) from None
 
 
 def after(views: list[memoryview], count: int) -> list[memoryview]:

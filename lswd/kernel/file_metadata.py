@@ -22,6 +22,7 @@ from lswd.ntdef.file import (
     FILE_ATTRIBUTE_READONLY,
     FILE_ATTRIBUTE_REPARSE_POINT,
     FILE_ATTRIBUTE_SYSTEM,
+    IO_REPARSE_TAG_MOUNT_POINT,
     IO_REPARSE_TAG_SYMLINK,
 )
 from lswd.ntdef.status import (
@@ -46,6 +47,7 @@ from lswd.ntdef.status import (
     NtError,
 )
 
+JUNCTION_END = "/."
 _DOS_ATTRIBUTES = "user.DOSATTRIB"
 _CREATED = "user.lsw.created"
 STORED = FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM | FILE_ATTRIBUTE_ARCHIVE
@@ -93,10 +95,26 @@ def unix_ns(time: int) -> int:
     return (time - EPOCH_DIFFERENCE) * 100
 
 
+def link_tag(path: str) -> int:
+    """The reparse tag of the host's link at ``path``: a junction's target ends in "/.", for which the host does not
+    care."""
+    try:
+        target = os.readlink(path)
+    except OSError:
+        target = ""
+    junction = target.startswith("/") and target.endswith(JUNCTION_END)
+    return IO_REPARSE_TAG_MOUNT_POINT if junction else IO_REPARSE_TAG_SYMLINK
+
+
+def is_directory_link(path: str) -> bool:
+    """Does the link at ``path`` count as a directory?"""
+    return os.path.isdir(path) or link_tag(path) == IO_REPARSE_TAG_MOUNT_POINT
+
+
 class Metadata:
     """One look at a file: its stat result and the attributes and times that derive from it."""
 
-    __slots__ = ("accessed", "attributes", "changed", "created", "stat", "written")
+    __slots__ = ("accessed", "attributes", "changed", "created", "reparse_tag", "stat", "written")
 
     def __init__(self, found: os.stat_result, path: str | int) -> None:
         """``path``: where the extended attributes are: a path, an open descriptor, or "" for none."""
@@ -106,15 +124,18 @@ class Metadata:
         self.changed = nt_time(found.st_ctime_ns)
         self.created = min(self.written, self.changed)
         mode = found.st_mode
-        attributes = 0
+        attributes = self.reparse_tag = 0
         if stat.S_ISDIR(mode):
             attributes = FILE_ATTRIBUTE_DIRECTORY
         elif stat.S_ISREG(mode):
             attributes = FILE_ATTRIBUTE_ARCHIVE
         elif stat.S_ISLNK(mode):
             attributes = FILE_ATTRIBUTE_REPARSE_POINT
-            if isinstance(path, str) and os.path.isdir(path):
-                attributes |= FILE_ATTRIBUTE_DIRECTORY
+            self.reparse_tag = IO_REPARSE_TAG_SYMLINK
+            if isinstance(path, str):
+                self.reparse_tag = link_tag(path)
+                if is_directory_link(path):
+                    attributes |= FILE_ATTRIBUTE_DIRECTORY
         if not mode & stat.S_IWUSR:
             attributes |= FILE_ATTRIBUTE_READONLY
         if path != "" and not stat.S_ISLNK(mode):
@@ -130,10 +151,6 @@ class Metadata:
     @property
     def is_directory(self) -> bool:
         return bool(self.attributes & FILE_ATTRIBUTE_DIRECTORY)
-
-    @property
-    def reparse_tag(self) -> int:
-        return IO_REPARSE_TAG_SYMLINK if self.attributes & FILE_ATTRIBUTE_REPARSE_POINT else 0
 
     @property
     def size(self) -> int:

@@ -12,7 +12,7 @@ from lswd.kernel.file import FileDevice, FileObject
 from lswd.kernel.file_block import READS, WRITES, FileControlBlock, block_of, check_deletable
 from lswd.kernel.file_disk import kind_of
 from lswd.kernel.file_mapping import mapped_by_data, mapped_by_image
-from lswd.kernel.file_metadata import STORED, Metadata, nt_error, set_attributes
+from lswd.kernel.file_metadata import STORED, Metadata, is_directory_link, nt_error, set_attributes
 from lswd.kernel.file_stream import StreamFile
 from lswd.kernel.object import DELETE, MAXIMUM_ALLOWED
 from lswd.kernel.redirection import redirected
@@ -168,19 +168,21 @@ class Volume(FileDevice):
         options, disposition = parameters.options, parameters.disposition
         status = found.stat
         assert status is not None
+        block = self.blocks.get((status.st_dev, status.st_ino))
+        if block is not None and block.delete_pending:
+            raise NtError(STATUS_DELETE_PENDING)
         if disposition == nt.FILE_CREATE:
             parameters.information = nt.FILE_EXISTS
             raise NtError(STATUS_OBJECT_NAME_COLLISION)
         directory = stat.S_ISDIR(status.st_mode)
         if stat.S_ISLNK(status.st_mode):
-            directory = os.path.isdir(found.host)
+            directory = is_directory_link(found.host)
         if directory and options & nt.FILE_NON_DIRECTORY_FILE:
             raise NtError(STATUS_FILE_IS_A_DIRECTORY)
         if not directory and options & nt.FILE_DIRECTORY_FILE:
             raise NtError(STATUS_NOT_A_DIRECTORY)
         if directory and disposition in _REPLACING:
             raise NtError(STATUS_OBJECT_NAME_COLLISION)
-        block = self.blocks.get((status.st_dev, status.st_ino))
         replacing = disposition in _REPLACING
         readonly = self._check_access(found, status, parameters)
         self._check_mapping(process, status, parameters)

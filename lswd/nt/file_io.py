@@ -201,7 +201,7 @@ async def NtDeviceIoControlFile(
     )
 
 
-@syscall(partial="pipes, identity, reading symbolic links, sparse ranges; no changing of reparse points")
+@syscall(partial="pipes, identity, symbolic links and junctions, sparse ranges; no oplocks, journals, encryption")
 async def NtFsControlFile(
     call: Call,
     FileHandle: Handle[FileObject],

@@ -250,7 +250,10 @@ def _section(call: Call, handle: int, protect: int) -> Section:
     return section
 
 
-@syscall(access={"ProcessHandle": PROCESS_VM_OPERATION})
+@syscall(
+    partial="a copy-on-write view of a file is copied when it is mapped, not when it is written to",
+    access={"ProcessHandle": PROCESS_VM_OPERATION},
+)
 def NtMapViewOfSection(
     call: Call,
     SectionHandle: HANDLE,
@@ -272,7 +275,10 @@ def NtMapViewOfSection(
     return _map(call, section, ProcessHandle, BaseAddress, offset, ViewSize, AllocationType, Win32Protect, high)
 
 
-@syscall(partial="extended parameters are refused", access={"ProcessHandle": PROCESS_VM_OPERATION})
+@syscall(
+    partial="extended parameters are refused; copy-on-write views are copied when they are mapped",
+    access={"ProcessHandle": PROCESS_VM_OPERATION},
+)
 def NtMapViewOfSectionEx(
     call: Call,
     SectionHandle: HANDLE,
