@@ -19,6 +19,7 @@ _MS_SYNC = 4
 _MAP_FAILED = ctypes.c_void_p(-1).value
 # V8 and GHC reserve a terabyte each; a tight RLIMIT_AS or a small virtual machine takes a smaller one.
 _SIZES = (8 << 40, 64 << 30, 16 << 30, 4 << 30, 1 << 30)
+_MOST_STALE = 4 << 20  # bytes a process
 _MOST_LARGE = 4  # processes with the first size at once: the host gives us 128 TiB of addresses, for hundreds
 
 
@@ -97,12 +98,17 @@ class FileMapping(Backing):
 
 
 _PIECE = 1 << 20
+_ZEROS = memoryview(bytes(0x10000))
 
 
 class PrivateMemory(Backing):
-    """The process's own sparse memfd, ``memory`` once it is mapped, handed out in ranges of whole pages."""
+    """The process's own sparse memfd, ``memory`` once it is mapped, handed out in ranges of whole pages.
 
-    __slots__ = ("_free", "_top", "fd", "memory")
+    What a range no longer needs can be left *stale*: heaps that shrink tend to grow again, and to have a page cleared
+    takes a fraction of the time of giving it back and getting another. ``filled`` is the range cleared last.
+    """
+
+    __slots__ = ("_free", "_stale", "_top", "fd", "filled", "memory")
     _large = 0  # how many there are
 
     def __init__(self) -> None:
@@ -120,6 +126,8 @@ class PrivateMemory(Backing):
         PrivateMemory._large += self.size == _SIZES[0]
         self._top = GRANULARITY  # offset 0 stays unused: a stray zero offset must never look valid
         self._free: list[tuple[int, int]] = []  # (offset, size), sorted, never adjacent
+        self._stale: list[tuple[int, int]] = []  # (offset, size) inside of ranges that are handed out
+        self.filled = (0, 0)
 
     @property
     def top(self) -> int:
@@ -149,6 +157,9 @@ class PrivateMemory(Backing):
     def give_back(self, offset: int, size: int) -> None:
         """Return a range; its pages go back to the host at once and read as zero when handed out again."""
         size = (size + PAGE_SIZE - 1) & -PAGE_SIZE
+        for stale in self._stale:
+            self.discard(*stale)
+        self._stale.clear()
         self.discard(offset, size)
         merged: list[tuple[int, int]] = []
         for start, length in sorted([*self._free, (offset, size)]):
@@ -178,6 +189,41 @@ class PrivateMemory(Backing):
                 return
             start += copied
             size -= copied
+
+    def leave(self, offset: int, size: int) -> None:
+        """The range is not needed for now: it reads as zero only after ``renew``."""
+        if sum(stale[1] for stale in self._stale) + size > _MOST_STALE:
+            self.discard(offset, size)
+        else:
+            self._stale.append((offset, size))
+
+    def renew(self, offset: int, size: int) -> None:
+        """What was left in the range reads as zero again."""
+        if not self._stale:
+            return
+        rest: list[tuple[int, int]] = []
+        for start, length in self._stale:
+            first, last = max(start, offset), min(start + length, offset + size)
+            if first >= last:
+                rest.append((start, length))
+                continue
+            self.fill(first, last - first)
+            if start < first:
+                rest.append((start, first - start))
+            if last < start + length:
+                rest.append((last, start + length - last))
+        self._stale = rest
+
+    def fill(self, offset: int, size: int) -> None:
+        """Write zeros, so that pages are there when they are touched."""
+        self.filled = (offset, size)
+        try:
+            while size > 0:
+                written = os.pwrite(self.fd, _ZEROS[:size], offset)
+                offset += written
+                size -= written
+        except OSError:  # the host has no memory left: touching will tell
+            self.discard(offset, size)
 
     def discard(self, offset: int, size: int) -> None:
         """Punch a hole: the range reads as zero and costs nothing."""

@@ -266,6 +266,8 @@ class AddressSpace:
         region.pages[first:last] = bytes((code,)) * (last - first)
         if fresh != last - first:
             self._forget()
+        if fresh and region.backing is self.private:
+            self.private.renew(region.offset + base - region.base, size)
         if region.kind == MEM_PRIVATE:
             self.committed += fresh * PAGE_SIZE
             self.peak_committed = max(self.peak_committed, self.committed)
@@ -275,8 +277,8 @@ class AddressSpace:
             else:
                 self.listener.changed(base, size)
 
-    def decommit(self, region: Region, base: int, size: int) -> None:
-        """Take pages back to merely reserved; their contents are lost."""
+    def decommit(self, region: Region, base: int, size: int, *, briefly: bool = False) -> None:
+        """Take pages back to merely reserved; their contents are lost. ``briefly``: perhaps not for long."""
         if base < region.base or base + size > region.end:
             raise NtError(STATUS_UNABLE_TO_FREE_VM)
         first, last = (base - region.base) // PAGE_SIZE, (base + size - region.base) // PAGE_SIZE
@@ -286,7 +288,10 @@ class AddressSpace:
         if self.listener:
             self.listener.code_changed(base, size)
             self.listener.changed(base, size)
-        self.private.discard(region.offset + base - region.base, size)
+        if briefly:
+            self.private.leave(region.offset + base - region.base, size)
+        else:
+            self.private.discard(region.offset + base - region.base, size)
 
     def release(self, base: int) -> int:
         """Free a whole private region by its base; returns its size."""

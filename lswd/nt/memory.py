@@ -266,7 +266,7 @@ def NtFreeVirtualMemory(
     elif region.placeholder:
         return STATUS_CONFLICTING_ADDRESSES
     else:
-        space.decommit(region, start, end - start)
+        space.decommit(region, start, end - start, briefly=True)
     BaseAddress.set(start)
     RegionSize.set(end - start)
     return STATUS_SUCCESS

@@ -291,6 +291,44 @@ def test_a_copy_on_write_page_is_written_once_asked_for(machine: Machine, tmp_pa
     assert PAGE_READWRITE == machine.space.query(0x901000)[5]
 
 
+def test_pieces_committed_one_after_another_are_zero_and_the_guests_own(machine: Machine, tmp_path: Path) -> None:
+    engine = machine.engine
+    assert isinstance(engine, JailEngine)
+    region = machine.space.reserve(0x900000, 0x100000, PAGE_READWRITE)
+    machine.space.commit(region, 0x900000, 0x20000, PAGE_READWRITE)
+    machine.space.raw(region)[:0x20000] = b"\xff" * 0x20000
+    machine.space.decommit(region, 0x900000, 0x20000, briefly=True)
+    # Each call commits the next 64 KiB; all that the guest sees there goes into bl, and then it writes.
+    code = """
+        mov r12, 0x900000
+    again:
+        mov eax, 1
+        call [0x7ffe1000]
+        mov ecx, 0x2000
+    look:
+        or rbx, [r12]
+        mov qword [r12], -1
+        add r12, 8
+        loop look
+        cmp r12, 0x980000
+        jne again
+        hlt
+    """
+    pieces = iter(range(0x900000, 0x980000, 0x10000))
+
+    def answer(*call: int) -> int:
+        machine.space.commit(region, next(pieces), 0x10000, PAGE_READWRITE)
+        return 0
+
+    engine.child.spin.looks = 100
+    thread = machine.thread(assembled(code, tmp_path))
+    assert cpu.FAULT == thread.run(answer)
+    assert thread.fault is not None and cpu.GENERAL_PROTECTION == thread.fault.vector
+    assert 0 == thread.get_context()["rbx"]
+    assert b"\xff" * 0x80000 == machine.space.read(0x900000, 0x80000)
+    assert bytes(0x80000) == bytes(machine.space.raw(region)[0x80000:])
+
+
 def test_many_regions_are_mapped_in_several_rounds(machine: Machine, tmp_path: Path) -> None:
     for i in range(400):
         base = 0x1000000 + i * 0x10000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from lswd.memory.protection import (
@@ -104,14 +106,39 @@ def test_nonsense_protections_are_refused(space: AddressSpace, protect: int) -> 
     assert status_of(error) == STATUS_INVALID_PAGE_PROTECTION
 
 
-def test_decommit_loses_the_contents(space: AddressSpace) -> None:
+@pytest.mark.parametrize("briefly", [False, True])
+def test_decommit_loses_the_contents(space: AddressSpace, briefly: bool) -> None:
     region = space.reserve(0, 0x2000, PAGE_READWRITE)
     space.commit(region, region.base, 0x2000, PAGE_READWRITE)
     space.write(region.base, b"data")
-    space.decommit(region, region.base, 0x1000)
+    space.decommit(region, region.base, 0x1000, briefly=briefly)
     assert space.query(region.base)[4] == MEM_RESERVE
     space.commit(region, region.base, 0x1000, PAGE_READWRITE)
     assert space.read(region.base, 4) == b"\0\0\0\0"
+
+
+def test_what_was_decommitted_briefly_is_clean_however_it_comes_back(space: AddressSpace) -> None:
+    region = space.reserve(0, 0x10000, PAGE_READWRITE)
+    space.commit(region, region.base, 0x10000, PAGE_READWRITE)
+    space.raw(region)[:] = b"\xff" * 0x10000
+    space.decommit(region, region.base + 0x1000, 0x8000, briefly=True)
+    space.commit(region, region.base + 0x3000, 0x1000, PAGE_READWRITE)
+    space.commit(region, region.base, 0x10000, PAGE_READWRITE)
+    assert space.read(region.base, 0x10000) == b"\xff" * 0x1000 + bytes(0x8000) + b"\xff" * 0x7000
+    space.decommit(region, region.base, 0x10000, briefly=True)
+    space.release(region.base)
+    again = space.reserve(0, 0x10000, PAGE_READWRITE)
+    space.commit(again, again.base, 0x10000, PAGE_READWRITE)
+    assert space.read(again.base, 0x10000) == bytes(0x10000)
+
+
+def test_not_much_is_left_behind_by_decommits(space: AddressSpace) -> None:
+    region = space.reserve(0, 64 << 20, PAGE_READWRITE)
+    space.commit(region, region.base, 64 << 20, PAGE_READWRITE)
+    for at in range(0, 64 << 20, 1 << 20):
+        space.raw(region)[at : at + (1 << 20)] = b"\xff" * (1 << 20)
+        space.decommit(region, region.base + at, 1 << 20, briefly=True)
+    assert os.fstat(space.private.fd).st_blocks * 512 <= 5 << 20
 
 
 def test_release_wants_the_base_and_frees_everything(space: AddressSpace) -> None:

@@ -214,6 +214,8 @@ class JailEngine:
                     return cpu.INTERRUPTED
                 self._resume(thread, filling)
                 filling = []
+                if child.spin.looks:
+                    self._mirror.growth.fill_ahead()
                 if self.shared:
                     return cpu.RUNNING
             going_on = False

@@ -11,6 +11,7 @@ import mmap
 import os
 
 from lswd.cpu.jail import layout
+from lswd.cpu.jail.growth import Growth
 from lswd.memory.backing import Backing, FileMapping
 from lswd.memory.protection import ABSENT, ACCESS, COPY_ON_WRITE, PAGE_SIZE, WRITE
 from lswd.ntdef.status import STATUS_NO_MEMORY, NtError
@@ -33,7 +34,9 @@ class Mirror:
     def __init__(self, space: AddressSpace, child: Child) -> None:
         self._space = space
         self._child = child
-        self.dirty: list[tuple[int, int, bool]] = []  # base, end, was anything mapped there; to be carried out
+        # To be carried out: base, end, was anything mapped there, are all pages there.
+        self.dirty: list[tuple[int, int, bool, bool]] = []
+        self.growth = Growth(space)
         self._files: dict[FileMapping, int] = {}  # their descriptors in the child
         self._originals: dict[tuple[int, ...], int] = {}  # the same of files that images come from, by their keys
         self.closing: list[int] = []
@@ -94,11 +97,11 @@ class Mirror:
 
     def committed(self, base: int, size: int) -> None:
         """Nothing was mapped there yet."""
-        self.dirty.append((base, base + size, False))
+        self.dirty.append((base, base + size, False, self.growth.committed(base, size)))
 
     def changed(self, base: int, size: int) -> None:
         """What is mapped there may not be right any more."""
-        self.dirty.append((base, base + size, True))
+        self.dirty.append((base, base + size, True, False))
 
     # ---- carrying out
 
@@ -108,8 +111,10 @@ class Mirror:
             return []
         dirty, self.dirty = self.dirty, []
         operations: list[Operation] = []
-        for base, end, mapped in dirty:
+        for base, end, mapped, there in dirty:
             runs = list(self._runs(base, end))
+            if there:
+                runs = [(*run[:4], run[4] | layout.MAP_POPULATE, *run[5:]) for run in runs]
             if mapped and not (len(runs) == 1 and runs[0][1] == base and runs[0][2] == end - base):
                 operations.append((layout.SYS_MUNMAP, base, end - base))
             operations += runs

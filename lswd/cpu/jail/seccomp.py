@@ -12,7 +12,7 @@ import struct
 from lswd.cpu.jail import layout
 
 _LOAD, _LOAD_SCRATCH, _LOAD_X_SCRATCH, _STORE = 0x20, 0x60, 0x61, 0x02
-_ADD_X, _OR_X, _SHIFT_LEFT, _SHIFT_RIGHT = 0x0C, 0x4C, 0x64, 0x74
+_ADD_X, _OR_X, _AND, _SHIFT_LEFT, _SHIFT_RIGHT = 0x0C, 0x4C, 0x54, 0x64, 0x74
 _JUMP_EQUAL, _JUMP_GREATER, _JUMP_ANY_BIT, _RETURN = 0x15, 0x25, 0x45, 0x06
 _ALLOW, _TRAP, _NOTIFY = 0x7FFF0000, 0x00030000, 0x7FC00000
 _AUDIT_ARCH_X86_64 = 0xC000003E
@@ -110,6 +110,7 @@ def program() -> bytes:
     p.add(_LOAD, _argument(3, high=True))
     p.add(_JUMP_EQUAL, 0, no="trap")
     p.add(_LOAD, _argument(3))
+    p.add(_AND, ~layout.MAP_POPULATE)
     p.add(_JUMP_EQUAL, layout.MAP_SHARED_FIXED, no="trap")
     p.label("protect")
     p.add(_LOAD, _argument(2, high=True))
