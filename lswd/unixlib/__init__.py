@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 
 LIBRARIES = ("ntdll.dll", "ws2_32.dll", "bcrypt.dll", "crypt32.dll", "secur32.dll", "dnsapi.dll")
 
+# These tell when they are loaded and unloaded, which concerns nobody. Many programs load them and then ask for nothing:
+# what is behind them waits until they do.
+_IDLE_AT_FIRST = ("bcrypt.dll", "crypt32.dll", "secur32.dll")
+_LOADING = (0, 1)
+
+
+def _nothing(thread: Thread, arguments: int) -> int:
+    return 0
+
 
 def handle_of(dll: str) -> int:
     """Handle of a DLL's Unix half; 0 when there is none."""
@@ -34,6 +43,8 @@ def function(handle: int, code: int) -> UnixFunction | None:
     """The handler of ``code`` in the library, or None."""
     if not 0 < handle <= len(LIBRARIES):
         return None
+    if code in _LOADING and LIBRARIES[handle - 1] in _IDLE_AT_FIRST:
+        return _nothing
     module = __import__(f"lswd.unixlib.{LIBRARIES[handle - 1].partition('.')[0]}", fromlist=["FUNCTIONS"])
     functions: dict[int, UnixFunction] = module.FUNCTIONS
     return functions.get(code)

@@ -103,10 +103,6 @@ class RootCertificates:
         self._left.pop(process, None)
 
 
-def attach(thread: Thread, arguments: int) -> int:
-    return STATUS_SUCCESS
-
-
 def open_cert_store(thread: Thread, arguments: int) -> int:
     from cryptography.exceptions import UnsupportedAlgorithm
 
@@ -171,8 +167,6 @@ def enum_root_certs(thread: Thread, arguments: int) -> int:
 
 
 FUNCTIONS: dict[int, UnixFunction] = {
-    0: attach,
-    1: attach,
     2: open_cert_store,
     3: import_store_key,
     4: import_store_cert,

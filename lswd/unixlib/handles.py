@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
-
 from lswd.ntdef.status import STATUS_INVALID_HANDLE, STATUS_NO_MEMORY, NtError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Generic, TypeVar
+
     from lswd.kernel.process import Process
     from lswd.kernel.system import System
 
-T = TypeVar("T")
+    T = TypeVar("T")
+else:
+    T = None
+
+    class Generic:
+        """As much of it as there is to it at run time: importing typing is not free."""
+
+        def __class_getitem__(cls, _: object) -> type:
+            return cls
+
 
 _MOST = 1 << 14
 

@@ -171,10 +171,6 @@ def _session(thread: Thread, number: int) -> TlsClient:
     return thread.process.system.part(Sessions).get(thread.process, number)
 
 
-def attach(thread: Thread, arguments: int) -> int:
-    return STATUS_SUCCESS
-
-
 def allocate_certificate_credentials(thread: Thread, arguments: int) -> int:
     q = question(thread, arguments, CredentialsQuestion)
     space = thread.process.space
@@ -473,8 +469,6 @@ def get_unique_channel_binding(thread: Thread, arguments: int) -> int:
 
 
 FUNCTIONS: dict[int, UnixFunction] = {
-    0: attach,
-    1: attach,
     2: allocate_certificate_credentials,
     3: create_session,
     4: dispose_session,

@@ -234,6 +234,7 @@ THREADS = (
     Case("stopping", _c("threads/stopping"), exit_code=5),
     Case("timers", _c("threads/timers")),
     Case("calls", _c("threads/calls")),
+    Case("multimedia-timers", _c("threads/multimedia", "-lwinmm")),
     Case("pool", _c("threads/pool")),
     Case("storage", _c("threads/storage", "-Wno-array-bounds")),
     Case("fibers", _c("threads/fibers")),
@@ -271,6 +272,7 @@ SYSTEM = (
     Case("tokens", _c("system/tokens")),
     Case("handles", _c("system/handles")),
     Case("pipes", _c("system/pipes")),
+    Case("user-profile", _c("user/profile", "-lsecur32", "-luserenv", "-lnetapi32", "-lshell32")),
 )
 
 

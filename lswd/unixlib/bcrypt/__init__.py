@@ -5,22 +5,13 @@ Hashes, random numbers and the derivation of keys are done by the DLL itself.
 
 from __future__ import annotations
 
-from lswd.ntdef.status import STATUS_SUCCESS
 from lswd.unixlib.bcrypt import asymmetric, symmetric
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from lswd.kernel.thread import Thread
     from lswd.unixlib import UnixFunction
 
-
-def attach(thread: Thread, arguments: int) -> int:
-    return STATUS_SUCCESS
-
-
 FUNCTIONS: dict[int, UnixFunction] = {
-    0: attach,
-    1: attach,
     2: symmetric.forget,
     3: symmetric.set_auth_data,
     4: symmetric.encrypt,
