@@ -7,7 +7,7 @@ export PYTHON ?= python3
 prefix ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run test test-engines check bench bench-ioctl fuzz stress-device coverage-page clean install uninstall
+.PHONY: help setup setup-test run test test-engines check bench bench-ioctl fuzz stress-device stress-threads coverage-page clean install uninstall
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -61,6 +61,9 @@ stress-device: setup-test ## /dev/lsw in User-Mode Linux: crowds of clients, ran
 	@.venv/bin/python -m tests.vm.stress crowd --clients 64 --calls 1000
 	@.venv/bin/python -m tests.vm.stress fuzz --count 100000
 	@.venv/bin/python -m tests.vm.stress storm --rounds 200
+
+stress-threads: setup-test ## guest threads over all kinds of waits, a minute for each engine and word size
+	@.venv/bin/python -m tests.guest.stress --seconds 60
 
 coverage-page: setup ## write docs/coverage.md, the table of system calls
 	@mkdir -p build docs

@@ -232,6 +232,7 @@ THREADS = (
     Case("locks", _c("threads/locks", "-lsynchronization")),
     Case("fairness", _c("threads/fairness")),
     Case("stopping", _c("threads/stopping"), exit_code=5),
+    Case("stress", _c("threads/stress", "-lsynchronization"), ("1500",)),
     Case("timers", _c("threads/timers")),
     Case("calls", _c("threads/calls")),
     Case("multimedia-timers", _c("threads/multimedia", "-lwinmm")),
