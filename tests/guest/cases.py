@@ -290,6 +290,7 @@ NETWORK = (
     Case("sockets-overlapped", _socket("overlapped")),
     Case("sockets-options", _socket("options")),
     Case("sockets-names", _socket("names")),
+    Case("sockets-keep-alive", _socket("keep_alive"), why_not_wine="Wine 8 does not have these options"),
     Case("sockets-multicast", _socket("multicast")),
     Case("sockets-multicast-sources", _socket("multicast"), ("sources",),
          why_not_wine="Wine hands the structure to Linux, which has its fields in another order"),

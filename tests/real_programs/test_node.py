@@ -41,6 +41,8 @@ const server = http.createServer((request, response) => {
     }).on('error', reject).end('x'.repeat(size));
   });
   for (const size of [0, 10, 1000000]) console.log(await ask(size));
+  const fetched = await fetch(`http://127.0.0.1:${server.address().port}/fetched`);
+  console.log(fetched.status, await fetched.text());
   server.close();
   server.closeAllConnections();
   setTimeout(() => console.log('later'), 20);
@@ -64,5 +66,5 @@ def test_node_works_with_json_files_cryptography_and_children(launch: Launcher, 
 
 def test_node_serves_http_to_itself(launch: Launcher, tree: Path) -> None:
     (tree / "round_trip.js").write_text(ROUND_TRIP)
-    assert ["POST /0 0", "POST /10 10", "POST /1000000 1000000", "later"] == launch(
+    assert ["POST /0 0", "POST /10 10", "POST /1000000 1000000", "200 GET /fetched 0", "later"] == launch(
         corpus.NODE, "round_trip.js").decode().splitlines()

@@ -73,6 +73,20 @@ def test_an_ordinal_is_written_as_in_a_def_file() -> None:
     assert expected == found
 
 
+def test_cases_are_arguments_and_their_values() -> None:
+    (export,) = exports({"a.dll": ("One@20 if 1=6,2=3|16",)})["a.dll"]
+    assert ("One", 20, ((1, (6,)), (2, (3, 16)))) == (export.name, export.argument_bytes, export.cases)
+
+
+def test_cases_are_only_for_functions_that_the_userland_has(userland: Userland, tmp_path: Path) -> None:
+    native = userland.native("ws2_32.dll")
+    assert native is not None
+    for name, made in (("setsockopt", True), ("not_there", False)):
+        table = exports({"ws2_32.dll": (f"{name}@20 if 1=6",)})
+        assert made is (overlay("ws2_32.dll", native, str(tmp_path), table) is not None)
+        assert overlay("ws2_32.dll", None, str(tmp_path), table) is None
+
+
 def test_a_number_without_a_supplement_is_unknown() -> None:
     assert None is declare.lookup(FIRST_NUMBER - 1)
     assert None is declare.lookup(0xFFFF)
@@ -118,6 +132,9 @@ class Space:
             raise NtError(STATUS_ACCESS_VIOLATION)
         self.largest = max(self.largest, len(data))
         self.data[address : address + len(data)] = data
+
+    def read(self, address: int, size: int, /) -> bytes:
+        return bytes(self.data[address : address + size])
 
 
 class Call:

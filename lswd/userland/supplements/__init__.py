@@ -9,10 +9,19 @@ stub with a number from here.
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    Cases: TypeAlias = tuple[tuple[int, tuple[int, ...]], ...]
+
 # DLL -> its exports in the notation of .def files: "Name@bytes", with the bytes of arguments that a 32-bit stdcall
-# function takes off the stack, or "Name@bytes @ordinal" where the ordinal matters.
+# function takes off the stack, or "Name@bytes @ordinal" where the ordinal matters. "Name@bytes if 1=6,2=3|16" is for a
+# function that the userland has but that lacks a case: ours is called when the second argument is 6 and the third 3 or
+# 16 (they count from 0, and only the first four can be looked at), otherwise the userland's own.
 SUPPLEMENTS: dict[str, tuple[str, ...]] = {
     "bcryptprimitives.dll": ("ProcessPrng@8",),
+    "ws2_32.dll": ("getsockopt@20 if 1=6,2=3|16|17", "setsockopt@20 if 1=6,2=3|16|17"),
 }
 
 # Where the numbers begin: far above the service tables of ntdll (from 0) and win32u (from 0x1000).
@@ -20,16 +29,22 @@ FIRST_NUMBER = 0x8000
 
 
 class Export:
-    """One supplement as the guest sees it: ``dll`` exports ``name``, a stub for the system call ``number``."""
+    """One supplement as the guest sees it: ``dll`` exports ``name``, a stub for the system call ``number``.
 
-    __slots__ = ("argument_bytes", "dll", "name", "number", "ordinal")
+    ``cases``: for which calls, as (argument, values) pairs that must all hold; none: for all.
+    """
 
-    def __init__(self, dll: str, name: str, number: int, ordinal: int | None, argument_bytes: int = 0) -> None:
+    __slots__ = ("argument_bytes", "cases", "dll", "name", "number", "ordinal")
+
+    def __init__(
+        self, dll: str, name: str, number: int, ordinal: int | None, argument_bytes: int = 0, cases: Cases = ()
+    ) -> None:
         self.dll = dll
         self.name = name
         self.number = number
         self.ordinal = ordinal
         self.argument_bytes = argument_bytes
+        self.cases = cases
 
 
 def exports(table: dict[str, tuple[str, ...]] | None = None) -> dict[str, tuple[Export, ...]]:
@@ -39,9 +54,16 @@ def exports(table: dict[str, tuple[str, ...]] | None = None) -> dict[str, tuple[
     for dll, entries in (SUPPLEMENTS if table is None else table).items():
         declared = []
         for entry in entries:
-            decorated, _, ordinal = entry.partition(" @")
+            plain, _, conditions = entry.partition(" if ")
+            decorated, _, ordinal = plain.partition(" @")
             name, _, size = decorated.partition("@")
-            declared.append(Export(dll, name, number, int(ordinal) if ordinal else None, int(size or 0)))
+            cases = tuple([_case(condition) for condition in conditions.split(",") if condition])
+            declared.append(Export(dll, name, number, int(ordinal) if ordinal else None, int(size or 0), cases))
             number += 1
         result[dll] = tuple(declared)
     return result
+
+
+def _case(condition: str) -> tuple[int, tuple[int, ...]]:
+    argument, _, values = condition.partition("=")
+    return int(argument), tuple([int(value) for value in values.split("|")])

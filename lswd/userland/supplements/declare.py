@@ -24,12 +24,36 @@ if TYPE_CHECKING:
         """Guest memory. An address that the guest may not write is an NtError."""
 
         def write(self, address: int, data: bytes, /) -> None: ...
+        def read(self, address: int, size: int, /) -> bytes: ...
+
+    class Handles(Protocol):
+        """What the process has open. A handle that is none is an NtError."""
+
+        def get(self, value: int, /) -> object: ...
+
+    class Process(Protocol):
+        @property
+        def handles(self) -> Handles: ...
+
+    class Thread(Protocol):
+        @property
+        def teb(self) -> int: ...
 
     class Call(Protocol):
         """What a supplement may ask of the call it answers."""
 
         @property
         def space(self) -> Space: ...
+
+    class ProcessCall(Call, Protocol):
+        """The same, when it is about more than memory."""
+
+        @property
+        def process(self) -> Process: ...
+        @property
+        def thread(self) -> Thread: ...
+        @property
+        def word(self) -> int: ...
 
 
 class Supplement:

@@ -28,10 +28,11 @@ from lswd.userland.supplements.export_directory import ExportDirectory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import TypeAlias
 
     from lswd.image.pe import Image
+    from lswd.userland.supplements import Cases
 
     # A name, its system call number, its ordinal (None: any), and how many bytes of arguments an i386 stub has.
     StubExport: TypeAlias = tuple[str, int, int | None, int]
@@ -87,7 +88,7 @@ def build_dll(name: str, exports: Sequence[StubExport], word: int = 8) -> bytes:
     ordinals = [ordinal for _, _, ordinal, _ in exports if ordinal is not None]
     # Where every ordinal is given, the table begins at the lowest, as a linker's does.
     directory = ExportDirectory(module, min(ordinals) if ordinals and len(ordinals) == len(exports) else 1)
-    code = _add_stubs(directory, exports, _PAGE, word)
+    code = _add_stubs(directory, exports, _PAGE, word, {})
     data_at = _PAGE + _align(len(code), _PAGE)
     data = directory.encode(data_at)
     relocations_at = data_at + _align(len(data), _PAGE)
@@ -132,8 +133,12 @@ def build_dll(name: str, exports: Sequence[StubExport], word: int = 8) -> bytes:
     return bytes(image)
 
 
-def extend_dll(data: bytes, exports: Sequence[StubExport], name: str = "") -> bytes:
+def extend_dll(
+    data: bytes, exports: Sequence[StubExport], name: str = "", cases: Mapping[str, Cases] | None = None
+) -> bytes:
     """The x86-64 or i386 DLL ``data`` (called ``name``) with ``exports`` added in a new section at its end.
+
+    ``cases`` says for which calls of an existing export ours is called instead.
 
     Existing names, ordinals and forwarders stay as they are, except that a name in ``exports`` which exists is
     redirected. A signature or a table of bound imports, void after any change, is taken out of the directories.
@@ -150,7 +155,7 @@ def extend_dll(data: bytes, exports: Sequence[StubExport], name: str = "") -> by
     image = bytearray(data)
     rva = _align(headers.size_of_image, headers.section_alignment)
     offset = _align(len(image), max(headers.file_alignment, 0x200))
-    code = _add_stubs(directory, exports, rva, word)
+    code = _add_stubs(directory, exports, rva, word, cases or {})
     content = code + directory.encode(rva + len(code))
     raw_size = _align(len(content), headers.file_alignment)
     end = rva + _align(len(content), headers.section_alignment)
@@ -177,19 +182,61 @@ def extend_dll(data: bytes, exports: Sequence[StubExport], name: str = "") -> by
     return bytes(image)
 
 
-def _add_stubs(directory: ExportDirectory, exports: Sequence[StubExport], rva: int, word: int) -> bytes:
+def _add_stubs(
+    directory: ExportDirectory, exports: Sequence[StubExport], rva: int, word: int, cases: Mapping[str, Cases]
+) -> bytes:
     """The code of all ``exports``, for a place at ``rva``, and their entries in ``directory``."""
     names = [name for name, _, _, _ in exports]
     for name in names:
         if not name or not name.isascii() or not name.isprintable() or names.count(name) > 1:
             raise ImageBuilderError(f"{name!r} cannot be exported, or not twice")
-    placed = [(name, rva + STUB_SIZE * index, ordinal) for index, (name, _, ordinal, _) in enumerate(exports)]
+    stubs = b"".join([stub(number, word, size) for _, number, _, size in exports])
+    placed = []
+    for index, (name, _, ordinal, _) in enumerate(exports):
+        at = rva + STUB_SIZE * index
+        if cases.get(name):
+            own = directory.names.get(name.encode("ascii"))
+            original = directory.functions[own] if own is not None else 0
+            if not isinstance(original, int) or not original:
+                raise ImageBuilderError(f"{name} has no code of its own to add cases to")
+            filter_at = rva + len(stubs)
+            stubs += _filter(cases[name], filter_at, at, original, word)
+            at = filter_at
+        placed.append((name, at, ordinal))
     try:
         for name, at, ordinal in sorted(placed, key=lambda each: each[2] is None):  # given ordinals first
             directory.put(name, at, ordinal)
     except ValueError as error:
         raise ImageBuilderError(str(error)) from error
-    return b"".join([stub(number, word, size) for _, number, _, size in exports])
+    return stubs
+
+
+# cmp with an immediate of 32 bits, by argument.
+_COMPARE = {
+    8: (b"\x81\xf9", b"\x81\xfa", b"\x41\x81\xf8", b"\x41\x81\xf9"),  # ecx, edx, r8d, r9d
+    4: tuple([b"\x81\x7c\x24" + bytes((4 + 4 * argument,)) for argument in range(4)]),  # [esp + 4], ...
+}
+
+
+def _filter(cases: Cases, at: int, ours: int, original: int, word: int) -> bytes:
+    """Code for ``at`` that goes on at ``ours`` when all ``cases`` hold, and at ``original`` when not."""
+    code = bytearray()
+
+    def jump(opcode: bytes, to: int) -> None:
+        code.extend(opcode)
+        code.extend(pack("<i", to - (at + len(code) + 4)))
+
+    for argument, values in cases:
+        # compare, je next (over what follows), ..., jmp original
+        compare = _COMPARE[word][argument]
+        left = len(values) * (len(compare) + 4 + 6) + 5
+        end = at + len(code) + left
+        for value in values:
+            code += compare + pack("<I", value)
+            jump(b"\x0f\x84", end)
+        jump(b"\xe9", original)
+    jump(b"\xe9", ours)
+    return bytes(code).ljust(_align(len(code), 16), b"\xcc")
 
 
 def _make_room(image: bytearray, headers: Image, optional: int, table: int) -> int:

@@ -16,7 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lswd.userland.supplements import Export
+    from lswd.userland.supplements import Cases, Export
+    from lswd.userland.supplements.image_builder import StubExport
     from lswd.userland.userland import Userland
 
     Table = Mapping[str, tuple[Export, ...]]
@@ -40,9 +41,9 @@ def overlay(
 ) -> str | None:
     """The host path of the generated DLL ``name``, for a userland whose own is at ``native`` (None: it has none).
 
-    None if there is nothing to add: no supplement is declared for ``name``, the userland exports them all itself, or
-    its DLL is none that can be extended. ``directory`` replaces the user's cache directory, ``table`` the declared
-    supplements; ``word`` is the pointer size of the userland's programs.
+    None if there is nothing to add: no supplement is declared for ``name``, the userland exports them all itself (and
+    lacks no case of them), or its DLL is none that can be extended. ``directory`` replaces the user's cache directory,
+    ``table`` the declared supplements; ``word`` is the pointer size of the userland's programs.
     """
     declared = (exports() if table is None else table).get(name, ())
     if directory is None:
@@ -52,12 +53,16 @@ def overlay(
         lacking = cached(
             f"lacking-{name}", (native,), lambda: _lacking(native, names), extra=names, directory=directory
         )
-        declared = tuple([each for each in declared if each.name in lacking])
+        # Who adds cases to a function needs the userland's own; the others are for where it has none.
+        declared = tuple([each for each in declared if (each.name in lacking) is not bool(each.cases)])
+    elif declared:
+        declared = tuple([each for each in declared if not each.cases])
     if not declared:
         return None
     wanted = [(each.name, each.number, each.ordinal, each.argument_bytes) for each in declared]
+    cases = {each.name: each.cases for each in declared if each.cases}
     # The file ends in what it was made from, so it is known for up to date by its last bytes.
-    mark = f"\nLSW supplement {FORMAT} {file_key(native) if native is not None else None} {wanted}\n".encode(
+    mark = f"\nLSW supplement {FORMAT} {file_key(native) if native is not None else None} {wanted} {cases}\n".encode(
         "utf-8", "surrogateescape"
     )
     place = f"{directory}/{_FOLDERS[word]}"
@@ -68,7 +73,7 @@ def overlay(
         known = _in_memory.get((name, mark))
         if known is not None:
             return known
-        data = _image(name, native, wanted, word)
+        data = _image(name, native, wanted, word, cases)
         if data is None:
             return None
         if folder is not None and write_atomically(folder, name, data + mark):
@@ -100,14 +105,16 @@ def _lacking(native: str, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple([name for name in names if name not in table])
 
 
-def _image(name: str, native: str | None, wanted: list[tuple[str, int, int | None, int]], word: int) -> bytes | None:
+def _image(
+    name: str, native: str | None, wanted: list[StubExport], word: int, cases: Mapping[str, Cases]
+) -> bytes | None:
     from lswd.userland.supplements.image_builder import ImageBuilderError, build_dll, extend_dll
 
     if native is None:
         return build_dll(name, wanted, word)
     try:
         with open(native, "rb") as file:
-            return extend_dll(file.read(), wanted, name)
+            return extend_dll(file.read(), wanted, name, cases)
     except (OSError, ImageBuilderError):
         return None
 

@@ -1,0 +1,72 @@
+"""Socket options that Wine 8's ws2_32 does not know: those of TCP's keep-alive probes.
+
+Programs that see Windows 10 set them all or give up the connection (libuv, and so node).
+Source: Microsoft "IPPROTO_TCP Socket Options": TCP_KEEPIDLE and TCP_KEEPINTVL in seconds, TCP_KEEPCNT.
+"""
+
+from __future__ import annotations
+
+import socket
+
+from lswd.ntdef.status import NtError
+from lswd.ntdef.types import HANDLE, LONG, PVOID
+from lswd.userland.supplements.declare import supplement
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lswd.userland.supplements.declare import ProcessCall
+
+_OPTIONS = {3: socket.TCP_KEEPIDLE, 16: socket.TCP_KEEPCNT, 17: socket.TCP_KEEPINTVL}
+_MOST = {3: 32767, 16: 127, 17: 32767}  # Linux takes no more, Windows does
+_LAST_ERROR = {8: 0x68, 4: 0x34}  # TEB.LastErrorValue
+_SOCKET_ERROR = -1
+_WSAEFAULT, _WSAEINVAL, _WSAENOTSOCK = 10014, 10022, 10038
+
+
+@supplement("ws2_32.dll")
+def setsockopt(call: ProcessCall, s: HANDLE, level: LONG, optname: LONG, optval: PVOID, optlen: LONG) -> LONG:
+    host = _host_socket(call, s)
+    if host is None:
+        return _failed(call, _WSAENOTSOCK)
+    if optlen < 1:
+        return _failed(call, _WSAEFAULT)
+    try:
+        value = int.from_bytes(call.space.read(optval, min(optlen, 4)), "little")
+        host.setsockopt(socket.IPPROTO_TCP, _OPTIONS[optname], max(1, min(value, _MOST[optname])))
+    except NtError:
+        return _failed(call, _WSAEFAULT)
+    except OSError:
+        return _failed(call, _WSAEINVAL)
+    return 0
+
+
+@supplement("ws2_32.dll")
+def getsockopt(call: ProcessCall, s: HANDLE, level: LONG, optname: LONG, optval: PVOID, optlen: PVOID) -> LONG:
+    host = _host_socket(call, s)
+    if host is None:
+        return _failed(call, _WSAENOTSOCK)
+    try:
+        if int.from_bytes(call.space.read(optlen, 4), "little", signed=True) < 4:
+            return _failed(call, _WSAEFAULT)
+        value = host.getsockopt(socket.IPPROTO_TCP, _OPTIONS[optname])
+        call.space.write(optval, value.to_bytes(4, "little"))
+        call.space.write(optlen, (4).to_bytes(4, "little"))
+    except NtError:
+        return _failed(call, _WSAEFAULT)
+    except OSError:
+        return _failed(call, _WSAEINVAL)
+    return 0
+
+
+def _host_socket(call: ProcessCall, handle: int) -> socket.socket | None:
+    """The host's socket behind a guest's, if that is one and has been made."""
+    try:
+        host = getattr(call.process.handles.get(handle), "host", None)
+    except NtError:
+        return None
+    return host if isinstance(host, socket.socket) else None
+
+
+def _failed(call: ProcessCall, error: int) -> int:
+    call.space.write(call.thread.teb + _LAST_ERROR[call.word], error.to_bytes(4, "little"))
+    return _SOCKET_ERROR
