@@ -113,6 +113,9 @@ if TYPE_CHECKING:
         parallel: bool  # threads run at the same time on several processors: this is a ParallelEngine
 
         def new_thread(self, teb: int) -> CpuThread: ...
+        def settle(self) -> None:
+            """Carry out changes of memory now, so that no thread has to."""
+
         def interrupt(self) -> None:
             """Make the running guest code return INTERRUPTED soon; from any host thread."""
             ...

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from lswd.kernel.section import SEC_COMMIT, FileSection
+from lswd.kernel.section import SEC_COMMIT, FileSection, file_identity
 from lswd.memory.protection import PAGE_READONLY
 from lswd.ntdef.status import STATUS_INVALID_PARAMETER_1, STATUS_OBJECT_NAME_NOT_FOUND, NtError
 
@@ -29,6 +29,14 @@ EN_US = 0x409
 _LONGEST_TABLE = 16 << 20
 
 _NORMALIZATION = {1: "normnfc.nls", 2: "normnfd.nls", 5: "normnfkc.nls", 6: "normnfkd.nls", 13: "normidna.nls"}
+
+
+_known: dict[str, tuple[int, ...]] = {}  # there are not many tables
+
+
+def known() -> list[tuple[str, tuple[int, ...]]]:
+    """Path and identity of the tables that have been mapped."""
+    return list(_known.items())
 
 
 class NlsSection(FileSection):
@@ -76,6 +84,7 @@ def map_table(process: Process, name: str) -> tuple[int, int]:
         raise NtError(STATUS_OBJECT_NAME_NOT_FOUND) from None
     size = os.fstat(fd).st_size
     section = NlsSection(fd, size, PAGE_READONLY, SEC_COMMIT, name=dos_name)
+    section.key = _known[path] = file_identity(fd)
     if not 0 < size <= _LONGEST_TABLE:
         raise NtError(STATUS_OBJECT_NAME_NOT_FOUND)
     region, _ = section.map(space, 0, 0, 0, PAGE_READONLY)

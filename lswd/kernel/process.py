@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lswd.kernel.exception import LastException
     from lswd.kernel.job import Job
     from lswd.kernel.object import KernelObject
+    from lswd.kernel.ready import Ready
     from lswd.kernel.request import Request
     from lswd.kernel.scheduler import Scheduler
     from lswd.kernel.section import ImageSection
@@ -73,9 +74,9 @@ class Process(Waitable):
     generic = (0x20410, 0x20BEB, 0x121001, PROCESS_ALL_ACCESS)
 
     def __init__(
-        self, system: System, engine: EngineFactory, *, word: int = 8, space: AddressSpace | None = None
+        self, system: System, engine: EngineFactory, *, word: int = 8, ready: Ready | None = None
     ) -> None:
-        """``space``: the address space, when ``engine`` has one already."""
+        """``ready``: memory and engine, when they were there already."""
         super().__init__()
         self.system = system
         self.pid = system.new_id()
@@ -84,9 +85,10 @@ class Process(Waitable):
         self.detached = False
         self.job: Job | None = None
         system.processes[self.pid] = self
-        self.space = AddressSpace(word) if space is None else space
+        self.ready = ready
+        self.space = AddressSpace(word) if ready is None else ready.space
         self.space.on_guard = self._kernel_touched_guard
-        self.engine: Engine = engine(self.space)
+        self.engine: Engine = engine(self.space) if ready is None else ready.engine
         self.handles = HandleTable()
         self.threads: list[Thread] = []
         self.current_thread: Thread | None = None

@@ -76,7 +76,13 @@ class Section(KernelObject):
 
 
 class FileSection(Section):
-    """Shared memory: a file's, or a memfd's for pagefile-backed sections. Views are coherent with the file."""
+    """Shared memory: a file's, or a memfd's for pagefile-backed sections. Views are coherent with the file.
+
+    Attributes:
+        key: what identifies the file, if it is one that many programs map and nobody changes in place.
+    """
+
+    key: tuple[int, ...] = ()
 
     def __init__(self, fd: int, size: int, protect: int, attributes: int, *, name: str = "") -> None:
         """Takes over ``fd``."""
@@ -132,7 +138,7 @@ class FileSection(Section):
             return self._private_copy(space, base, offset, length, protect), STATUS_SUCCESS
         writable = protect & 0xFF in (0x04, 0x40)
         try:
-            backing = FileMapping(self.fd, length, offset=offset, writable=writable)
+            backing = FileMapping(self.fd, length, offset=offset, writable=writable, key=self.key)
         except OSError:
             raise NtError(STATUS_NO_MEMORY) from None
         region = space.map(base, length, MEM_MAPPED, protect, backing=backing, offset=0, name=self.file_name)
@@ -311,6 +317,11 @@ def file_identity(fd: int) -> tuple[int, ...]:
 
 
 _known: dict[tuple[int, ...], Image] = {}
+
+
+def known() -> list[tuple[str, tuple[int, ...]]]:
+    """Path and identity of the steady images that have been opened."""
+    return [(image.name, key) for key, image in _known.items()]
 
 
 def _parse_known(fd: int, name: str) -> Image:

@@ -84,7 +84,8 @@ def map_images(process: Process, image: ImageSection, ntdll: ImageSection) -> No
     space = process.space
     if space.word == 4 and image.image.characteristics & FILE_LARGE_ADDRESS_AWARE:
         space.use_all_of_4_gib()
-    region, _ = ntdll.map(space, 0, 0, 0, 0)
+    ready, process.ready = process.ready, None
+    region = ready.map_ntdll(ntdll) if ready is not None else ntdll.map(space, 0, 0, 0, 0)[0]
     process.ntdll_base = region.base
     connect_stubs(process, ntdll, region)
     gate = process.userland.ntdll_exports.get("__wine_unix_call_dispatcher")

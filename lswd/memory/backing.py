@@ -64,10 +64,14 @@ class FileMapping(Backing):
     guest may well read (as zeros).
     """
 
-    __slots__ = ("address", "fd", "offset", "writable")
+    __slots__ = ("address", "fd", "key", "offset", "writable")
 
-    def __init__(self, fd: int, size: int, *, offset: int = 0, writable: bool = True) -> None:
+    def __init__(
+        self, fd: int, size: int, *, offset: int = 0, writable: bool = True, key: tuple[int, ...] = ()
+    ) -> None:
         """Map ``size`` bytes, whole pages, of ``fd`` from ``offset``; ``fd`` stays the caller's.
+
+        ``key`` identifies a file that an engine may have been offered before.
 
         Engines that map the file too take ``fd`` when the backing is attached; later it may be closed.
 
@@ -77,6 +81,7 @@ class FileMapping(Backing):
         self.fd = fd
         self.offset = offset
         self.writable = writable
+        self.key = key
         libc = _libc()
         protection = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
         address = libc.mmap(None, size, protection, mmap.MAP_SHARED | MAP_NORESERVE, fd, offset)

@@ -336,10 +336,10 @@ def _windows(name: str) -> WindowsVersion:
 def _new_process(
     prefix: Prefix, drives: Drives, userland: Userland, options: Options, word: int, report: Callable[[str], None]
 ) -> tuple[Process, Findings | None]:
-    from lswd.cpu.reserve import take
     from lswd.cpu.select import engine_factory
     from lswd.kernel.file_device import install_devices
     from lswd.kernel.process import Process
+    from lswd.kernel.ready import take
     from lswd.kernel.scheduler import Scheduler
     from lswd.kernel.system import USER_SID, System
     from lswd.nt.dispatch import attach
@@ -378,12 +378,7 @@ def _new_process(
         process.scheduler = first.scheduler
         return process
 
-    ready = take(options.engine, word)
-    if ready is None:
-        first = Process(system, engine, word=word)
-    else:
-        space, started = ready
-        first = Process(system, lambda _: started, word=word, space=space)
+    first = Process(system, engine, word=word, ready=take(options.engine, word))
     attach(first).tracer = findings or tracer
     first.scheduler = Scheduler(first)
     system.new_process = another

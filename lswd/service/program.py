@@ -64,10 +64,18 @@ def warm_up() -> None:
 
 
 def prepare() -> None:
-    """Start an engine for the next program."""
-    from lswd.cpu import reserve
+    """Start an engine for the next program, with what most programs begin with."""
+    import os
 
-    reserve.prepare("")
+    from lswd.kernel import ready
+    from lswd.userland.discovery import find
+    from lswd.userland.userland import UserlandError
+
+    try:
+        userland = find(os.environ)
+    except UserlandError:
+        userland = None
+    ready.prepare("", userland)
 
 
 def run(order: Order) -> Ending:

@@ -22,10 +22,9 @@ if TYPE_CHECKING:
 
     from lswd.session.program import Launcher
 
-# How long nothing must be to do before one is made, before the zygote warms up, before one becomes hot. Making another
-# is work that the next program would have to do itself; the others are extra, and not to disturb a program that runs.
+# Milliseconds from when one could be made, the zygote warm up, or one become hot, until that is done.
 _MAKE, _WARM, _HEAT_UP = 1, 10, 100
-_PROGRAMS_MATTER = 30
+_PROGRAMS_MATTER = 20  # so much later while programs run: most are short, and want the processors
 MOST_SPARES = 2
 _MOST_FAILURES = 3
 _READY = b"ready"
@@ -102,6 +101,8 @@ class Spares:
         self._poll = poll
         self._spares: list[Spare] = []
         self._failures = 0
+        self._waiting_for: int | None = None
+        self._since = 0.0
 
     def __iter__(self) -> Iterator[Spare]:
         return iter(self._spares)
@@ -144,15 +145,25 @@ class Spares:
         return bool(ready)
 
     def patience(self, programs: int) -> int | None:
-        """For how many milliseconds nothing should happen before one is made or something warmed up, while this many
-        programs run. None: there is nothing to do."""
+        """For how many milliseconds to wait, while this many programs run, before one is made or something warmed up.
+        None: there is nothing to do."""
+        delay = self._delay()
+        if delay != self._waiting_for or (delay == _HEAT_UP and programs):
+            self._waiting_for, self._since = delay, time.monotonic()
+        if delay is None or (delay == _HEAT_UP and programs):
+            return None
+        passed = int((time.monotonic() - self._since) * 1000)
+        return max(0, delay + (_PROGRAMS_MATTER if programs else 0) - passed)
+
+    def _delay(self) -> int | None:
+        """The delay of what is to be done next."""
         if not all(spare.ready for spare in self._spares) or self._failures >= _MOST_FAILURES:
             return None
         if not self.warm:
-            return _WARM + (_PROGRAMS_MATTER if programs else 0)
+            return _WARM
         if len(self._spares) < MOST_SPARES:
             return _MAKE
-        return None if programs or all(spare.hot for spare in self._spares) else _HEAT_UP
+        return None if all(spare.hot for spare in self._spares) else _HEAT_UP
 
     def is_to_warm_up(self) -> bool:
         """The first spare has shown that it works: what it did once, the zygote can do for all others."""

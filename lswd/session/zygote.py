@@ -70,7 +70,7 @@ class Zygote:
         self._poll.register(self._connection, select.POLLIN)
         try:
             while True:
-                events = self._poll.poll(self._spares.patience(len(self._children)))
+                events = self._poll.poll(self._spares.patience(len(self._reports)))
                 if not events:
                     self._get_ready()
                 for fd, _ in events:

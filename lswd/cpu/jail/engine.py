@@ -18,6 +18,7 @@ from lswd.cpu.jail import gate, layout
 from lswd.cpu.jail.child import Child
 from lswd.cpu.jail.mirror import Mirror
 from lswd.cpu.jail.registers import Registers32, Registers64
+from lswd.cpu.jail.spin import Spin
 from lswd.cpu.jail.thread import (
     CALL,
     NEW,
@@ -112,6 +113,10 @@ class JailEngine:
         """Blocks of threads that have not ended for certain, and the manager's."""
         return layout.BLOCKS - len(self._blocks)
 
+    def settle(self) -> None:
+        """Carry out now what else the next thread to run would."""
+        self.child.operate(self._mirror.pending())
+
     def code_changed(self, base: int, size: int) -> None:
         """The processor notices by itself."""
 
@@ -125,6 +130,8 @@ class JailEngine:
         """
         if len(self._threads) >= layout.BLOCKS - 1:
             raise NtError(STATUS_NO_MEMORY)
+        if not self._threads:  # the engine may have been started long ago, when the host was busy
+            self.child.spin = Spin()
         thread = JailThread(self, teb)
         self._threads.add(thread)
         return thread

@@ -51,6 +51,9 @@ class Mirror:
         """
         if not isinstance(backing, FileMapping):
             return
+        if backing.key in self._originals and not backing.writable:
+            self._files[backing] = self._originals[backing.key]
+            return
         # A descriptor of its own that allows no more than the view does.
         mode = os.O_RDWR if backing.writable else os.O_RDONLY
         try:
@@ -69,12 +72,12 @@ class Mirror:
         """The last view of a file is gone."""
         if isinstance(backing, FileMapping):
             fd = self._files.pop(backing, None)
-            if fd is not None:
+            if fd is not None and fd not in self._originals.values():
                 self.closing.append(fd)
 
     def descriptors(self) -> list[int]:
         """The files' descriptors in the child."""
-        return [*self._files.values(), *self._originals.values()]
+        return [*{*self._files.values(), *self._originals.values()}]
 
     def offer(self, original: Original) -> bool:
         """Take a file to show absent pages from. Its descriptor stays in the child."""

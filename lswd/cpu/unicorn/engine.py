@@ -168,6 +168,9 @@ class UnicornEngine:
     def offer(self, original: Original) -> bool:
         return False
 
+    def settle(self) -> None:
+        """Nothing is ever left for later."""
+
     def changed(self, base: int, size: int) -> None:
         self._control(uc.UC_CTL_TLB_FLUSH)
 
