@@ -104,16 +104,20 @@ class FileMapping(Backing):
 
 _PIECE = 1 << 20
 _ZEROS = memoryview(bytes(0x10000))
+_STEP = 4 << 20  # by which the memfd grows
+_SLACK = 64 << 20  # how much too large it may be
 
 
 class PrivateMemory(Backing):
     """The process's own sparse memfd, ``memory`` once it is mapped, handed out in ranges of whole pages.
 
+    It is hardly longer than what has been handed out, so that guest code which maps more of it gets nothing.
+
     What a range no longer needs can be left *stale*: heaps that shrink tend to grow again, and to have a page cleared
     takes a fraction of the time of giving it back and getting another. ``filled`` is the range cleared last.
     """
 
-    __slots__ = ("_free", "_stale", "_top", "fd", "filled", "memory")
+    __slots__ = ("_end", "_free", "_stale", "_top", "fd", "filled", "memory")
     _large = 0  # how many there are
 
     def __init__(self) -> None:
@@ -130,14 +134,15 @@ class PrivateMemory(Backing):
                     raise
         PrivateMemory._large += self.size == _SIZES[0]
         self._top = GRANULARITY  # offset 0 stays unused: a stray zero offset must never look valid
+        self._resize()
         self._free: list[tuple[int, int]] = []  # (offset, size), sorted, never adjacent
         self._stale: list[tuple[int, int]] = []  # (offset, size) inside of ranges that are handed out
         self.filled = (0, 0)
 
-    @property
-    def top(self) -> int:
-        """Nothing behind this offset has been handed out."""
-        return self._top
+    def _resize(self) -> None:
+        """Make the memfd end a little behind ``_top``."""
+        self._end = min((self._top + _STEP) & -_STEP, self.size)
+        os.ftruncate(self.fd, self._end)
 
     def take(self, size: int) -> int:
         """Offset of ``size`` zero bytes.
@@ -157,6 +162,8 @@ class PrivateMemory(Backing):
         if offset + size > self.size:
             raise NtError(STATUS_NO_MEMORY)
         self._top = offset + size
+        if self._top > self._end:
+            self._resize()
         return offset
 
     def give_back(self, offset: int, size: int) -> None:
@@ -175,6 +182,8 @@ class PrivateMemory(Backing):
         if merged and merged[-1][0] + merged[-1][1] == self._top:
             self._top = merged.pop()[0]
         self._free = merged
+        if self._top + _SLACK < self._end:
+            self._resize()
 
     def load(self, offset: int, size: int, fd: int, start: int) -> None:
         """Fill a range that was never touched from ``fd`` at ``start``; what the file lacks stays zero.

@@ -20,7 +20,7 @@ from lswd.memory.backing import FileMapping
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     Operation = tuple[int, ...]  # a Linux system call: number and up to six arguments
 
@@ -112,7 +112,6 @@ class Child:
         interrupted: since when threads, by their blocks, have been told to stop and have not done so.
         hurried: there is something else to do than to wait for the guest.
         until: when there will be, on the monotonic clock.
-        limit: how many bytes of its memory the guest can have touched.
         spin: who spins for whom.
     """
 
@@ -139,8 +138,6 @@ class Child:
         self._socket = self._listener = -1
         stub = _stub()
         self.addresses = labels(stub)
-        self.limit: Callable[[], int] | None = None
-        self._memory = memory_fd
         control = os.memfd_create("jail", os.MFD_CLOEXEC)
         descriptors = [control]
         try:
@@ -330,13 +327,15 @@ class Child:
         address = self.address + block + layout.STATE
         words[sleeps] = 1
         self._sleeping_at = address
+        woken = False
         try:
             while True:
                 state = words[at]
                 if state == layout.STATE_STOPPED:
                     return True
-                if state == layout.STATE_GONE and block:
+                if woken or state == layout.STATE_GONE:
                     self.check(block, deadline)
+                if state == layout.STATE_GONE and block:
                     raise GuestLost("a thread of the guest has ended itself")
                 seconds = _LOOK
                 if block:
@@ -345,10 +344,8 @@ class Child:
                     if self.hurried or seconds <= 0:
                         return False
                 self._timeout.nanoseconds = int(seconds * 1e9)
-                if self._syscall(layout.SYS_FUTEX, address, _FUTEX_WAIT, state, self._timeout_at) and (
-                    words[at] != layout.STATE_STOPPED
-                ):
-                    self.check(block, deadline)
+                self._syscall(layout.SYS_FUTEX, address, _FUTEX_WAIT, state, self._timeout_at)
+                woken = True  # by the thread, by time, or by a guest that wants us to wait for ever
         finally:
             self._sleeping_at = 0
             words[sleeps] = 0
@@ -370,8 +367,6 @@ class Child:
             raise GuestLost("the guest's process has died")
         if self._listener < 0 and os.stat(f"/proc/{self.pid}/task").st_nlink - 2 > self._threads:
             raise GuestLost("the guest has started a thread by itself")
-        if self.limit is not None and os.fstat(self._memory).st_blocks * 512 > self.limit():
-            raise GuestLost("the guest has taken memory that it was not given")
         now = time.monotonic()
         if deadline and now > deadline:
             if self._ready:

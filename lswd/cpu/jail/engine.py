@@ -44,9 +44,8 @@ if TYPE_CHECKING:
     from lswd.memory.space import AddressSpace
 
 _NATIVE = 0xC000003E  # AUDIT_ARCH_X86_64
-_SIGINFO_ARCH = 0x1C  # offset of si_arch
+_SIGINFO_ARCH, _SIGINFO_SIZE = 0x1C, 0x80  # the offset of si_arch
 _TRAP_FLAG = 0x100
-_HUGE_PAGES = 4 << 20  # a host that backs memory with huge pages may touch a little more than the guest does
 _PATIENCE = 2000  # milliseconds
 _SAME_FAULT = 8  # times a page fault may come back although the page was mapped
 _REGISTERS = struct.Struct("<17Q")
@@ -92,7 +91,6 @@ class JailEngine:
         self.hurry = self.child.hurry
         self.wait_any, self.wake = _watch.wait, _watch.wake
         self.faults = 0  # page faults that were answered with a mapping
-        self.child.limit = lambda: space.private.top + _HUGE_PAGES
         space.private.users += 1
         space.listener = self
         page = space.reserve(cpu.HANDOFF_PAGE & -0x10000, 0x10000, PAGE_EXECUTE_READ, name="KUSER_SHARED_DATA")
@@ -376,7 +374,7 @@ class JailEngine:
         """A ``syscall`` instruction in guest code."""
         child = self.child
         info = child.quads[thread.block + layout.SIGNAL_INFO >> 3] - layout.CONTROL
-        if not thread.block <= info <= thread.block + layout.BLOCK_SIZE - 0x80 or info & 3:
+        if not thread.in_signal_stack(info, _SIGINFO_SIZE):
             raise GuestLost("the guest has destroyed its signal stack")
         if child.words[info + _SIGINFO_ARCH >> 2] != _NATIVE:
             thread.fault = cpu.Fault(cpu.SOFTWARE_INTERRUPT + 0x80)

@@ -172,16 +172,17 @@ class JailThread:
         """
         child = self._engine.child
         at = child.quads[self.block + layout.SIGNAL_CONTEXT >> 3] - layout.CONTROL
-        if not self._in_signal_stack(at, layout.UCONTEXT_SIZE):
+        if not self.in_signal_stack(at, layout.UCONTEXT_SIZE):
             raise GuestLost("the guest has destroyed its signal stack")
         float_at = child.quads[at + layout.UCONTEXT_FLOAT >> 3] - layout.CONTROL
-        if not self._in_signal_stack(float_at, _XSAVE_HEADER + 64):
+        if not self.in_signal_stack(float_at, _XSAVE_HEADER + 64):
             raise GuestLost("the guest has destroyed its signal stack")
         # Looked up once: other threads of the guest may change it at any time.
         self.frame, self._float = at, float_at
         self.state = SIGNAL
 
-    def _in_signal_stack(self, at: int, size: int) -> bool:
+    def in_signal_stack(self, at: int, size: int) -> bool:
+        """Can something of this size, as Linux leaves it for a signal handler, be at this offset in the blocks?"""
         first = self.block + layout.SIGNAL_STACK
         return first <= at <= self.block + layout.BLOCK_SIZE - size and not at & 7
 
