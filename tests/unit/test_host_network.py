@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lswd.host.network import proc, resolver, state
+from lswd.host.network import echo, proc, resolver, state
 
 
 def test_interfaces_are_those_that_the_host_lists() -> None:
@@ -63,3 +63,25 @@ def test_what_resolv_conf_says(tmp_path: Path) -> None:
     ] == resolver.servers(str(path))
     assert ["one.example", "two.example"] == resolver.search_list(str(path))
     assert [(int(socket.AF_INET), bytes([127, 0, 0, 1]))] == resolver.servers(str(tmp_path / "none"))
+
+
+def test_the_checksum_is_that_of_the_standard() -> None:
+    assert 0x220D == echo._checksum(bytes.fromhex("0001f203f4f5f6f7"))  # RFC 1071, section 3
+    assert 0xFFFF - 0x6162 - 0x6300 == echo._checksum(b"abc")
+
+
+def test_answers_to_other_requests_are_none_of_ours() -> None:
+    try:
+        request = echo.EchoRequest("127.0.0.1", b"data", ttl=9)
+    except OSError:
+        pytest.skip("this host does not let its user send echo requests")
+    request.close()
+    sent = request._message
+    packet = bytes([0x45]) + bytes(19) + sent
+    assert request._is_answer(bytes([echo.ECHO_REPLY]) + sent[1:])
+    assert request._is_answer(bytes([echo.TIME_EXCEEDED]) + bytes(7) + packet)
+    another = sent[:6] + bytes([sent[6] ^ 1]) + sent[7:]
+    for message in (sent, b"", bytes(3), bytes([echo.ECHO_REPLY]) + another[1:], bytes([echo.TIME_EXCEEDED]) + bytes(7),
+                    bytes([echo.UNREACHABLE]) + bytes(7) + packet[:20] + another,
+                    bytes([echo.UNREACHABLE]) + bytes(7) + packet[:24]):
+        assert not request._is_answer(message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 
 from lswd.kernel.file import FileDevice, FileObject, Overflow
+from lswd.kernel.nsi.icmp import echo
 from lswd.kernel.nsi.ip import IPV4_TABLES, IPV6_TABLES
 from lswd.kernel.nsi.ndis import TABLES as NDIS_TABLES
 from lswd.kernel.nsi.transport import TCP_TABLES, UDP_TABLES
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 IOCTL_NSIPROXY_WINE_ENUMERATE_ALL = 0x121000
 IOCTL_NSIPROXY_WINE_GET_ALL_PARAMETERS = 0x121004
 IOCTL_NSIPROXY_WINE_GET_PARAMETER = 0x121008
+IOCTL_NSIPROXY_WINE_ICMP_ECHO = 0x12100C
 
 
 def _module(number: int) -> bytes:
@@ -43,7 +45,7 @@ _MODULES = {
     _module(0x03): TCP_TABLES,
     _module(0x02): UDP_TABLES,
 }
-_MOST_INPUT = 4096
+_MOST_INPUT = 1 << 17
 _LARGEST_ANSWER = 1 << 26
 
 
@@ -109,6 +111,11 @@ class NsiFile(FileObject):
     ) -> int:
         space = thread.process.space
         data = space.read(address, min(length, _MOST_INPUT))
+        if code == IOCTL_NSIPROXY_WINE_ICMP_ECHO:
+            space.probe_write(out_address, out_length)
+            reply = await echo(thread, data, out_length)
+            space.write(out_address, reply)
+            return len(reply)
         if code == IOCTL_NSIPROXY_WINE_ENUMERATE_ALL:
             answer, whole = _enumerate(thread, data, out_length)
             space.write(out_address, answer)
