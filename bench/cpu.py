@@ -1,6 +1,6 @@
 """How fast guest code runs: the same C built for Windows and for Linux, the time taken inside around the work.
 
-    python bench/cpu.py [--runs N] [NAME ...]
+    python bench/cpu.py [--runs N] [--alone] [NAME ...]
 
 Programs are bench/guest/NAME.c. Ratios are to the program for Linux. "library" measures
 the userland's C library against the host's, so its ratio to Wine, which runs the same DLL, says more. Unicorn gets less
@@ -43,7 +43,7 @@ def main() -> None:
     parser = arguments(__doc__, runs=15)
     parser.add_argument("names", nargs="*", choices=[[], *PROGRAMS], metavar="NAME")
     options = parser.parse_args()
-    with scratch() as setting, wine(setting) as loader:
+    with scratch(options.alone) as setting, wine(setting) as loader:
         print(f"ratios to the same C built for Linux, median of {options.runs} (ratio of the least times)")
         for name in options.names or PROGRAMS:
             source = HERE / "guest" / f"{name}.c"

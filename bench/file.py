@@ -1,6 +1,6 @@
 """Copying 64 MiB by 64 KiB with ReadFile and WriteFile, the time taken inside around the copying; ratios to Wine's.
 
-    python bench/file.py [--runs N]
+    python bench/file.py [--runs N] [--alone]
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ SIZE = 64 << 20
 
 def main() -> None:
     """Measure, and print the table."""
-    runs: int = arguments(__doc__, runs=9).parse_args().runs
+    options = arguments(__doc__, runs=9).parse_args()
+    runs: int = options.runs
     program = built(HERE / "guest" / "file.c", name="bench/file.exe")
-    with scratch() as setting, wine(setting) as loader:
+    with scratch(options.alone) as setting, wine(setting) as loader:
         source, copy = setting.directory / "from", setting.directory / "to"
         source.write_bytes(os.urandom(SIZE))
         times = by_turns(runs, inside(setting, loader, program, [f"Z:{source}", f"Z:{copy}"]))

@@ -1,6 +1,6 @@
 """20,000 times malloc and sprintf, the time taken inside around it; ratios to Wine's.
 
-    python bench/malloc.py [--runs N]
+    python bench/malloc.py [--runs N] [--alone]
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from setting import HERE, arguments, built, by_turns, inside, report_to_wine, sc
 
 def main() -> None:
     """Measure, and print the table."""
-    runs: int = arguments(__doc__, runs=15).parse_args().runs
+    options = arguments(__doc__, runs=15).parse_args()
+    runs: int = options.runs
     program = built(HERE / "guest" / "malloc.c", name="bench/malloc.exe")
-    with scratch() as setting, wine(setting) as loader:
+    with scratch(options.alone) as setting, wine(setting) as loader:
         times = by_turns(runs, inside(setting, loader, program))
     report_to_wine("20,000 malloc and sprintf", times)
 

@@ -31,6 +31,9 @@ def arguments(description: str | None, *, runs: int) -> argparse.ArgumentParser:
     """The command line that all of them have."""
     parser = argparse.ArgumentParser(description=(description or "").splitlines()[0])
     parser.add_argument("--runs", type=int, default=runs)
+    parser.add_argument(
+        "--alone", action="store_true", help="as on a machine with nothing else to do: with real-time priority"
+    )
     return parser
 
 
@@ -52,8 +55,9 @@ def hello() -> Path:
 class Setting:
     """A scratch directory, and the environment in which ours and Wine's prefixes lie there."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, alone: bool) -> None:
         self.directory = directory
+        self._before = ["chrt", "-f", "10"] if alone else []
         # Byte code caching is part of an installed program; some development machines switch it off.
         left_out = ("PYTHONDONTWRITEBYTECODE", "LSW_SOCKET", "LSW_DAEMON_CONFIG")
         self.environment = {k: v for k, v in os.environ.items() if k not in left_out} | {
@@ -72,8 +76,9 @@ class Setting:
         """
         with (self.directory / "out").open("w+b") as out, (self.directory / "err").open("w+b") as err:
             started = time.perf_counter()
+            full = [*self._before, *command]
             done = subprocess.run(
-                command, env=self.environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err, check=False
+                full, env=self.environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err, check=False
             )
             seconds = time.perf_counter() - started
             out.seek(0)
@@ -98,10 +103,10 @@ class Outcome:
 
 
 @contextlib.contextmanager
-def scratch() -> Iterator[Setting]:
-    """A setting, and its end."""
+def scratch(alone: bool = False) -> Iterator[Setting]:
+    """A setting, and its end; ``alone``: what is run there takes the processors from all others."""
     with tempfile.TemporaryDirectory(prefix="lsw-bench") as directory:
-        yield Setting(Path(directory))
+        yield Setting(Path(directory), alone)
 
 
 @contextlib.contextmanager

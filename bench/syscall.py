@@ -1,6 +1,6 @@
 """How long a trivial system call takes a guest, and Wine.
 
-    python bench/syscall.py [--runs N]
+    python bench/syscall.py [--runs N] [--alone]
 
 Two calls: NtSetEvent, for which Wine asks its server, another process, as our guest asks our kernel: a hand-off on both
 sides; and NtQueryPerformanceCounter, which has Wine do next to nothing (a clock is read in the same process).
@@ -21,9 +21,10 @@ CALLS = ("NtSetEvent", "NtQueryPerformanceCounter")
 
 def main() -> None:
     """Measure, and print the table."""
-    runs: int = arguments(__doc__, runs=9).parse_args().runs
+    options = arguments(__doc__, runs=9).parse_args()
+    runs: int = options.runs
     program = built(HERE / "guest" / "syscall.c", name="bench/syscall.exe")
-    with scratch() as setting, wine(setting) as loader:
+    with scratch(options.alone) as setting, wine(setting) as loader:
 
         def timed(*command: str | Path) -> Callable[[], dict[str, float]]:
             def way() -> dict[str, float]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lswd.nt.trace import Tracer
 
 _WIN32U = range(0x1000, 0x2000)  # the second service table
-OFTEN = 16  # a call made more often than that gets a function of its own (nt.compile)
+OFTEN = 100  # a call made more often than that gets a function of its own (nt.compile)
 
 
 class InternalError(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 
 import pytest
 
@@ -71,6 +72,13 @@ def test_it_does_not_spin_on_a_busy_host(free: list[bool]) -> None:
     free[0] = True
     pass_periods(subject, 10, slept=0)
     assert COUNTS == subject.counts
+
+
+def test_with_real_time_priority_others_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getscheduler", lambda pid: os.SCHED_FIFO)
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 1})
+    monkeypatch.setattr("os.open", lambda *arguments: pytest.fail("the load does not matter"))
+    assert spin._free_processors()
 
 
 def test_one_processor_is_never_enough_for_two(monkeypatch: pytest.MonkeyPatch) -> None:
