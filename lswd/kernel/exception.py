@@ -98,7 +98,7 @@ def dispatch_fault(thread: Thread) -> None:
             return
         on_stack = thread.process.space.find(fault.address) is current_stack(thread)
         status = STATUS_STACK_OVERFLOW if on_stack else STATUS_GUARD_PAGE_VIOLATION
-        raise_in_guest(thread, thread.get_context(), _record(status, thread, fault, parameters=True))
+        _tell(thread, thread.get_context(), _record(status, thread, fault, parameters=True))
         return
     if fault.vector == cpu.PAGE_FAULT and touch_unsettled(thread, fault.address):
         return
@@ -134,7 +134,28 @@ def dispatch_fault(thread: Thread) -> None:
         record = _record(status, thread, fault, parameters=False)
         if fault.vector == cpu.DEBUG:
             context.eflags &= ~0x100
-    raise_in_guest(thread, context, record)
+    _tell(thread, context, record)
+
+
+def _tell(thread: Thread, context: Context, record: EXCEPTION_RECORD) -> None:
+    """The debugger first, then the program's handlers. A breakpoint's program counter is the instruction's own for
+    handlers, and behind it for a debugger."""
+    debugger = thread.process.debugger
+    if debugger is None or thread.hide_from_debugger:
+        raise_in_guest(thread, context, record)
+        return
+    now = thread.get_context()
+    moved = context.pc - now.pc
+    if now.eflags != context.eflags:
+        now.eflags = context.eflags
+        thread.cpu.set_context(now)
+
+    def unhandled() -> None:
+        changed = thread.get_context()
+        changed.pc += moved
+        raise_in_guest(thread, changed, record)
+
+    debugger.exception(thread, record, unhandled, first_chance=True)
 
 
 def _record(status: int, thread: Thread, fault: Fault, *, parameters: bool) -> EXCEPTION_RECORD:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from lswd.cpu.engine import Engine, EngineFactory, SystemCallHandler
+    from lswd.kernel.debug_object import DebugObject
     from lswd.kernel.desktop import Surroundings
     from lswd.kernel.exception import LastException
     from lswd.kernel.job import Job
@@ -66,6 +67,7 @@ class Process(Waitable):
         detached: it was started apart from the console.
         group: the console process group, named by the process it began with.
         job: the innermost job the process is in, or None.
+        debugger: who is told what happens in it, or None. debug_children: and what happens in processes it starts.
         requests: I/O that its threads have begun and that goes on behind their backs.
         cpu_seconds: how long its threads have run.
     """
@@ -128,6 +130,8 @@ class Process(Waitable):
         self.signals: list[Callable[[], None]] = []
         self.exceptions: dict[int, LastException] = {}  # the last of each code; see note_exception
         self.missing_calls = system.missing_calls
+        self.debugger: DebugObject | None = None
+        self.debug_children = True
         self._clock: memoryview | None = None
         self.handles.pseudo[CURRENT_PROCESS] = lambda: self
         self.handles.pseudo[CURRENT_THREAD] = self._this_thread
@@ -199,8 +203,12 @@ class Process(Waitable):
             self.threads.remove(thread)
             self.system_calls += thread.system_calls
             self.system.system_calls += thread.system_calls
-        if not self.threads and not self.ended:
+        if self.ended:
+            return
+        if not self.threads:
             self.end(thread.exit_status)
+        elif self.debugger is not None:
+            self.debugger.thread_ended(thread)
 
     def end(self, exit_status: int, failure: str = "") -> None:
         """The process is over; its threads never run again."""
@@ -223,6 +231,8 @@ class Process(Waitable):
             self.job.process_ended(self)
         if self.console is not None and self in self.console.processes:
             self.console.processes.remove(self)
+        if self.debugger is not None:
+            self.debugger.process_ended(self, self.current_thread.tid if self.current_thread is not None else 0)
         if self.scheduler is not None:
             self.scheduler.process_ended(self)
         self.system.let_go(self)

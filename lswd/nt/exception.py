@@ -10,6 +10,10 @@ from lswd.nt.declare import Call, In, syscall
 from lswd.ntdef.status import STATUS_INVALID_PARAMETER, STATUS_SUCCESS
 from lswd.ntdef.types import BOOLEAN, NTSTATUS, PVOID
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lswd.kernel.debug_object import DebugObject
+
 
 def read_context(call: Call, address: int) -> Context:
     """A CONTEXT record from guest memory."""
@@ -41,6 +45,9 @@ def NtRaiseException(
 ) -> NTSTATUS:
     context = read_context(call, ContextRecord)
     record = ExceptionRecord
+    if call.process.debugger is not None and not call.thread.hide_from_debugger:
+        _tell_debugger(call, call.process.debugger, context, record, first_chance=bool(FirstChance))
+        return STATUS_SUCCESS
     if not FirstChance:
         last = LastException(record, call.process.missing_calls)
         call.process.end(record.ExceptionCode, last.describe(call.process))
@@ -50,3 +57,23 @@ def NtRaiseException(
     full.merge(context)
     raise_in_guest(call.thread, full, record)
     return STATUS_SUCCESS
+
+
+def _tell_debugger(
+    call: Call, debugger: DebugObject, context: Context, record: EXCEPTION_RECORD, *, first_chance: bool
+) -> None:
+    """The thread has the registers it raised with, and goes on when the debugger has decided."""
+    thread, process = call.thread, call.process
+    full = thread.get_context()
+    context.flags = context.flags or context.all_flags
+    full.merge(context)
+    thread.set_context(full)
+
+    def unhandled() -> None:
+        if first_chance:
+            raise_in_guest(thread, thread.get_context(), record)
+        else:
+            last = LastException(record, process.missing_calls)
+            process.end(record.ExceptionCode, last.describe(process))
+
+    debugger.exception(thread, record, unhandled, first_chance=first_chance)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     # (caller, object, the new value)
     Setter: TypeAlias = Callable[[Call, Any, bytes], None]
     Size: TypeAlias = int | type[Struct]
+    Status: TypeAlias = int | Callable[[Any], int]
     BuilderT = TypeVar("BuilderT", bound=Builder)
 
 
@@ -44,7 +45,7 @@ def _size(size: Size, word: int) -> int:
 class _Query:
     __slots__ = ("build", "exact", "older", "prefix", "status", "too_small")
 
-    def __init__(self, build: Builder, exact: bool, too_small: int, older: Size, prefix: bool, status: int) -> None:
+    def __init__(self, build: Builder, exact: bool, too_small: int, older: Size, prefix: bool, status: Status) -> None:
         self.build = build
         self.exact = exact
         self.too_small = too_small
@@ -70,7 +71,7 @@ class QueryTable:
         too_small: int | None = None,
         older: Size = 0,
         prefix: bool = False,
-        status: int = STATUS_SUCCESS,
+        status: Status = STATUS_SUCCESS,
     ) -> Callable[[BuilderT], BuilderT]:
         """Register a builder.
 
@@ -79,7 +80,7 @@ class QueryTable:
             too_small: the status for a shorter buffer when lengths are not exact.
             older: the size of the structure before it was extended; a buffer of that length gets that much.
             prefix: a shorter buffer gets as much as fits, a longer one is a mismatch.
-            status: what an answered query returns.
+            status: what an answered query returns, or what tells it of the object.
         """
         exact = self._exact if exact is None else exact
         too_small = self._too_small if too_small is None else too_small
@@ -133,7 +134,7 @@ class QueryTable:
         elif length < len(data):
             return query.too_small
         call.space.write(buffer, data)
-        return query.status
+        return query.status(subject) if callable(query.status) else query.status
 
 
 class _Set:

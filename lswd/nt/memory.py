@@ -22,7 +22,15 @@ from lswd.memory.placeholder import (
     fill,
     preserve,
 )
-from lswd.memory.protection import ACCESS, GRANULARITY, PAGE_NOACCESS, PAGE_SIZE, READ, encode
+from lswd.memory.protection import (
+    ACCESS,
+    GRANULARITY,
+    PAGE_EXECUTE_READWRITE,
+    PAGE_NOACCESS,
+    PAGE_SIZE,
+    READ,
+    encode,
+)
 from lswd.memory.region import (
     MEM_COMMIT,
     MEM_DECOMMIT,
@@ -430,10 +438,34 @@ def NtWriteVirtualMemory(
     try:
         space.write(BaseAddress, data)
     except NtError:
-        status, done = STATUS_ACCESS_VIOLATION, 0
+        wine = "wine_get_version" in ProcessHandle.userland.ntdll_exports
+        if not wine or not _write_protected(space, BaseAddress, data):
+            status, done = STATUS_ACCESS_VIOLATION, 0
     if NumberOfBytesWritten is not None:
         NumberOfBytesWritten.set(done)
     return status
+
+
+def _write_protected(space: AddressSpace, address: int, data: bytes) -> bool:
+    """Write to pages that are not for writing, as debuggers do; False if any of it is nobody's or a view of a file.
+
+    NT's kernelbase changes the pages' protection for that; Wine's leaves it to the kernel.
+    """
+    first, end = address & -PAGE_SIZE, (address + len(data) + PAGE_SIZE - 1) & -PAGE_SIZE
+    pages = range(first, end, PAGE_SIZE)
+    regions = [space.find(page) for page in pages]
+    if not data or any(region is None or region.kind == MEM_MAPPED for region in regions):
+        return False
+    before: list[int] = []
+    try:
+        before.extend(space.protect(page, PAGE_SIZE, PAGE_EXECUTE_READWRITE) for page in pages)
+        space.write(address, data)
+    except NtError:
+        return False
+    finally:
+        for page, protect in zip(pages, before, strict=False):
+            space.protect(page, PAGE_SIZE, protect)
+    return True
 
 
 @syscall

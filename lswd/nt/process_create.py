@@ -6,6 +6,7 @@ public headers (winternl.h of Wine, phnt).
 
 from __future__ import annotations
 
+from lswd.kernel.debug_object import DEBUG_PROCESS_ASSIGN, DebugObject
 from lswd.kernel.environment_block import RTL_USER_PROCESS_PARAMETERS
 from lswd.kernel.handle import OBJ_INHERIT
 from lswd.kernel.job import JOB_OBJECT_ASSIGN_PROCESS, Job
@@ -23,7 +24,6 @@ from lswd.nt.thread import (
 )
 from lswd.ntdef.status import (
     STATUS_INVALID_PARAMETER,
-    STATUS_NOT_SUPPORTED,
     STATUS_PROCESS_IS_TERMINATING,
     STATUS_SUCCESS,
     NtError,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from lswd.nt.thread import PS_ATTRIBUTE
 
 PROCESS_CREATE_FLAGS_BREAKAWAY = 0x01
+PROCESS_CREATE_FLAGS_NO_DEBUG_INHERIT = 0x02
 PROCESS_CREATE_FLAGS_INHERIT_HANDLES = 0x04
 PROCESS_CREATE_FLAGS_SUSPENDED = 0x200
 
@@ -57,7 +58,7 @@ _PASSED_ON = (
 )  # fmt: skip
 
 
-@syscall(partial="no debugging, no other token; the child ends with the program that was launched")
+@syscall(partial="no other token; the child ends with the program that was launched")
 def NtCreateUserProcess(
     call: Call,
     ProcessHandle: Out[HANDLE],
@@ -73,8 +74,7 @@ def NtCreateUserProcess(
     AttributeList: PVOID,
 ) -> NTSTATUS:
     attributes = {a.Attribute & 0xFFFF: a for a in read_attributes(call, AttributeList)}
-    if PsAttributeDebugObject in attributes and attributes[PsAttributeDebugObject].Value:
-        return STATUS_NOT_SUPPORTED
+    debugger = _debugger(call, attributes.get(PsAttributeDebugObject))
     name = attributes.get(PsAttributeImageName)
     if name is None or name.Size > 0xFFFE:
         return STATUS_INVALID_PARAMETER
@@ -116,8 +116,22 @@ def NtCreateUserProcess(
         discard(process)
         raise
     assert process.scheduler is not None
+    if debugger is not None:
+        process.debug_children = not ProcessFlags & PROCESS_CREATE_FLAGS_NO_DEBUG_INHERIT
+    elif parent.debug_children:
+        debugger = parent.debugger
+    if debugger is not None:
+        debugger.attach(process, running=False)
     process.scheduler.start_thread(thread)
     return STATUS_SUCCESS
+
+
+def _debugger(call: Call, attribute: PS_ATTRIBUTE | None) -> DebugObject | None:
+    if attribute is None or not attribute.Value:
+        return None
+    found = call.process.handles.get(attribute.Value, DebugObject, DEBUG_PROCESS_ASSIGN)
+    assert isinstance(found, DebugObject)
+    return found
 
 
 def _inherits(attributes: ObjectAttributes | None) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from lswd.kernel.debug_object import DEBUG_ALL_ACCESS
 from lswd.kernel.process import (
     PROCESS_QUERY_LIMITED_INFORMATION,
     PROCESS_SET_INFORMATION,
@@ -175,20 +176,29 @@ def _times(call: Call, process: Process, address: int) -> Struct:
     return KERNEL_USER_TIMES(CreateTime=process.created, ExitTime=process.exited, KernelTime=kernel, UserTime=user)
 
 
-@QUERY.answers(ProcessDebugPort, ProcessWow64Information)
+@QUERY.answers(ProcessWow64Information)
 def _no_pointer(call: Call, process: Process, address: int) -> bytes:
-    """No debugger is attached; no process of ours runs under WoW64."""
+    """No process of ours runs under WoW64."""
     return bytes(call.word)
 
 
-@QUERY.answers(ProcessDebugObjectHandle, status=STATUS_PORT_NOT_SET)
-def _no_debug_object(call: Call, process: Process, address: int) -> bytes:
-    return bytes(call.word)
+@QUERY.answers(ProcessDebugPort)
+def _debug_port(call: Call, process: Process, address: int) -> bytes:
+    return call.pointer(-1 if process.debugger is not None else 0)
+
+
+@QUERY.answers(
+    ProcessDebugObjectHandle, status=lambda process: STATUS_SUCCESS if process.debugger else STATUS_PORT_NOT_SET
+)
+def _debug_object(call: Call, process: Process, address: int) -> bytes:
+    if process.debugger is None:
+        return bytes(call.word)
+    return call.pointer(call.process.handles.add(process.debugger, DEBUG_ALL_ACCESS))
 
 
 @QUERY.answers(ProcessDebugFlags)
 def _debug_flags(call: Call, process: Process, address: int) -> bytes:
-    return _ulong(1)  # children are not debugged
+    return _ulong(int(process.debug_children))
 
 
 @QUERY.answers(ProcessBreakOnTermination)

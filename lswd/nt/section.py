@@ -10,6 +10,7 @@ import os
 
 from lswd.image.errors import ImageError
 from lswd.image.pe import Image
+from lswd.kernel.debug_object import stay
 from lswd.kernel.file import FileObject
 from lswd.kernel.process import PROCESS_VM_OPERATION, Process
 from lswd.kernel.section import (
@@ -237,6 +238,9 @@ def _map(
         connect_stubs(process, section, region)
     base.set(region.base)
     size.set(region.size)
+    if process.debugger is not None and region.kind == MEM_IMAGE and process is call.process:
+        process.debugger.image_mapped(call.thread, region)
+        stay(call.thread, status)
     return status
 
 
@@ -298,7 +302,7 @@ def NtMapViewOfSectionEx(
     return _map(call, section, ProcessHandle, BaseAddress, offset, ViewSize, AllocationType, Win32Protect, 0)
 
 
-def _unmap(process: Process, address: int, *, preserve: bool = False) -> int:
+def _unmap(call: Call, process: Process, address: int, *, preserve: bool = False) -> int:
     space = process.living_space()
     region = space.find(address)
     if region is None or region.kind not in (MEM_MAPPED, MEM_IMAGE):
@@ -307,12 +311,15 @@ def _unmap(process: Process, address: int, *, preserve: bool = False) -> int:
         leave(space, region)
     else:
         space.unmap(region)
+    if process.debugger is not None and region.kind == MEM_IMAGE and process is call.process:
+        process.debugger.image_unmapped(call.thread, region)
+        stay(call.thread, STATUS_SUCCESS)
     return STATUS_SUCCESS
 
 
 @syscall(access={"ProcessHandle": PROCESS_VM_OPERATION})
 def NtUnmapViewOfSection(call: Call, ProcessHandle: Handle[Process], BaseAddress: PVOID) -> NTSTATUS:
-    return _unmap(ProcessHandle, BaseAddress)
+    return _unmap(call, ProcessHandle, BaseAddress)
 
 
 @syscall(access={"ProcessHandle": PROCESS_VM_OPERATION})
@@ -321,7 +328,7 @@ def NtUnmapViewOfSectionEx(
 ) -> NTSTATUS:
     if Flags & ~(1 | MEM_PRESERVE_PLACEHOLDER):  # the other: MEM_UNMAP_WITH_TRANSIENT_BOOST, a hint
         return STATUS_INVALID_PARAMETER
-    return _unmap(ProcessHandle, BaseAddress, preserve=bool(Flags & MEM_PRESERVE_PLACEHOLDER))
+    return _unmap(call, ProcessHandle, BaseAddress, preserve=bool(Flags & MEM_PRESERVE_PLACEHOLDER))
 
 
 @syscall(access={"SectionHandle": SECTION_QUERY})

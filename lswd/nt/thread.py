@@ -7,6 +7,7 @@ attribute list from the public headers (PS_ATTRIBUTE).
 from __future__ import annotations
 
 from lswd.cpu.context import Context, context_type
+from lswd.kernel.debug_object import stay
 from lswd.kernel.environment_block import SAME_TEB_FLAGS, TEB_SKIP_THREAD_ATTACH
 from lswd.kernel.handle import OBJ_INHERIT
 from lswd.kernel.process import PROCESS_CREATE_THREAD, Process
@@ -96,6 +97,10 @@ def NtCreateThreadEx(
         else:
             continue
         write_attribute(call, attribute, data)
+    if process.debugger is not None and not thread.hide_from_debugger:
+        process.debugger.thread_created(thread)
+        if process is call.process:
+            stay(call.thread, STATUS_SUCCESS)
     process.scheduler.start_thread(thread)
     return STATUS_SUCCESS
 

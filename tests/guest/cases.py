@@ -338,6 +338,7 @@ PROCESSES = (
     Case("process-create", _family("create")),
     Case("process-terminate", _family("terminate", "-lpsapi")),
     Case("process-inherit", _family("inherit")),
+    Case("process-debugger", _family("debugger")),
     Case("process-remote", _family("remote")),
     Case("process-named-objects", _family("named")),
     Case("process-named-pipes", _family("named_pipes")),
