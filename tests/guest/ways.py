@@ -19,6 +19,8 @@ from .cases import Program
 
 PROGRAM = Program("ways", ("launch/ways.c",))
 WAYS = ("embedded", "socket", "device", "lswrun")
+REAL_DEVICE = "LSW_TEST_REAL_DEVICE" in os.environ
+"""/dev/lsw is there, and an lswd serves it: tests/vm has it so. Elsewhere the device's commands go over the socket."""
 COMPLETE = ("embedded", "socket")  # those that every option of lswctl passes through
 LIMIT = 90
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -90,7 +92,7 @@ class Way:
         """The command line of a launch."""
         if self.name == "lswrun":
             return [str(lswrun()), *map(str, words)]
-        module = "tests.guest.device_over_socket" if self.name == "device" else "lswctl"
+        module = "tests.guest.device_over_socket" if self.name == "device" and not REAL_DEVICE else "lswctl"
         return [sys.executable, "-m", module, "launch", *map(str, words)]
 
     def program(self, *words: str) -> list[str]:
