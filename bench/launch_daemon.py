@@ -2,8 +2,8 @@
 
     python bench/launch_daemon.py [--runs N] [--engine NAME]
 
-Machines are noisy: quote the ratios. The daemon's session is warm, as Wine is. "installed" is lswctl as `make install`
-writes it: the interpreter in isolation and without site-packages (python -IS).
+Machines are noisy: quote the ratios. The daemon's session is warm, as Wine is. lswctl is as `make install` writes it,
+the interpreter in isolation and without site-packages (python -IS), but where it says ".venv".
 """
 
 from __future__ import annotations
@@ -13,19 +13,17 @@ import time
 from collections.abc import Callable, Sequence
 from statistics import median
 
-from setting import ROOT, Setting, arguments, by_turns, daemon, hello, ratio, scratch, wine
+from setting import Setting, arguments, by_turns, daemon, hello, lswrun, ratio, scratch, wine
 
 PAUSE = 0.3  # seconds: as between two commands that a person types; an idle session gets a process ready meanwhile
 
 
 def ways(setting: Setting, engine: str, wine: str | None) -> dict[str, Callable[[], float]]:
     """Name of each way, and how to measure it."""
-    script = setting.directory / "lswctl"
-    script.write_text(
-        f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nfrom lswctl.__main__ import run\nsys.exit(run())\n"
-    )
     program, python = str(hello()), sys.executable
-    launch = [str(script), "launch", "--engine", engine, "--via"]
+    installed = [*setting.installed(), "--engine", engine, "--via"]
+    checkout = [python, *installed[2:]]
+    run = [str(lswrun()), program]
 
     def timed(command: Sequence[str], pause: float = PAUSE) -> Callable[[], float]:
         def way() -> float:
@@ -35,11 +33,14 @@ def ways(setting: Setting, engine: str, wine: str | None) -> dict[str, Callable[
         return way
 
     found = {
-        "embedded": timed([python, *launch, "embedded", program]),
-        "socket": timed([python, *launch, "socket", program]),
-        # behind another, before a process is ready
-        "socket, at once": timed([python, *launch, "socket", program], pause=0),
-        "socket, installed": timed([python, "-IS", *launch, "socket", program]),
+        "embedded": timed([*installed, "embedded", program]),
+        "socket": timed([*installed, "socket", program]),
+        # right behind another; one before has taken a process that was ready, too
+        "socket, at once": timed([*installed, "socket", program], pause=0),
+        "socket, from .venv": timed([*checkout, "socket", program]),
+        "lswrun": timed(run),
+        "lswrun, at once": timed(run, pause=0),
+        "lswrun, third": timed(run, pause=0),
         "python -c pass": timed([python, "-c", "pass"]),
         "python -IS -c pass": timed([python, "-IS", "-c", "pass"]),
     }

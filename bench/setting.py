@@ -52,6 +52,12 @@ def hello() -> Path:
     return built(ROOT / "examples" / "hello.c")
 
 
+def lswrun() -> Path:
+    """The client in C."""
+    subprocess.run(["make", "-s", "-C", ROOT, "build/lswrun"], check=True)
+    return BUILD / "lswrun"
+
+
 class Setting:
     """A scratch directory, and the environment in which ours and Wine's prefixes lie there."""
 
@@ -87,6 +93,14 @@ class Setting:
         if done.returncode:
             raise SystemExit(f"{' '.join(map(str, command))} failed:\n{outcome.err}")
         return outcome
+
+    def installed(self) -> list[str]:
+        """The beginning of a command that launches a program by lswctl as `make install` writes it."""
+        script = self.directory / "lswctl"
+        script.write_text(
+            f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nfrom lswctl.__main__ import run\nsys.exit(run())\n"
+        )
+        return [sys.executable, "-IS", str(script), "launch"]
 
     def launch(self, *options: str) -> list[str]:
         """The beginning of a command that launches a program embedded."""
