@@ -211,20 +211,26 @@ def _drives(texts: list[str]) -> list[tuple[str, str]]:
 
 def _configure(request: Request) -> None:
     """Complete it from the user's configuration file, before which options and variables go."""
-    from lswd.service.config import ConfigError, load
+    from lswd.service.config_file import find
+
+    environ = os.environ
+    request.network = request.network or environ.get("LSW_NETWORK", "")
+    request.windows_version = request.windows_version or environ.get("LSW_WINDOWS_VERSION", "")
+    path = find(environ)
+    if not path:
+        return
+    from lswd.service.config import ConfigError, read
 
     try:
-        config = load(os.environ)
+        config = read(path)
     except ConfigError as error:
         raise UsageError(str(error)) from None
     request.engine = request.engine or config.engine
-    request.network = request.network or os.environ.get("LSW_NETWORK") or config.network
-    request.windows_version = (
-        request.windows_version or os.environ.get("LSW_WINDOWS_VERSION") or config.windows_version
-    )
-    if not request.prefix and not os.environ.get("LSW_PREFIX"):
+    request.network = request.network or config.network
+    request.windows_version = request.windows_version or config.windows_version
+    if not request.prefix and not environ.get("LSW_PREFIX"):
         request.prefix = config.prefix
-    if not os.environ.get("LSW_USERLAND"):
+    if not environ.get("LSW_USERLAND"):
         request.userland = config.userland
 
 

@@ -155,7 +155,7 @@ def connect(environ: Mapping[str, str]) -> Any:
 
 def _launch(connection: Any, request: Request) -> Ending:
     """Have the program run to its end. Raises Refused, Lost."""
-    from lswd.ioctl.commands import LAUNCH_PE
+    from lswd.ioctl.numbers import LAUNCH_PE
 
     order = _order(request)
     files: list[int] = []
@@ -166,7 +166,7 @@ def _launch(connection: Any, request: Request) -> Ending:
             files.append(os.memfd_create("order"))
             _write(files[1], order)
             rights = b"".join(number.to_bytes(4, sys.byteorder) for number in (0, 1, 2, *files))
-            packet = Packet(LAUNCH_PE.number, REQUEST, _LAUNCH, 0)
+            packet = Packet(LAUNCH_PE, REQUEST, _LAUNCH, 0)
             connection.sendmsg([packet.pack()], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)])
         except (BrokenPipeError, ConnectionResetError):
             raise Refused(_farewell(connection)) from None
@@ -276,19 +276,21 @@ def _wait(connection: Any, signals: Signals) -> Packet:
 
 def _ending(packet: Packet, *, verbose: bool) -> Ending:
     """How the program ended; the particulars only if somebody may want them, for unpacking them takes its time."""
-    from lswd.ioctl.commands import REASON_EXITED, WORD, Launch
+    from struct import Struct
+
+    from lswd.ioctl.numbers import ENDING, LAUNCH_SIZE, REASON_EXITED
     from lswd.session.order import Ending, OrderError
 
+    head = Struct(ENDING)
+    if len(packet.data) != LAUNCH_SIZE:
+        raise Lost("lswd sent nonsense: no answer to a launch")
+    exit_status, reason, exit_code, size = head.unpack_from(packet.data)
+    if reason == REASON_EXITED and not exit_status and not verbose:
+        return Ending(exit_status, reason, exit_code)
     try:
-        result = Launch.unpack(WORD, packet.data)
-    except ValueError as error:
-        raise Lost(f"lswd sent nonsense: {error}") from None
-    if result.reason == REASON_EXITED and not result.exit_status and not verbose:
-        return Ending(result.exit_status, result.reason, result.exit_code)
-    try:
-        return Ending.from_bytes(result.report[: result.report_size])
+        return Ending.from_bytes(packet.data[head.size :][:size])
     except OrderError:
-        return Ending(result.exit_status, result.reason, result.exit_code)
+        return Ending(exit_status, reason, exit_code)
 
 
 class _Link:
@@ -323,16 +325,16 @@ class Signals:
     """
 
     def __init__(self) -> None:
-        from lswd.ioctl import commands
+        from lswd.ioctl import numbers
 
         self._events = {
-            _signal.SIGINT: commands.SIGNAL_CTRL_C,
-            _signal.SIGQUIT: commands.SIGNAL_CTRL_BREAK,
-            _signal.SIGTERM: commands.SIGNAL_CLOSE,
-            _signal.SIGHUP: commands.SIGNAL_CLOSE,
-            _signal.SIGWINCH: commands.SIGNAL_RESIZED,
-            _signal.SIGCONT: commands.SIGNAL_CONTINUE,
-            _signal.SIGTSTP: commands.SIGNAL_STOP,
+            _signal.SIGINT: numbers.SIGNAL_CTRL_C,
+            _signal.SIGQUIT: numbers.SIGNAL_CTRL_BREAK,
+            _signal.SIGTERM: numbers.SIGNAL_CLOSE,
+            _signal.SIGHUP: numbers.SIGNAL_CLOSE,
+            _signal.SIGWINCH: numbers.SIGNAL_RESIZED,
+            _signal.SIGCONT: numbers.SIGNAL_CONTINUE,
+            _signal.SIGTSTP: numbers.SIGNAL_STOP,
         }
         self._previous: dict[int, Any] = {}
         self._previous_wakeup = -1

@@ -7,6 +7,7 @@ Numbers and layouts of the first five are the kernel module's; the rest is ours,
 
 from __future__ import annotations
 
+from lswd.ioctl import numbers
 from lswd.ntdef.types import LONG, UCHAR, ULONG, ULONGLONG, Struct, array, raw
 
 MAGIC = 0x4C  # 'L'
@@ -77,7 +78,7 @@ class Signal(Struct):
 
 
 class Launch(Struct):
-    """How a launched program ended. ``report``: JSON, session.order.Ending."""
+    """How a launched program ended (numbers.ENDING). ``report``: JSON, session.order.Ending."""
 
     exit_status: ULONG
     reason: ULONG
@@ -86,13 +87,19 @@ class Launch(Struct):
     report: bytes = raw(4080)
 
 
-# How a program ended.
-REASON_RUNNING = 0
-REASON_EXITED = 1
-REASON_CRASHED = 2  # an unhandled exception, or the engine's end
-REASON_KILLED = 3  # KILL_PE, or whoever ran it is gone
-REASON_NOT_STARTED = 4
-REASON_LOST = 5  # its session died
+# Declared where clients need not import the rest.
+REASON_RUNNING = numbers.REASON_RUNNING
+REASON_EXITED = numbers.REASON_EXITED
+REASON_CRASHED = numbers.REASON_CRASHED
+REASON_KILLED = numbers.REASON_KILLED
+REASON_NOT_STARTED = numbers.REASON_NOT_STARTED
+REASON_LOST = numbers.REASON_LOST
+SIGNAL_CTRL_C = numbers.SIGNAL_CTRL_C
+SIGNAL_CTRL_BREAK = numbers.SIGNAL_CTRL_BREAK
+SIGNAL_CLOSE = numbers.SIGNAL_CLOSE
+SIGNAL_RESIZED = numbers.SIGNAL_RESIZED
+SIGNAL_STOP = numbers.SIGNAL_STOP
+SIGNAL_CONTINUE = numbers.SIGNAL_CONTINUE
 
 FOREVER = 0xFFFF_FFFF
 STILL_ACTIVE = 259  # winnt.h STATUS_PENDING, as GetExitCodeProcess has it
@@ -103,14 +110,6 @@ FEATURE_WAIT = 2
 FEATURE_KILL = 4
 FEATURE_SIGNAL = 8
 FEATURE_LAUNCH = 16  # on the socket
-
-SIGNAL_CTRL_C = 0  # wincon.h CTRL_C_EVENT and so on
-SIGNAL_CTRL_BREAK = 1
-SIGNAL_CLOSE = 2
-SIGNAL_RESIZED = 0x100  # ours: look at the terminal again
-SIGNAL_STOP = 0x101
-SIGNAL_CONTINUE = 0x102
-
 
 class Command:
     """One command.

@@ -12,8 +12,7 @@ more time than it saves.
 
 from __future__ import annotations
 
-import os
-
+from lswd.service.config_file import find
 from lswd.service.keys import ConfigError, Key
 from lswd.service.keys import read as read_keys
 
@@ -40,16 +39,6 @@ class Config:
         self.userland = userland
         self.engine = engine
         self.windows_version = windows_version
-
-
-def find(environ: Mapping[str, str]) -> str:
-    """The file that applies to ``environ``: the one LSW_CONFIG names, or the usual one if it exists, or ""."""
-    path = environ.get("LSW_CONFIG", "")
-    if not path:
-        home = environ.get("XDG_CONFIG_HOME") or os.path.join(environ.get("HOME") or "/nonexistent", ".config")
-        path = os.path.join(home, "lsw", "config.toml")
-        return path if os.path.exists(path) else ""
-    return path
 
 
 def load(environ: Mapping[str, str]) -> Config:

@@ -7,7 +7,7 @@ Both classes are plain data and this module imports nothing slow: clients use it
 
 from __future__ import annotations
 
-from lswd.ioctl.commands import REASON_EXITED
+from lswd.ioctl.numbers import REASON_EXITED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 import subprocess
 from pathlib import Path
+from struct import Struct
 
 import pytest
 
 from lswctl.conformance.programs import build_header_client
 from lswd.ioctl import commands as c
+from lswd.ioctl import numbers
 from lswd.ioctl.document import fill, structures
 from lswd.ioctl.native.declare import is_modern, known
 from lswd.ioctl.native.serve import NATIVE
@@ -42,6 +44,14 @@ def test_the_modules_structures_have_its_sizes() -> None:
     assert (288, 88, 4) == (c.PeInfo.size(8), c.Request.size(8), c.Status.size(8))
     assert (20, 24, 28) == tuple(c.PeInfo.offset(8, name) for name in ("pid", "is_64bit", "path"))
     assert (8, 72, 80) == tuple(c.Request.offset(8, name) for name in ("args", "return_value", "error_code"))
+
+
+def test_what_clients_know_without_the_declarations_is_the_same() -> None:
+    assert (c.LAUNCH_PE.number, c.Launch.size(8)) == (numbers.LAUNCH_PE, numbers.LAUNCH_SIZE)
+    launch = c.Launch(exit_status=1, reason=2, exit_code=3, report_size=4, report=b"report").pack(8)
+    head = Struct(numbers.ENDING)
+    assert (1, 2, 3, 4) == head.unpack_from(launch)
+    assert launch[head.size :].startswith(b"report")
 
 
 def test_what_is_passed_by_value_has_no_size() -> None:
