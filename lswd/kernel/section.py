@@ -175,6 +175,7 @@ class ImageSection(Section):
         """Takes over ``fd``; ``file_name`` is the host's, ``dos_name`` the guest's."""
         super().__init__(image.size_of_image, 0x80, SEC_IMAGE)
         self.steady = steady
+        self._known: _Known | None = None
         self.fd = fd
         self.image = image
         self.file_name = file_name
@@ -194,11 +195,14 @@ class ImageSection(Section):
     def from_fd(cls, fd: int, path: str, dos_name: str = "", *, steady: bool = False) -> ImageSection:
         """Takes over ``fd``."""
         try:
-            image = _parse_known(fd, path) if steady else parse_file(fd, path)
+            known = _look_up(fd, path) if steady else None
+            image = known.image if known is not None else parse_file(fd, path)
         except BaseException:
             os.close(fd)
             raise
-        return cls(fd, image, path, dos_name, steady=steady)
+        section = cls(fd, image, path, dos_name, steady=steady)
+        section._known = known
+        return section
 
     def map(
         self,
@@ -248,26 +252,17 @@ class ImageSection(Section):
 
     def _lay_out(self, space: AddressSpace, region: Region) -> None:
         """Fill the region, but leave absent what is not needed at once, or can be seen in the file itself."""
-        later = _fetched_later(self.image)
-        parts = []
-        for rva, run, raw_offset, raw_bytes, protect in plan(self.image):
-            code = encode(protect)
-            first, count = rva // PAGE_SIZE, run // PAGE_SIZE
-            region.pages[first : first + count] = bytes((code,)) * count
-            absent = count if rva in later else 0
-            private = COPY_ON_WRITE[code] or not ACCESS[code] & WRITE  # or else it is shared, with the section's name
-            if not absent and self.steady and private and raw_bytes >= _WORTH_SHARING[ACCESS[code] & WRITE]:
-                absent = raw_bytes // PAGE_SIZE
-                if not raw_offset % PAGE_SIZE:
-                    parts.append((first, absent, raw_offset))
-            region.pages[first : first + absent] = bytes((code | ABSENT,)) * absent
-            start = absent * PAGE_SIZE
-            if start < raw_bytes:
-                space.private.load(region.offset + rva + start, raw_bytes - start, self.fd, raw_offset + start)
+        known = self._known
+        layout = (known.layout if known is not None else None) or _Layout(self.image, steady=self.steady)
+        if known is not None:
+            known.layout = layout
+        region.pages[:] = layout.pages
+        for rva, size, raw_offset in layout.loads:
+            space.private.load(region.offset + rva, size, self.fd, raw_offset)
         memory, offset = space.private, region.offset  # and not the region: it would keep itself alive
         region.fetch = lambda first, n: self._fetch(memory, offset, first * PAGE_SIZE, n * PAGE_SIZE)
-        if parts and space.listener is not None:
-            original = Original(self.fd, file_identity(self.fd), parts)
+        if known is not None and layout.parts and space.listener is not None:
+            original = Original(self.fd, known.key, layout.parts)
             if space.listener.offer(original):
                 region.original = original
 
@@ -316,23 +311,61 @@ def file_identity(fd: int) -> tuple[int, ...]:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-_known: dict[tuple[int, ...], Image] = {}
+class _Layout:
+    """How an image is laid out at its own base: its pages' codes, what is loaded (rva, size, offset in the file), and
+    what the file can show (as Original.parts)."""
+
+    __slots__ = ("loads", "pages", "parts")
+
+    def __init__(self, image: Image, *, steady: bool) -> None:
+        pages = bytearray()
+        self.parts: list[tuple[int, int, int]] = []
+        self.loads: list[tuple[int, int, int]] = []
+        later = _fetched_later(image)
+        for rva, run, raw_offset, raw_bytes, protect in plan(image):
+            code = encode(protect)
+            first, count = rva // PAGE_SIZE, run // PAGE_SIZE
+            absent = count if rva in later else 0
+            private = COPY_ON_WRITE[code] or not ACCESS[code] & WRITE  # or else it is shared, with the section's name
+            if not absent and steady and private and raw_bytes >= _WORTH_SHARING[ACCESS[code] & WRITE]:
+                absent = raw_bytes // PAGE_SIZE
+                if not raw_offset % PAGE_SIZE:
+                    self.parts.append((first, absent, raw_offset))
+            pages += bytes((code | ABSENT,)) * absent + bytes((code,)) * (count - absent)
+            start = absent * PAGE_SIZE
+            if start < raw_bytes:
+                self.loads.append((rva + start, raw_bytes - start, raw_offset + start))
+        self.pages = bytes(pages)
+
+
+class _Known:
+    """What has been found out about a file that is likely to be opened again: by the next program in this process."""
+
+    __slots__ = ("image", "key", "layout")
+
+    def __init__(self, key: tuple[int, ...], image: Image) -> None:
+        self.key = key
+        self.image = image
+        self.layout: _Layout | None = None
+
+
+_known: dict[tuple[int, ...], _Known] = {}
 
 
 def known() -> list[tuple[str, tuple[int, ...]]]:
     """Path and identity of the steady images that have been opened."""
-    return [(image.name, key) for key, image in _known.items()]
+    return [(found.image.name, key) for key, found in _known.items()]
 
 
-def _parse_known(fd: int, name: str) -> Image:
-    """As ``parse_file``, of one that is likely to be opened again: by the next program in this process."""
+def _look_up(fd: int, name: str) -> _Known:
+    """Raises ImageError: it is no usable image."""
     key = file_identity(fd)
-    image = _known.get(key)
-    if image is None or image.name != name:
+    found = _known.get(key)
+    if found is None or found.image.name != name:
         if len(_known) >= _MOST_KNOWN:
             _known.clear()
-        image = _known[key] = parse_file(fd, name)
-    return image
+        found = _known[key] = _Known(key, parse_file(fd, name))
+    return found
 
 
 def parse_file(fd: int, name: str) -> Image:

@@ -216,6 +216,10 @@ class Zygote:
         del self._reports[child.reading]
         os.close(child.reading)
         child.reading = -1
+        if child.info is None and report:  # whoever gets it will check it
+            child.answered = True
+            self._send(m.pack(m.ENDED, child.identifier, 0, report))
+            return
         try:
             self._end(child, Ending.from_bytes(report))
         except OrderError:

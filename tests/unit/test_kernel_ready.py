@@ -94,7 +94,7 @@ def test_files_that_were_used_are_at_hand(userland: Userland) -> None:
     assert table is not None
     fd = os.open(table, os.O_RDONLY)
     nls._known[table] = file_identity(fd)
-    section._known[1, 2, 3] = gone.image  # the file was another then
+    section._known[1, 2, 3] = section._Known((1, 2, 3), gone.image)  # the file was another then
     prepare("jail", userland)
     found = take("jail", 8)
     assert found is not None and isinstance(found.engine, JailEngine)

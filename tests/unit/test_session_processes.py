@@ -603,7 +603,7 @@ def test_nothing_outlives_a_killed_daemon() -> None:
         spawner, session = (int(word) for word in daemon.stdout.readline().split())
         pidfds = [os.pidfd_open(pid) for pid in (spawner, session, *children_of(session))]
         daemon.kill()
-    assert 3 == len(pidfds)
+    assert 3 <= len(pidfds)  # the worker, too; a process that is made ready may be there already
     for pidfd in pidfds:
         poll = select.poll()
         poll.register(pidfd)
