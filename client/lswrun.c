@@ -1,8 +1,9 @@
-/* lswrun - have a running lswd run a Windows program: lswrun PROGRAM [ARGS...]
+/* lswrun - have a running lswd run a Windows program: lswrun PROGRAM [ARGS...], or lswctl launch PROGRAM [ARGS...]
  *
  * What lswctl launch does, for those who cannot wait for an interpreter: the same socket, the same order, the same exit
- * code. It only knows the way that is fast. Options, a configuration file, no lswd: all of that it leaves to lswctl,
- * which it becomes. docs/protocol.md describes what is said here. SPDX-License-Identifier: MIT
+ * code. It only knows the way that is fast. Options, a configuration file, no lswd, and called as lswctl all its other
+ * commands: these it leaves to the real lswctl, which it becomes. docs/protocol.md describes what is said here.
+ * LSWCTL: where that is; without it, beside this program or on PATH. SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -51,35 +52,45 @@ struct packet {
 };
 
 extern char **environ;
-static char **words; /* our own command line */
+static const char *name = "lswrun";
+static char **words; /* what stands before PROGRAM, then PROGRAM and its arguments */
+static char **given; /* our own command line */
 static sigset_t before; /* the signals that were blocked when we began */
 
 static void say(const char *format, ...) {
     va_list values;
-    fputs("lswrun: ", stderr);
+    fprintf(stderr, "%s: ", name);
     va_start(values, format);
     vfprintf(stderr, format, values);
     va_end(values);
     fputc('\n', stderr);
 }
 
-/* Let lswctl do it: the one beside us, or else the one on PATH. */
+/* Let the real lswctl do it. */
 static void become_lswctl(void) {
     size_t count = 0;
-    while (words[count]) count++;
-    char **command = calloc(count + 3, sizeof *command);
+    while (given[count]) count++;
+    char **command = given, **launch = calloc(count + 3, sizeof *launch);
+    if (strcmp(name, "lswctl") && launch) {
+        launch[0] = "lswctl";
+        launch[1] = "launch";
+        if (count) memcpy(launch + 2, given + 1, count * sizeof *launch);
+        command = launch;
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+#ifdef LSWCTL
+    execv(LSWCTL, command);
+#else
     char path[4096 + sizeof "lswctl"];
     ssize_t length = readlink("/proc/self/exe", path, 4096);
     while (length > 0 && path[length - 1] != '/') length--;
-    if (command && length >= 0) {
-        strcpy(path + length, "lswctl");
-        sigprocmask(SIG_SETMASK, &before, NULL);
-        command[0] = "lswctl";
-        command[1] = "launch";
-        memcpy(command + 2, words + 1, count * sizeof *command);
-        if (length) execv(path, command);
+    errno = ENOENT;
+    if (command == launch) { /* or else it might be us again */
+        strcpy(path + (length > 0 ? length : 0), "lswctl");
+        if (length > 0) execv(path, command);
         execvp("lswctl", command);
     }
+#endif
     say("lswctl: %s", strerror(errno));
     exit(INTERNAL);
 }
@@ -383,7 +394,7 @@ static int is_plain(void) {
     const char *via = getenv("LSW_VIA"), *config = getenv("LSW_CONFIG"), *version = getenv("LSW_WINDOWS_VERSION");
     const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
     char path[4096];
-    if (!words[0] || !words[1] || !*words[1] || *words[1] == '-') return 0;
+    if (!words || !words[0] || !words[1] || !*words[1] || *words[1] == '-') return 0;
     if (via && *via && strcmp(via, "auto") && strcmp(via, "socket")) return 0;
     if ((config && *config) || (version && *version)) return 0;
     int length = base && *base ? snprintf(path, sizeof path, "%s/lsw/config.toml", base)
@@ -395,17 +406,21 @@ static int is_plain(void) {
 
 int main(int count, char **arguments) {
     struct stat status;
-    (void)count;
-    words = arguments;
+    const char *called = count ? strrchr(arguments[0], '/') : NULL;
+    words = given = arguments;
+    if (count && !strcmp(called ? called + 1 : arguments[0], "lswctl")) {
+        name = "lswctl";
+        words = count > 1 && !strcmp(arguments[1], "launch") ? arguments + 1 : NULL;
+    }
     sigprocmask(SIG_SETMASK, NULL, &before);
     for (int fd = 0; fd < 3; fd++) /* lest some file we open take the number of a stream that is closed */
         if (fstat(fd, &status) && open("/dev/null", O_RDWR) < 0) return INTERNAL;
     if (!is_plain()) become_lswctl();
     int daemon = connect_to_daemon();
     if (daemon < 0) become_lswctl();
-    write_order(arguments + 1);
+    write_order(words + 1);
     note_terminal();
     int signals = watch_signals();
     if (signals < 0 || send_order(daemon)) become_lswctl();
-    return wait_for_end(daemon, signals, arguments[1]);
+    return wait_for_end(daemon, signals, words[1]);
 }

@@ -19,7 +19,7 @@ from lswd.device.packet import GOODBYE, MAX_PACKET, REPLY, Packet, unpack
 from lswd.ioctl import commands as c
 from lswd.session.order import Order
 
-from .ways import LIMIT, lswrun
+from .ways import LIMIT, ROOT, lswrun
 
 # What no text is, and what JSON has its own ways to write.
 ODD = [
@@ -195,6 +195,45 @@ def test_settings_that_it_cannot_read_are_lswctls(lswd: Make, other: dict[str, s
         assert (8, b"launch|a.exe|") == asked("a.exe", **other, LSW_SOCKET=str(running.path), **settings)
     assert 0 == running.run("a.exe", env={"LSW_NETWORK": "off"}).returncode
     assert running.order is not None and "off" == running.order.network
+
+
+@pytest.fixture
+def installed(other: dict[str, str], tmp_path: Path) -> Path:
+    """What is installed as lswctl; the other one is ``other``'s."""
+    target = tmp_path / "lswctl"
+    where = tmp_path / "bin" / "lswctl"
+    define = f'-DLSWCTL="{where}"'
+    command = ["cc", f"-I{ROOT}/lswd/ioctl", define, "-o", str(target), str(ROOT / "client" / "lswrun.c")]
+    subprocess.run(command, check=True, timeout=LIMIT)
+    return target
+
+
+@pytest.mark.parametrize(
+    "words", [["doctor", "-v"], [], [""], ["launch"], ["launch", "-v", "a.exe"], ["launch", ""], ["launcher", "a.exe"]]
+)
+def test_as_lswctl_it_leaves_other_commands_to_the_other(words: list[str], installed: Path) -> None:
+    done = subprocess.run([installed, *words], capture_output=True, timeout=LIMIT, check=False, env={})
+    assert (8, "|".join([*words, ""]).encode() or b"|") == (done.returncode, done.stdout)
+
+
+def test_as_lswctl_it_launches(installed: Path, lswd: Make) -> None:
+    running = lswd(ended(3, c.REASON_CRASHED, 9, failure="it failed"))
+    environment = {"LSW_SOCKET": str(running.path), "HOME": "/nonexistent"}
+    done = subprocess.run(
+        [installed, "launch", "a.exe", "launch"], env=environment, capture_output=True, timeout=LIMIT, check=False,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert (9, b"lswctl: a.exe: it failed\n") == (done.returncode, done.stderr)
+    assert running.order is not None
+    assert ("a.exe", ["launch"]) == (running.order.program, running.order.arguments)
+
+
+def test_a_copy_called_lswctl_that_knows_no_other_does_not_become_itself(tmp_path: Path) -> None:
+    (tmp_path / "lswctl").symlink_to(lswrun())
+    done = subprocess.run(
+        [tmp_path / "lswctl", "doctor"], env={"PATH": str(tmp_path)}, capture_output=True, timeout=LIMIT, check=False
+    )
+    assert (125, b"lswctl: lswctl: No such file or directory\n") == (done.returncode, done.stderr)
 
 
 def test_without_any_lswctl_it_says_so(tmp_path: Path) -> None:
