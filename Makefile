@@ -7,7 +7,7 @@ export PYTHON ?= python3
 prefix ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run test test-engines check bench bench-ioctl fuzz stress-device stress-threads coverage-page clean install uninstall
+.PHONY: help setup setup-test run test test-engines check bench bench-ioctl survey fuzz stress-device stress-threads coverage-page clean install uninstall
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +53,9 @@ bench: setup-test ## benchmarks, against Wine; only some with BENCHES="cpu sysca
 
 bench-ioctl: setup-test ## an ioctl's round trip against libfuse's, in User-Mode Linux
 	@.venv/bin/python bench/ioctl.py
+
+survey: setup-test ## run the programs of docs/programs.md and write the page (fetches gigabytes)
+	@.venv/bin/python -m tests.real_programs.survey
 
 fuzz: setup-test ## launch FUZZ_COUNT damaged programs
 	@.venv/bin/python -m tests.fuzz.mutated_pe --count $(FUZZ_COUNT)
