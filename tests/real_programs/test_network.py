@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import socket
+import ssl
 import subprocess
 import time
+import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -73,8 +76,10 @@ def test_uv_lists_what_a_server_has(scheme: str, lswctl: list[str], trusting: di
     assert "cpython-3.12.1-windows-x86_64-none    <download available>\n" == done.stdout
 
 
-@pytest.mark.parametrize("server", [servers.https_expired, servers.https_of_another_authority],
-                         ids=["expired", "another authority"])
+@pytest.mark.parametrize(
+    "server", [servers.https_expired, servers.https_of_another_authority, servers.https_by_ecdsa],
+    ids=["expired", "another authority", "without its authority"],
+)
 def test_uv_does_not_trust_a_server_that_the_host_does_not_trust(
     server: Callable[[], AbstractContextManager[int]], lswctl: list[str], trusting: dict[str, str], tmp_path: Path
 ) -> None:
@@ -119,32 +124,94 @@ def test_deno_serves_itself(lswctl: list[str], trusting: dict[str, str], tmp_pat
     assert [f"/{i} {i * 1000}" for i in range(20)] == done.stdout.splitlines(), done.stderr
 
 
-def test_esbuild_serves_what_it_builds(lswctl: list[str], trusting: dict[str, str], tmp_path: Path) -> None:
-    (tmp_path / "page.js").write_text("export const answer = 6 * 7; console.log(answer)\n")
+@contextlib.contextmanager
+def running(lswctl: list[str], tool: corpus.Tool, arguments: list[str], environment: dict[str, str],
+            directory: Path) -> Iterator[None]:
+    """The program, started and ended at last."""
+    command = [*lswctl, "launch", str(corpus.program(tool)), *arguments]
+    with subprocess.Popen(command, cwd=directory, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+
+
+def free_port() -> int:
+    """One that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [*lswctl, "launch", str(corpus.program(corpus.ESBUILD)), "page.js", "--bundle", "--minify",
-               "--outdir=out", f"--serve=127.0.0.1:{port}"]
-    with subprocess.Popen(command, cwd=tmp_path, env=trusting, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                          stderr=subprocess.DEVNULL) as running:
-        try:
-            answer = _patiently(f"http://127.0.0.1:{port}/page.js")
-        finally:
-            running.terminate()
-    assert b"console.log" in answer
-    assert b"42" in answer or b"6*7" in answer
+        return int(probe.getsockname()[1])
 
 
-def _patiently(url: str) -> bytes:
-    """The content of a page, once there is somebody who has it."""
+def patiently(url: str) -> bytes:
+    """The content of a page, once there is somebody who has it; who that is does not matter."""
     until = time.monotonic() + TIMEOUT_SECONDS
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     while True:
         try:
-            with urllib.request.urlopen(url, timeout=10) as answer:
+            with urllib.request.urlopen(url, timeout=20, context=context) as answer:
                 content: bytes = answer.read()
                 return content
+        except urllib.error.HTTPError:
+            raise
         except OSError:
             if time.monotonic() > until:
                 raise
             time.sleep(0.1)
+
+
+def test_esbuild_serves_what_it_builds(lswctl: list[str], trusting: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "page.js").write_text("export const answer = 6 * 7; console.log(answer)\n")
+    port = free_port()
+    with running(lswctl, corpus.ESBUILD, ["page.js", "--bundle", "--minify", "--outdir=out",
+                                          f"--serve=127.0.0.1:{port}"], trusting, tmp_path):
+        answer = patiently(f"http://127.0.0.1:{port}/page.js")
+    assert b"console.log" in answer
+    assert b"42" in answer or b"6*7" in answer
+
+
+CADDYFILE = """{{
+    admin off
+    persist_config off
+    skip_install_trust
+    auto_https disable_redirects
+    http_port {0}
+}}
+http://127.0.0.1:{0} {{
+    root * .
+    file_server
+}}
+http://127.0.0.1:{1} {{
+    reverse_proxy https://localhost:{2}
+}}
+https://localhost:{3} {{
+    tls internal
+    respond "over TLS"
+}}
+"""
+
+
+def test_caddy_serves_files_and_tls_and_stands_in_for_servers_it_trusts(
+    lswctl: list[str], trusting: dict[str, str], tmp_path: Path
+) -> None:
+    files, proxy, secure = free_port(), free_port(), free_port()
+    (tmp_path / "page.txt").write_bytes(servers.BIG)
+    with servers.https() as port:
+        (tmp_path / "Caddyfile").write_text(CADDYFILE.format(files, proxy, port, secure))
+        with running(lswctl, corpus.CADDY, ["run", "--config", "Caddyfile"], trusting, tmp_path):
+            assert servers.BIG == patiently(f"http://127.0.0.1:{files}/page.txt")
+            assert servers.BIG == patiently(f"http://127.0.0.1:{proxy}/big")
+            assert b"over TLS" == patiently(f"https://localhost:{secure}/")
+
+
+def test_caddy_does_not_stand_in_for_others(lswctl: list[str], trusting: dict[str, str], tmp_path: Path) -> None:
+    files, proxy, secure = free_port(), free_port(), free_port()
+    (tmp_path / "page.txt").write_text("here")
+    with servers.https_expired() as port:
+        (tmp_path / "Caddyfile").write_text(CADDYFILE.format(files, proxy, port, secure))
+        with running(lswctl, corpus.CADDY, ["run", "--config", "Caddyfile"], trusting, tmp_path):
+            assert b"here" == patiently(f"http://127.0.0.1:{files}/page.txt")
+            with pytest.raises(urllib.error.HTTPError, match="502"):
+                patiently(f"http://127.0.0.1:{proxy}/")

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 # 16 (they count from 0, and only the first four can be looked at), otherwise the userland's own.
 SUPPLEMENTS: dict[str, tuple[str, ...]] = {
     "bcryptprimitives.dll": ("ProcessPrng@8",),
-    "ws2_32.dll": ("getsockopt@20 if 1=6,2=3|16|17", "setsockopt@20 if 1=6,2=3|16|17"),
+    "crypt32.dll": ("CertVerifyCertificateChainPolicy@16 if 0=4",),
+    "ws2_32.dll": (
+        "getsockopt@20 if 1=6,2=3|16|17",
+        "setsockopt@20 if 1=6,2=3|16|17",
+        "WSAIoctl@36 if 1=2550136847",
+    ),
 }
 
 # Where the numbers begin: far above the service tables of ntdll (from 0) and win32u (from 0x1000).

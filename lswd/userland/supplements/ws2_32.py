@@ -1,6 +1,7 @@
-"""Socket options that Wine 8's ws2_32 does not know: those of TCP's keep-alive probes.
+"""Socket options and controls that Wine 8's ws2_32 does not know.
 
-Programs that see Windows 10 set them all or give up the connection (libuv, and so node).
+Programs that see Windows 10 set those of TCP's keep-alive probes or give up the connection (libuv, and so node); Go
+makes no datagram socket without SIO_UDP_NETRESET.
 Source: Microsoft "IPPROTO_TCP Socket Options": TCP_KEEPIDLE and TCP_KEEPINTVL in seconds, TCP_KEEPCNT.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 import socket
 
 from lswd.ntdef.status import NtError
-from lswd.ntdef.types import HANDLE, LONG, PVOID
+from lswd.ntdef.types import HANDLE, LONG, PVOID, ULONG
 from lswd.userland.supplements.declare import supplement
 
 TYPE_CHECKING = False
@@ -20,7 +21,7 @@ _OPTIONS = {3: socket.TCP_KEEPIDLE, 16: socket.TCP_KEEPCNT, 17: socket.TCP_KEEPI
 _MOST = {3: 32767, 16: 127, 17: 32767}  # Linux takes no more, Windows does
 _LAST_ERROR = {8: 0x68, 4: 0x34}  # TEB.LastErrorValue
 _SOCKET_ERROR = -1
-_WSAEFAULT, _WSAEINVAL, _WSAENOTSOCK = 10014, 10022, 10038
+_WSAEFAULT, _WSAEINVAL, _WSAENOTSOCK, _WSAEOPNOTSUPP = 10014, 10022, 10038, 10045
 
 
 @supplement("ws2_32.dll")
@@ -55,6 +56,27 @@ def getsockopt(call: ProcessCall, s: HANDLE, level: LONG, optname: LONG, optval:
         return _failed(call, _WSAEFAULT)
     except OSError:
         return _failed(call, _WSAEINVAL)
+    return 0
+
+
+@supplement("ws2_32.dll")
+def WSAIoctl(
+    call: ProcessCall, s: HANDLE, dwIoControlCode: ULONG, lpvInBuffer: PVOID, cbInBuffer: ULONG, lpvOutBuffer: PVOID,
+    cbOutBuffer: ULONG, lpcbBytesReturned: PVOID, lpOverlapped: PVOID, lpCompletionRoutine: PVOID,
+) -> LONG:  # fmt: skip
+    """SIO_UDP_NETRESET: are datagrams that did not arrive (their TTL expired) to end receives with an error? Here they
+    never do, so the answer no is taken, and yes is not."""
+    if _host_socket(call, s) is None:
+        return _failed(call, _WSAENOTSOCK)
+    if cbInBuffer < 1 or not lpcbBytesReturned:
+        return _failed(call, _WSAEFAULT)
+    try:
+        wanted = any(call.space.read(lpvInBuffer, min(cbInBuffer, 4)))
+        if wanted or lpOverlapped:
+            return _failed(call, _WSAEOPNOTSUPP)
+        call.space.write(lpcbBytesReturned, bytes(4))
+    except NtError:
+        return _failed(call, _WSAEFAULT)
     return 0
 
 
