@@ -81,6 +81,17 @@ def test_with_real_time_priority_others_do_not_count(monkeypatch: pytest.MonkeyP
     assert spin._free_processors()
 
 
+def test_spinning_stops_with_the_first_wait_that_a_busy_host_spoils(free: list[bool]) -> None:
+    for spoil in (Spin.looked_in_vain, Spin.slept):
+        free[0] = True
+        subject = Spin()
+        spoil(subject)
+        assert COUNTS == subject.counts
+        free[0] = False
+        spoil(subject)
+        assert (0, 0) == (subject.counts, subject.looks)
+
+
 def test_one_processor_is_never_enough_for_two(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0})
     assert not spin._free_processors()

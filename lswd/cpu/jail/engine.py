@@ -316,8 +316,9 @@ class JailEngine:
             words[action_at] = layout.ACTION_RETURN
             words[state_at] = layout.STATE_RUNNING
             if words[sleeps_at]:
-                spin.missed += 1
                 child.wake(block)
+                spin.slept()
+                quads[spin_at] = spin.counts
             spin.left -= 1
             if spin.left <= 0:
                 spin.decide()
@@ -327,6 +328,7 @@ class JailEngine:
                     break
             else:
                 spin.looked_in_vain()
+                quads[spin_at] = spin.counts
                 if not child.sleep(block):
                     return cpu.RUNNING
             thread.running = False

@@ -2,8 +2,8 @@
 
 Between two free processors an answer that is spun for arrives ten times faster than one that somebody must be woken
 for. On a busy host the spinning takes the processor from the one who is to answer. So both spin only while there are
-processors for all that want to run, the guest while most answers arrive in time, and the kernel less with each time
-that the guest had better things to do.
+processors for all that want to run, which is asked whenever spinning has not helped; the guest while most answers
+arrive in time, and the kernel less with each time that the guest had better things to do.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Spin:
     Attributes:
         counts: how long a guest thread spins; 0: not at all.
         looks: how often the kernel looks before it sleeps.
-        left: waits until ``decide`` is due; missed: those of them so far in which the guest had to sleep.
+        left: waits until ``decide`` is due; missed: those of this period in which the guest had to sleep.
     """
 
     __slots__ = ("left", "missed", "_pause", "_rest", "counts", "looks")
@@ -54,13 +54,21 @@ class Spin:
         """One wait is over: had the guest to sleep?"""
         self.left -= 1
         if slept:
-            self.missed += 1
-        if not self.left:
+            self.slept()
+        if self.left <= 0:
             self.decide()
+
+    def slept(self) -> None:
+        """The guest had to sleep."""
+        self.missed += 1
+        if self.counts and not _free_processors():
+            self._stop()
 
     def looked_in_vain(self) -> None:
         """The kernel has spun, and has to sleep after all."""
-        if self.looks > _FEWEST_LOOKS:
+        if self.looks and not _free_processors():
+            self._stop()
+        elif self.looks > _FEWEST_LOOKS:
             self.looks >>= 1
 
     def decide(self) -> None:
@@ -71,13 +79,16 @@ class Spin:
         if self._pause:
             self._pause -= 1
         elif useless or not _free_processors():
-            self._set(False)
-            self._pause = self._rest
-            self._rest = min(2 * self._rest, _LONGEST_REST)
+            self._stop()
         else:
             if self.counts:
                 self._rest = 1
             self._set(True)
+
+    def _stop(self) -> None:
+        self._set(False)
+        self._pause = self._rest
+        self._rest = min(2 * self._rest, _LONGEST_REST)
 
     def _set(self, on: bool) -> None:
         self.counts = COUNTS if on else 0
