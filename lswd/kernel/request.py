@@ -88,9 +88,12 @@ class Request:
     Attributes:
         status_block: guest address of the caller's IO_STATUS_BLOCK, or 0.
         operation: what goes on by itself, if it does; scope: what cancels it in the event loop.
+        cancelled: its thread waits for it, and should not.
     """
 
-    __slots__ = ("apc_context", "apc_routine", "event", "file", "operation", "scope", "status_block", "thread")
+    __slots__ = (
+        "apc_context", "apc_routine", "cancelled", "event", "file", "operation", "scope", "status_block", "thread",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -116,6 +119,7 @@ class Request:
         self.apc_context = apc_context
         self.operation: Operation | None = None
         self.scope: Any = None
+        self.cancelled = False
 
     async def run(
         self, operation: Operation, *, deferred: bool = False, wait: bool = False, never_wait: bool = False
@@ -150,18 +154,42 @@ class Request:
         thread = self.thread
         try:
             trap = operation.send(None)
+            thread.request = self
             while isinstance(trap, Waiter):
                 trap.go_on = lambda: thread.unpark(STATUS_SUCCESS)
-                await park(thread)
+                if await park(thread) == STATUS_CANCELLED:
+                    operation.close()
+                    return STATUS_CANCELLED, 0
                 trap = operation.send(None)
             await event_loop()
-            return STATUS_SUCCESS, await Continue(operation, trap)
+            return await self._wait_in_loop(operation, trap)
         except StopIteration as done:
             return STATUS_SUCCESS, done.value
         except Overflow as error:
             return error.status, error.count
         except NtError as error:
             return error.status, 0
+        finally:
+            thread.request = None
+
+    async def _wait_in_loop(self, operation: Operation, trap: object) -> tuple[int, int]:
+        import trio
+
+        if self.cancelled:  # on the way here
+            operation.close()
+            return STATUS_CANCELLED, 0
+        result = 0
+        with trio.CancelScope() as self.scope:
+            result = await Continue(operation, trap)
+        return (STATUS_CANCELLED, 0) if self.scope.cancelled_caught else (STATUS_SUCCESS, result)
+
+    def cancel_wait(self) -> None:
+        """End a synchronous operation, for which its thread waits, with STATUS_CANCELLED."""
+        self.cancelled = True
+        if self.scope is not None:
+            self.scope.cancel()
+        else:
+            self.thread.unpark(STATUS_CANCELLED)
 
     def _step(self, operation: Operation) -> tuple[int, int] | None:
         """Run it until it has to wait for something that will make it go on; what came of it when it need not."""

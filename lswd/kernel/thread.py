@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lswd.kernel.message_queue import MessageQueue
     from lswd.kernel.mutant import Mutant
     from lswd.kernel.process import Process
+    from lswd.kernel.request import Request
     from lswd.kernel.wait import Park
     from lswd.memory.region import Region
 
@@ -59,6 +60,7 @@ class Thread(Waitable):
         watchers: threads that wait until that is no longer so.
         pending: the blocking system call in progress, as (coroutine, what it yielded).
         park: what it waits for and how that ends (kernel.wait), or None.
+        request: the synchronous I/O it waits for, or None.
         task_scope: cancels the trio task its blocking call has become, or None.
         context_changed: the handler replaced the registers, so no result goes to RAX.
         apc_due: user APCs are delivered when the blocking call ends.
@@ -92,6 +94,7 @@ class Thread(Waitable):
         self.initialized = False  # LdrInitializeThunk has finished
         self.pending: tuple[Coroutine[Any, Any, int], object] | None = None
         self.park: Park | None = None
+        self.request: Request | None = None
         self.task_scope: Any = None
         self.context_changed = False
         self.apc_due = False

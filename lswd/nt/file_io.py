@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from lswd.kernel.file import FileObject
 from lswd.kernel.request import Request, at_once, tells_only_its_caller
+from lswd.kernel.thread import THREAD_TERMINATE, Thread
 from lswd.memory.protection import PAGE_SIZE
 from lswd.nt.declare import Call, Handle, In, Out, syscall
 from lswd.ntdef.file import FILE_APPEND_DATA, FILE_READ_DATA, FILE_WRITE_DATA
@@ -243,3 +244,16 @@ def NtCancelIoFileEx(
 ) -> NTSTATUS:
     chosen = [r for r in FileHandle.pending if IoRequestToCancel in (0, r.status_block)]
     return STATUS_SUCCESS if _cancel(FileHandle, IoStatusBlock, chosen) else STATUS_NOT_FOUND
+
+
+@syscall(access={"ThreadHandle": THREAD_TERMINATE})
+def NtCancelSynchronousIoFile(
+    call: Call, ThreadHandle: Handle[Thread], IoRequestToCancel: PVOID, IoStatusBlock: Out[IO_STATUS_BLOCK]
+) -> NTSTATUS:
+    request = ThreadHandle.request
+    if request is None or IoRequestToCancel not in (0, request.status_block):
+        IoStatusBlock.set(IO_STATUS_BLOCK(Status=STATUS_NOT_FOUND))
+        return STATUS_NOT_FOUND
+    request.cancel_wait()
+    IoStatusBlock.set(IO_STATUS_BLOCK())
+    return STATUS_SUCCESS

@@ -140,6 +140,7 @@ QUERY.defer(
     SystemHandleInformation,
     SystemExtendedHandleInformation,
 )
+QUERY.defer("lswd.nt.system_modules", SystemModuleInformation)
 QUERY.defer("lswd.nt.system_processors", SystemProcessorPerformanceInformation, SystemLogicalProcessorInformation)
 QUERY.defer("lswd.nt.system_time_zone", SystemCurrentTimeZoneInformation, SystemDynamicTimeZoneInformation)
 
@@ -199,7 +200,7 @@ def _time_of_day(call: Call, subject: object, address: int) -> Struct:
     )
 
 
-@QUERY.answers(SystemModuleInformation, SystemModuleInformationEx)
+@QUERY.answers(SystemModuleInformationEx)
 def _modules(call: Call, subject: object, address: int) -> bytes:
     """Kernel addresses are nobody's business."""
     raise NtError(STATUS_ACCESS_DENIED)
@@ -256,7 +257,7 @@ def _code_integrity(call: Call, subject: object, address: int) -> bytes:
     return (8).to_bytes(4, "little") + (1).to_bytes(4, "little")  # length, CODEINTEGRITY_OPTION_ENABLED
 
 
-@syscall(partial="kernel modules, firmware tables, and classes about drivers, pools and prefetching")
+@syscall(partial="firmware tables, and classes about drivers, pools and prefetching")
 def NtQuerySystemInformation(
     call: Call,
     SystemInformationClass: ULONG,

@@ -90,6 +90,13 @@ def _logical_processors(call: Call, subject: object, address: int) -> bytes:
 EXTENDED = QueryTable()
 
 
+@EXTENDED.answers(SystemProcessorPerformanceInformation)
+def _processor_performance_of_group(call: Call, query: bytes, address: int) -> bytes:
+    if len(query) != 2 or any(query):  # there is but one group
+        raise NtError(STATUS_INVALID_PARAMETER)
+    return _processor_performance(call, None, address)
+
+
 @EXTENDED.answers(SystemLogicalProcessorInformationEx)
 def _logical_processors_extended(call: Call, query: bytes, address: int) -> bytes:
     """SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX entries of the relationship asked for (0xffff: all)."""

@@ -178,6 +178,7 @@ MEMORY = (
     Case("stack-growth", _c("memory/stack_growth"), why_not_wine="Wine commits a thread's whole stack at once"),
     Case("generated-code", _c("memory/generated_code")),
     Case("heap", _c("memory/heap")),
+    Case("prefetch", _c("memory/prefetch")),
 )
 
 REGISTRY = (
@@ -237,6 +238,7 @@ THREADS = (
     Case("calls", _c("threads/calls")),
     Case("multimedia-timers", _c("threads/multimedia", "-lwinmm")),
     Case("pool", _c("threads/pool")),
+    Case("cancel", _c("threads/cancel")),
     Case("storage", _c("threads/storage", "-Wno-array-bounds")),
     Case("fibers", _c("threads/fibers")),
 )
@@ -271,6 +273,7 @@ SYSTEM = (
     Case("messages", _c("system/messages")),
     Case("information", _c("system/information", "-lpsapi")),
     Case("tokens", _c("system/tokens")),
+    Case("snapshots", _c("system/snapshots", "-lpsapi")),
     Case("handles", _c("system/handles")),
     Case("pipes", _c("system/pipes")),
     Case("user-profile", _c("user/profile", "-lsecur32", "-luserenv", "-lnetapi32", "-lshell32")),

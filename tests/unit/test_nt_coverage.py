@@ -43,6 +43,7 @@ _SUPPORT = {
     "information",
     "named_object",
     "process_counters",
+    "system_modules",
     "system_processes",
     "system_time_zone",
     "user_failure",

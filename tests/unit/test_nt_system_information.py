@@ -115,8 +115,18 @@ def test_the_interrupt_information_is_different_every_time(caller: Caller) -> No
     assert first != second
 
 
-def test_kernel_modules_are_nobodys_business(caller: Caller) -> None:
-    assert STATUS_ACCESS_DENIED == caller.query(CALL, nt.SystemModuleInformation)[0]
+def test_kernel_modules_are_listed_without_their_addresses(caller: Caller) -> None:
+    status, data = caller.query(CALL, nt.SystemModuleInformation)
+    assert (STATUS_SUCCESS, 3, 896) == (status, data[0], len(data))  # as under Wine 8
+    assert bytes(24) == data[8:32]
+    assert b"\\SystemRoot\\system32\\ntoskrnl.exe\0" == data[48:82]
+    assert STATUS_ACCESS_DENIED == caller.query(CALL, nt.SystemModuleInformationEx)[0]
+
+
+def test_processor_times_can_be_asked_for_by_group(caller: Caller) -> None:
+    status, data = extended(caller, nt.SystemProcessorPerformanceInformation, b"\0\0")
+    assert (STATUS_SUCCESS, len(caller.query(CALL, nt.SystemProcessorPerformanceInformation)[1])) == (status, len(data))
+    assert STATUS_INVALID_PARAMETER == extended(caller, nt.SystemProcessorPerformanceInformation, b"\1\0")[0]
 
 
 def test_firmware_tables_and_unknown_classes_are_refused(caller: Caller) -> None:
