@@ -85,6 +85,39 @@ def _engines(report: Report) -> None:
         space.close()
 
 
+def _confinement(report: Report) -> None:
+    """How far the process that runs a program can keep itself from doing harm."""
+    from lswd.host.confinement import ON, STRICT
+
+    for policy in (ON, STRICT):
+        why = _tried(policy)
+        (report.note if why else report.good)(f"--confine {policy}", why or "works")
+
+
+def _tried(policy: str) -> str:
+    """What keeps a process from confining itself, tried by a child; "" for nothing."""
+    from lswd.host.confinement import ConfinementError, confine
+
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            confine(policy, network=True, report=lambda why: _write(writing, why))
+        except ConfinementError as error:
+            _write(writing, str(error))
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as told:
+        why = told.read()
+    os.waitpid(child, 0)
+    return why
+
+
+def _write(fd: int, text: str) -> None:
+    os.write(fd, text.encode())
+
+
 def _ways(report: Report) -> None:
     """A daemon makes launching faster; without one each launch is on its own."""
     if os.path.exists(DEVICE):
@@ -103,7 +136,7 @@ def main(arguments: list[str]) -> int:
         print(f"lswctl: doctor takes no {arguments[0]!r}; lswctl doctor --help tells more", file=sys.stderr)
         return 120
     report = Report()
-    for check in (_userland, _prefix, _engines, _ways):
+    for check in (_userland, _prefix, _engines, _confinement, _ways):
         check(report)
     print("Windows programs can run here." if not report.failed else "Windows programs cannot run here yet.")
     return 1 if report.failed else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from lswctl.report import exit_code, line, report, say
+from lswd.host.confinement import ON
 from lswd.service import launch as service
 
 TYPE_CHECKING = False
@@ -18,6 +19,7 @@ def run(request: Request, trace: Stderr | None) -> int:
     options = service.Options(
         request.program,
         request.arguments,
+        confine=request.confine or ON,
         cwd=request.cwd,
         drives=request.drives,
         engine=request.engine,

@@ -22,6 +22,8 @@ Run the Windows program PROGRAM (a Linux path, or a DOS path such as 'C:\\tools\
 Standard input, output and error, the working directory and the environment are the program's own.
 
 options:
+  --confine HOW       what this side of the program may do to the host: on (no calls that no program needs), strict (and
+                      files of the system, the prefix, named drives, its own and the working directory only), off
   --cwd DIR           start in DIR (a Linux path)
   --drive X:=PATH     map drive X: to PATH (may be repeated)
   --engine NAME       what runs the code: auto, jail, unicorn
@@ -47,12 +49,13 @@ exit code:
 environment and configuration file:
   LSW_PREFIX, LSW_USERLAND (Wine's directory x86_64-windows), LSW_USERLAND_I386 (its i386-windows, for 32-bit programs),
   LSW_CONFIG (TOML; default ~/.config/lsw/config.toml),
-  LSW_NETWORK (as --network), LSW_WINDOWS_VERSION (as --windows-version),
+  LSW_CONFINE (as --confine), LSW_NETWORK (as --network), LSW_WINDOWS_VERSION (as --windows-version),
   LSW_SOCKET (lswd's socket; default $XDG_RUNTIME_DIR/lsw/lswd.sock, then /run/lsw/lswd.sock)
 """
 
 _WITH_VALUE = (
-    "--cwd", "--drive", "--engine", "--env", "--network", "--prefix", "--report", "--via", "--windows-version",
+    "--confine", "--cwd", "--drive", "--engine", "--env", "--network", "--prefix", "--report", "--via",
+    "--windows-version",
 )  # fmt: skip
 AUTO, SOCKET, DEVICE, EMBEDDED = "auto", "socket", "device", "embedded"
 
@@ -104,13 +107,14 @@ class Request:
     """
 
     __slots__ = (
-        "arguments", "cwd", "drives", "engine", "environment", "json", "network", "prefix", "program", "report",
-        "trace", "userland", "verbose", "via", "windows_version",
+        "arguments", "confine", "cwd", "drives", "engine", "environment", "json", "network", "prefix", "program",
+        "report", "trace", "userland", "verbose", "via", "windows_version",
     )  # fmt: skip
 
     def __init__(self, program: str, arguments: list[str]) -> None:
         self.program = program
         self.arguments = arguments
+        self.confine = ""
         self.cwd = ""
         self.drives: list[tuple[str, str]] = []
         self.engine = ""
@@ -181,6 +185,7 @@ def _request(options: dict[str, list[str]], command: list[str]) -> Request:
         raise UsageError(f"--cwd {request.cwd}: no such directory")
     request.engine = options.get("--engine", [""])[-1]
     request.prefix = options.get("--prefix", [""])[-1]
+    request.confine = options.get("--confine", [""])[-1]
     request.network = options.get("--network", [""])[-1]
     request.report = options.get("--report", [""])[-1]
     request.windows_version = options.get("--windows-version", [""])[-1]
@@ -214,6 +219,7 @@ def _configure(request: Request) -> None:
     from lswd.service.config_file import find
 
     environ = os.environ
+    request.confine = request.confine or environ.get("LSW_CONFINE", "")
     request.network = request.network or environ.get("LSW_NETWORK", "")
     request.windows_version = request.windows_version or environ.get("LSW_WINDOWS_VERSION", "")
     path = find(environ)
@@ -226,6 +232,7 @@ def _configure(request: Request) -> None:
     except ConfigError as error:
         raise UsageError(str(error)) from None
     request.engine = request.engine or config.engine
+    request.confine = request.confine or config.confine
     request.network = request.network or config.network
     request.windows_version = request.windows_version or config.windows_version
     if not request.prefix and not environ.get("LSW_PREFIX"):

@@ -216,6 +216,7 @@ def _order(request: Request) -> bytes:
         request.arguments,
         environ=os.environ,
         environment=request.environment,
+        confine=request.confine,
         cwd=request.cwd,
         drives=request.drives,
         engine=request.engine,

@@ -3,6 +3,7 @@
     prefix = "~/windows"      # as --prefix and LSW_PREFIX, which go before it
     userland = "/opt/wine-9"  # as LSW_USERLAND, which goes before it
     engine = "unicorn"        # as --engine, which goes before it
+    confine = "strict"        # as --confine and LSW_CONFINE, which go before it
     network = "loopback"      # as --network and LSW_NETWORK, which go before it
     windows_version = "win7"  # as --windows-version and LSW_WINDOWS_VERSION, which go before it
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _KEYS = (
     Key("prefix", "path"), Key("userland", "path"), Key("engine", "text"),
+    Key("confine", "text", choices=("on", "off", "strict")),
     Key("network", "text", choices=("on", "loopback", "off")), Key("windows_version", "text"),
 )  # fmt: skip
 
@@ -29,11 +31,18 @@ _KEYS = (
 class Config:
     """What the file says; an empty text is a setting it does not make."""
 
-    __slots__ = ("engine", "network", "prefix", "userland", "windows_version")
+    __slots__ = ("confine", "engine", "network", "prefix", "userland", "windows_version")
 
     def __init__(
-        self, prefix: str = "", userland: str = "", engine: str = "", network: str = "", windows_version: str = ""
+        self,
+        prefix: str = "",
+        userland: str = "",
+        engine: str = "",
+        network: str = "",
+        windows_version: str = "",
+        confine: str = "",
     ) -> None:
+        self.confine = confine
         self.network = network
         self.prefix = prefix
         self.userland = userland

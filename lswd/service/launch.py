@@ -85,8 +85,8 @@ class Options:
     """What ``lswctl launch`` was asked for."""
 
     __slots__ = (
-        "arguments", "cwd", "drives", "engine", "environment", "network", "prefix", "program", "report", "trace",
-        "userland", "windows_version",
+        "arguments", "confine", "cwd", "drives", "engine", "environment", "network", "prefix", "program", "report",
+        "trace", "userland", "windows_version",
     )  # fmt: skip
 
     def __init__(
@@ -94,6 +94,7 @@ class Options:
         program: str,
         arguments: Sequence[str] = (),
         *,
+        confine: str = "",
         cwd: str = "",
         drives: Sequence[tuple[str, str]] = (),
         engine: str = "",
@@ -108,6 +109,7 @@ class Options:
         """``report``: the file that what was missing goes to, as JSON."""
         self.program = program
         self.arguments = list(arguments)
+        self.confine = confine
         self.cwd = cwd
         self.drives = list(drives)
         self.engine = engine
@@ -195,6 +197,8 @@ def launch(options: Options, progress: Callable[[str, str], None] = quiet, *, cl
     drives = _drives(prefix, options, userland)
     program, host = locate(options.program, drives)
     progress("INFO", f"Target: {program}")
+    if options.confine:
+        _confine(options, prefix, userland, host, lambda message: progress("WARN", message))
     image = open_image(host, program, options.program)
     progress("INFO", f"PE loaded: entry {image.image.entry_rva:#x}, {image.image.size_of_image} bytes")
     phase("open")
@@ -313,6 +317,44 @@ def _check_i386(userland: Userland, program: str) -> None:
         raise UserlandError(f"{program}: a 32-bit program, but {error}") from None
 
 
+def _confine(
+    options: Options, prefix: Prefix, userland: Userland, host: str, report: Callable[[str], None]
+) -> None:
+    """From here on this process does nothing that no launch needs; see ``host.confinement``.
+
+    Raises:
+        LaunchError: it cannot be confined as it was asked for.
+    """
+    from lswd.host import confinement
+
+    policy = options.confine
+    if policy not in confinement.CHOICES:
+        choices = confinement.CHOICES
+        raise LaunchError(f"confine: {', '.join(choices[:-1])} or {choices[-1]}, not {policy!r}", EXIT_USAGE)
+    network = not options.network or _network(options.network) != "off"
+    readable: list[str] = []
+    writable: list[str] = []
+    if policy == confinement.STRICT:
+        from lswd.userland.cache import cache_directory
+
+        readable = [userland.directory, os.path.dirname(userland.nls_directory)]
+        try:
+            readable.append(userland.i386.directory)
+        except UserlandError:
+            pass  # no 32-bit programs
+        cache = cache_directory(os.environ)
+        named = prefix.drives() | dict(options.drives)
+        if named.get("Z") == "/" and "Z" not in dict(options.drives):
+            del named["Z"]  # by default it is everything
+        writable = [prefix.root, *named.values(), os.path.dirname(host), *confinement.temporary(os.environ)]
+        writable += [os.path.abspath(options.cwd), *([cache] if cache else [])]
+        writable += [os.path.dirname(os.path.abspath(options.report))] if options.report else []
+    try:
+        confinement.confine(policy, network=network, readable=readable, writable=writable, report=report)
+    except confinement.ConfinementError as error:
+        raise LaunchError(str(error), EXIT_USAGE) from None
+
+
 def _network(word: str) -> str:
     """Raises LaunchError: there is no such policy."""
     from lswd.kernel.afd.policy import CHOICES
@@ -378,7 +420,9 @@ def _new_process(
         process.scheduler = first.scheduler
         return process
 
-    first = Process(system, engine, word=word, ready=take(options.engine, word))
+    # An engine from before the process was confined is one that it could not signal.
+    ready = take(options.engine, word) if options.confine != "strict" else None
+    first = Process(system, engine, word=word, ready=ready)
     attach(first).tracer = findings or tracer
     first.scheduler = Scheduler(first)
     system.new_process = another

@@ -80,6 +80,9 @@ def prepare() -> None:
 
 def run(order: Order) -> Ending:
     """Run the program to its end, in this process as it is."""
+    import os
+
+    from lswd.host.confinement import ON
     from lswd.service.launch import LaunchError, Options, attempt, quiet
 
     try:
@@ -89,6 +92,7 @@ def run(order: Order) -> Ending:
     options = Options(
         order.program,
         order.arguments,
+        confine=order.confine or os.environ.get("LSW_CONFINE") or ON,
         cwd=order.cwd,
         drives=order.drives,
         engine=order.engine,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 LARGEST_ORDER = 4 << 20
 _VERSION = 1
-_TEXTS = ("program", "cwd", "engine", "network", "prefix", "report", "trace", "userland", "windows_version")
+_TEXTS = ("program", "confine", "cwd", "engine", "network", "prefix", "report", "trace", "userland", "windows_version")
 _MAPPINGS = ("environ", "environment")
 _MOST_WORDS = 100_000
 
@@ -32,6 +32,7 @@ class Order:
         program, arguments: as on lswctl's command line.
         environ: the client's whole environment; replaces ``os.environ``.
         environment: ``--env``: variables of the program beyond those.
+        confine: ``--confine``; "" for $LSW_CONFINE of ``environ``, or the default.
         cwd: ``--cwd``, relative to the working directory that was passed; "" for that directory itself.
         drives: ``--drive``, as (letter, path). prefix, engine, network, userland, windows_version: as in
             launch.Options, "" for the default.
@@ -41,8 +42,8 @@ class Order:
     """
 
     __slots__ = (
-        "arguments", "cwd", "drives", "engine", "environ", "environment", "network", "prefix", "program", "report",
-        "trace", "umask", "userland", "verbose", "windows_version",
+        "arguments", "confine", "cwd", "drives", "engine", "environ", "environment", "network", "prefix", "program",
+        "report", "trace", "umask", "userland", "verbose", "windows_version",
     )  # fmt: skip
 
     def __init__(
@@ -52,6 +53,7 @@ class Order:
         *,
         environ: Mapping[str, str] | None = None,
         environment: Mapping[str, str] | None = None,
+        confine: str = "",
         cwd: str = "",
         drives: Sequence[tuple[str, str]] = (),
         engine: str = "",
@@ -68,6 +70,7 @@ class Order:
         self.arguments = list(arguments)
         self.environ = dict(environ or {})
         self.environment = dict(environment or {})
+        self.confine = confine
         self.cwd = cwd
         self.drives = [(letter, path) for letter, path in drives]
         self.engine = engine

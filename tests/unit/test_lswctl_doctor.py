@@ -9,6 +9,7 @@ import pytest
 from lswctl.__main__ import main
 from lswd.cpu import select
 from lswd.cpu.engine import EngineError
+from lswd.host import landlock
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +62,18 @@ def test_why_32_bit_programs_are_emulated_is_said(
     assert 0 == main(["doctor"])
     shown = capsys.readouterr().out
     assert "ok       engine auto, 32-bit programs: takes unicorn, because 32-bit programs need" in shown
+
+
+def test_how_programs_can_be_confined_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert 0 == main(["doctor"])
+    shown = capsys.readouterr().out
+    assert "ok       --confine on: works\n" in shown
+    monkeypatch.setattr(landlock, "version", lambda: 0)
+    assert 0 == main(["doctor"])
+    shown = capsys.readouterr().out
+    assert "note     --confine strict: this process cannot be confined: this Linux has no Landlock" in shown
 
 
 def test_arguments_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
