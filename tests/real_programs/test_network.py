@@ -112,6 +112,36 @@ def test_deno_fetches(scheme: str, lswctl: list[str], trusting: dict[str, str], 
     assert ["200 dnuor denrut eb ot", f"1048576 {digest}"] == done.stdout.splitlines(), done.stderr
 
 
+FETCH = """\
+const answer = await fetch(process.argv[2] + '/echo', {method: 'POST', body: 'to be turned round'});
+console.log(answer.status, await answer.text());
+const big = Buffer.from(await (await fetch(process.argv[2] + '/big')).arrayBuffer());
+const { createHash } = await import('node:crypto');
+console.log(big.length, createHash('sha256').update(big).digest('hex'));
+"""
+
+
+@SCHEMES
+def test_node_fetches(scheme: str, lswctl: list[str], trusting: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "fetch.mjs").write_text(FETCH)
+    with SERVERS[scheme]() as port:
+        done = launch(lswctl, corpus.NODE, ["--use-system-ca", "fetch.mjs", f"{scheme}://localhost:{port}"], trusting,
+                      tmp_path)
+    digest = hashlib.sha256(servers.BIG).hexdigest()
+    assert ["200 dnuor denrut eb ot", f"1048576 {digest}"] == done.stdout.splitlines(), done.stderr
+
+
+def test_node_does_not_trust_a_server_that_the_host_does_not_trust(
+    lswctl: list[str], trusting: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "fetch.mjs").write_text(FETCH)
+    with servers.https_expired() as port:
+        done = launch(lswctl, corpus.NODE, ["--use-system-ca", "fetch.mjs", f"https://localhost:{port}"], trusting,
+                      tmp_path)
+    assert 1 == done.returncode
+    assert "CERT_HAS_EXPIRED" in done.stderr
+
+
 def test_deno_serves_itself(lswctl: list[str], trusting: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "serve.js").write_text(
         "const server = Deno.serve({port: 0, hostname: '127.0.0.1', onListen() {}}, async (request) =>\n"
