@@ -53,7 +53,8 @@ class Tested:
 
 TESTED = (
     Tested("7za 9.20 [64, 32]", "MSVC 8, MSVC 6", "pack, test, list and unpack .7z and .zip"),
-    Tested("aria2c", "mingw C++, Schannel", "download over http and https"),
+    Tested("aria2c [64, 32]", "mingw C++, Schannel", "download over http and https"),
+    Tested("caddy", "Go", "serve files and TLS, stand in for an https server, refuse to for an expired one"),
     Tested("clang-format [64, 32]", "MSVC C++ (LLVM)", "format with two styles, as the Linux build"),
     Tested("cli-64, cli-32 (setuptools)", "MSVC 14, ucrt", "say that the script is missing"),
     Tested("cmake, ctest", "MSVC C++", "configure with ninja, build 20 steps, test, install; `-E` commands"),
@@ -61,7 +62,7 @@ TESTED = (
     Tested("esbuild [64, 32]", "Go", "bundle and minify with a source map, as the Linux build; serve http"),
     Tested("just [64, 32]", "MSVC Rust", "recipes that run cmd"),
     Tested("ninja [64, 32]", "MSVC C++", "a build of 20 steps, each a cmd.exe"),
-    Tested("node", "MSVC C++, V8", "files, cryptography, children, http with itself"),
+    Tested("node", "MSVC C++, V8", "files, cryptography, children, http with itself, https"),
     Tested("rcedit [64, 32]", "MSVC C++", "change the version of an executable"),
     Tested("ripgrep", "MSVC Rust", "search a tree eight ways, as the Linux build"),
     Tested("ruff [64, 32]", "MSVC Rust", "check and format, as the Linux build"),
