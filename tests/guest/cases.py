@@ -195,6 +195,7 @@ LOCALE = (
     Case("locales", _c("locale/locales")),
     Case("code-pages", _c("locale/code_pages")),
     Case("dates", _c("locale/dates")),
+    Case("time-zones", _c("locale/zones", "-ladvapi32")),
     Case("clocks", _c("locale/clocks")),
 )
 

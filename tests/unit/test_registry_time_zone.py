@@ -128,9 +128,9 @@ def test_an_unknown_place_has_the_first_zone_with_its_rule(tmp_path: Path) -> No
 
 
 def test_an_unknown_rule_makes_a_zone_of_its_own(tmp_path: Path) -> None:
-    zone = host_zone({}, linked(tmp_path, "Australia/Lord_Howe", "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0"))
-    assert ("Australia/Lord_Howe", "(UTC+10:30) Australia/Lord_Howe") == (zone.key, zone.display)
-    assert ("+1030", "+11") == (zone.standard_name, zone.daylight_name)
+    zone = host_zone({}, linked(tmp_path, "Mars/Olympus", "<+1015>-10:15<+1045>-10:45,M10.1.0,M4.1.0"))
+    assert ("Mars/Olympus", "(UTC+10:15) Mars/Olympus") == (zone.key, zone.display)
+    assert ("+1015", "+1045") == (zone.standard_name, zone.daylight_name)
 
 
 def test_a_plain_file_without_a_place_will_do(tmp_path: Path) -> None:
