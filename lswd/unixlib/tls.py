@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import warnings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +70,9 @@ class TlsClient:
             context.set_ciphers("DEFAULT@SECLEVEL=0")  # somebody insists; OpenSSL would not
         else:
             lowest = max(lowest, ssl.TLSVersion.TLSv1_2)
-        context.minimum_version, context.maximum_version = lowest, highest
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # old versions are what somebody wants
+            context.minimum_version, context.maximum_version = lowest, highest
         if self.protocols:
             context.set_alpn_protocols(self.protocols)
         if self._certificate is not None:
