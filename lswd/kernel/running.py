@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from lswd.kernel.process import Process
     from lswd.kernel.thread import Thread
 
-_LOOKS = 20  # at each thread, before we sleep
 _PATROL = 0.02  # seconds between looks after those who do not stop
 
 
@@ -48,6 +47,7 @@ class Running:
             _engine(mine[0]).halt()
         for thread in mine:
             self.remove(thread)
+            thread.stands_still()
 
     def stopped(self) -> list[Thread]:
         """Those whose code has stopped since."""
@@ -56,10 +56,6 @@ class Running:
     def wait(self, seconds: float | None, most: float = _PATROL) -> None:
         """Until one has stopped, or ``wake``, but no longer than ``seconds`` nor ``most``."""
         threads = [_cpu(thread) for thread in self.threads]
-        for _ in range(_LOOKS):
-            for thread in threads:
-                if thread.stopped():
-                    return
         engine = self._sleeping = _engine(self.threads[0])
         try:
             engine.wait_any(threads, most if seconds is None else min(seconds, most))

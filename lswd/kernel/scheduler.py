@@ -215,7 +215,7 @@ class Scheduler:
         if busy:
             self._take_turn(self._ready.pop(0))
         running = self._running.threads
-        if len(running) == 1 and not self._others_wait():
+        if len(running) == 1 and not self._more_to_do():
             self._go_on(running[0])
             return True
         for thread in self._running.stopped():
@@ -224,12 +224,13 @@ class Scheduler:
                 busy = True
         return busy
 
-    def _others_wait(self) -> bool:
-        """Is there anything to be done but running one thread?"""
-        return bool(self._ready or self._running.threads or self._tasks or self._wanted_tasks or self._ended)
+    def _more_to_do(self) -> bool:
+        """Is there anything to be done but to wait for those that run?"""
+        return bool(self._ready or self._tasks or self._wanted_tasks or self._ended)
 
     def idle(self, seconds: float | None) -> None:
         """Sleep while no guest code runs: until ``poke``, but no longer than ``seconds``."""
+        self.ticker.end()
         self._poked.acquire(True, -1 if seconds is None else seconds)
 
     async def _run_in_loop(self) -> None:
@@ -272,6 +273,7 @@ class Scheduler:
                     looked = now
                     await trio.lowlevel.checkpoint()
             else:
+                self.ticker.end()
                 self._work = trio.Event()
                 seconds = self.deadlines.seconds()
                 with trio.move_on_after(float("inf") if seconds is None else seconds):
@@ -314,7 +316,7 @@ class Scheduler:
         assert handler is not None
         process = thread.process
         process.current_thread = thread
-        others = self._others_wait()
+        others = bool(self._running.threads) or self._more_to_do()
         self._current = thread
         engine = self._parallel_engine()
         if engine is not None:

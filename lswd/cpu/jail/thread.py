@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lswd.cpu.engine import SystemCallHandler
     from lswd.cpu.jail.engine import JailEngine
+    from lswd.cpu.jail.spin import Spin
 
 # Where the registers of a thread are.
 NEW = 0  # in ``replaced``; there is no Linux thread yet
@@ -74,6 +75,15 @@ class JailThread:
     def check(self) -> None:
         """Look after a running thread; raises GuestLost when there is no hope for it."""
         self._engine.child.check(self.block)
+
+    @property
+    def spin(self) -> Spin:
+        """Is it worth while to spin for it?"""
+        return self._engine.child.spin
+
+    def state_word(self) -> tuple[memoryview, int]:
+        """Where its state is: u32 words, and an index."""
+        return self._engine.child.words, self.block + layout.STATE >> 2
 
     def state_address(self) -> int:
         """Where in our memory its state is."""
