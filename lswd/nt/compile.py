@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 
 from lswd.kernel.thread import ThreadExit
-from lswd.nt.declare import SystemCall, cell, form_of
+from lswd.nt.declare import Cell, SystemCall, form_of
 from lswd.ntdef.status import NtError
 from lswd.ntdef.types import Scalar
 
@@ -77,14 +77,14 @@ _HANDLE = """\
 _CELL = """\
         if r{n} >> 12 not in writable or r{n} & 0xFFF > {most}:
             probe(r{n}, {size})
-        a{n} = cell(space, r{n}, form{n})
+        a{n} = Cell(space, r{n}, form{n})
 """
 _CELL_OR_NULL = """\
         a{n} = None
         if r{n}:
             if r{n} >> 12 not in writable or r{n} & 0xFFF > {most}:
                 probe(r{n}, {size})
-            a{n} = cell(space, r{n}, form{n})
+            a{n} = Cell(space, r{n}, form{n})
 """
 
 _codes: dict[tuple[str, int], CodeType] = {}
@@ -159,7 +159,7 @@ def compiled(
         code = _codes[call.name, word] = compile(text(call, word), f"<{call.name}, {word}>", "exec")
     on_stack = stack_format(call.parameters, word)
     scope: dict[str, Any] = {
-        "NtError": NtError, "ThreadExit": ThreadExit, "bug": bug, "cell": cell, "entries": process.handles.entries,
+        "NtError": NtError, "ThreadExit": ThreadExit, "bug": bug, "Cell": Cell, "entries": process.handles.entries,
         "handler": call.handler, "leave": leave, "memory": space.memory, "probe": space.probe_write,
         "process": process, "read": space.read, "readable": space.readable_pages, "space": space,
         "unpack": on_stack.unpack, "unpack_from": on_stack.unpack_from, "writable": space.writable_pages,

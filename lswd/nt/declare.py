@@ -49,6 +49,11 @@ if TYPE_CHECKING:
     class InOut(Out[T]):
         value: T
 
+    class Cell(InOut[Any]):
+        """What a handler gets for either of these: a typed place in guest memory that has been probed."""
+
+        def __init__(self, space: AddressSpace, address: int, form: Form) -> None: ...
+
 
 class Call:
     """What a handler knows of its caller; one per guest thread, reused for each call."""
@@ -129,7 +134,7 @@ if not TYPE_CHECKING:
     In = _Direction("in")
     UnicodeString = _Direction("string")
 
-    class _Cell:
+    class Cell:
         """A typed place in guest memory."""
 
         __slots__ = ("_form", "_space", "address")
@@ -340,14 +345,9 @@ def _cell(kind: Any, optional: bool) -> Decoder:
             return None
         form = form_of(kind, call.word)
         call.space.probe_write(value, form.size)
-        return cell(call.space, value, form)
+        return Cell(call.space, value, form)
 
     return decode
-
-
-def cell(space: AddressSpace, address: int, form: Form) -> Any:
-    """A typed place in guest memory, already probed."""
-    return _Cell(space, address, form)  # type: ignore[name-defined]
 
 
 DECLARED: dict[str, SystemCall] = {}

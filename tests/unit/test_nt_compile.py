@@ -11,7 +11,7 @@ from lswd.kernel.event import Event
 from lswd.nt import dispatch
 from lswd.nt.catalogue import load_families
 from lswd.nt.compile import compiled
-from lswd.nt.declare import DECLARED, Call, ObjectAttributes, SystemCall
+from lswd.nt.declare import DECLARED, Call, Cell, ObjectAttributes, SystemCall
 from lswd.nt.dispatch import InternalError
 from lswd.nt.trace import Tracer
 from lswd.ntdef.status import STATUS_ACCESS_VIOLATION, STATUS_SUCCESS, NtError
@@ -48,8 +48,8 @@ def outcome(run: Callable[..., Any]) -> Any:
 def _shown(argument: Any) -> Any:
     if isinstance(argument, ObjectAttributes):
         return [getattr(argument, name) for name in ObjectAttributes.__slots__]
-    if type(argument).__name__ == "_Cell":
-        return "cell", argument.address, argument._form
+    if isinstance(argument, Cell):
+        return "cell", argument.address, cast(Any, argument)._form
     return argument
 
 
