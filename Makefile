@@ -64,6 +64,7 @@ stress-device: setup-test ## /dev/lsw in User-Mode Linux: crowds of clients, ran
 	@.venv/bin/python -m tests.vm.stress crowd --clients 64 --calls 1000
 	@.venv/bin/python -m tests.vm.stress fuzz --count 100000
 	@.venv/bin/python -m tests.vm.stress storm --rounds 200
+	@.venv/bin/python -m tests.vm.stress ways
 
 stress-threads: setup-test ## guest threads over all kinds of waits, a minute for each engine and word size
 	@.venv/bin/python -m tests.guest.stress --seconds 60

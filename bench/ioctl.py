@@ -60,6 +60,9 @@ def serve(name: str) -> None:
             number, count, arguments, _, error = request.unpack(data)
             return 0, request.pack(number, count, arguments, number + 1, error)
 
+        def interrupted(self, opener: object, caller: Caller, command: int, argument: int) -> bool:
+            return False
+
         def released(self, opener: object) -> None:
             return None
 

@@ -64,6 +64,13 @@ if TYPE_CHECKING:
             """
             ...
 
+        def interrupted(self, opener: object, caller: Caller, command: int, argument: int) -> bool:
+            """The caller of a command that is awaited gets a signal; what serves it is then cancelled.
+
+            True: he is only being stopped (Ctrl-Z), and when he goes on the kernel makes the same call again.
+            """
+            ...
+
         def released(self, opener: object) -> Awaitable[None] | None:
             """The last descriptor of the open file is gone: free all that hangs on it."""
             ...

@@ -10,6 +10,8 @@ import errno
 from lswd.ioctl.native.process_files import status_fields
 
 _SIGKILL_BIT = 1 << 8
+_SIGSTOP_BIT = 1 << 18
+_STOPS = 1 << 19 | 1 << 20 | 1 << 21  # SIGTSTP, SIGTTIN, SIGTTOU
 _LARGEST_PID = 1 << 22
 
 
@@ -61,3 +63,17 @@ def is_dying(tid: int) -> bool:
     except (OSError, ValueError):
         return True
     return bool(pending & _SIGKILL_BIT) or fields.get(b"State", b"Z")[:1] in (b"Z", b"X")
+
+
+def is_stopping(tid: int) -> bool:
+    """Of a thread that a signal has interrupted: does none wait for it but those that stop its process?
+
+    The signal may be another thread's as well, which makes this one stop, too.
+    """
+    try:
+        fields = status_of(tid) if tid else {}
+        pending, blocked, caught = (int(fields[name], 16) for name in (b"SigPnd", b"SigBlk", b"SigCgt"))
+        pending |= int(fields[b"ShdPnd"], 16)
+    except (OSError, KeyError, ValueError):
+        return False
+    return not pending & ~blocked & ~_SIGSTOP_BIT & ~(_STOPS & ~caught)

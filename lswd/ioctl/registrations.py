@@ -50,10 +50,12 @@ class Execution:
     Attributes:
         starting: it has begun, and ``program`` will be there soon; ``early`` are the signals that came before.
         interrupted: it has been sent Ctrl-C, for the one who waited for it was interrupted.
+        paused: the one who waited for it is being stopped, and will wait again. absences: how often he was.
     """
 
     __slots__ = (
-        "early", "ended", "exit_status", "interrupted", "opener", "pid", "program", "reason", "starting", "uid",
+        "absences", "early", "ended", "exit_status", "interrupted", "opener", "paused", "pid", "program", "reason",
+        "starting", "uid",
     )  # fmt: skip
 
     def __init__(self, uid: int, pid: int, opener: Opener) -> None:
@@ -63,10 +65,19 @@ class Execution:
         self.program: Program | None = None
         self.starting = False
         self.interrupted = False
+        self.paused = False
+        self.absences = 0
         self.early: list[int] = []
         self.exit_status = STILL_ACTIVE
         self.reason = REASON_RUNNING
         self.ended = trio.Event()
+
+    def signal(self, number: int) -> None:
+        """Send a signal, once there is a program."""
+        if self.program is not None:
+            self.program.signal(number)
+        elif number not in self.early:
+            self.early.append(number)
 
     def end(self, exit_status: int, reason: int) -> None:
         """It is over."""

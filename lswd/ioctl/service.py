@@ -28,7 +28,7 @@ from lswd import __version__
 from lswd.device.transport import Caller
 from lswd.ioctl import commands as c
 from lswd.ioctl.native.serve import is_known
-from lswd.ioctl.processes import group_of, inner_pid, is_dying, is_owned, owner_of
+from lswd.ioctl.processes import group_of, inner_pid, is_dying, is_owned, is_stopping, owner_of
 from lswd.ioctl.registrations import Execution, Opener, Registration, Registrations, may
 from lswd.ioctl.settings import ACKNOWLEDGE, EMULATE
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 _LAUNCH_DESCRIPTORS = 5
 _LOOK_SECONDS = 0.1
+_RESTARTED = (c.EXECUTE_PE.number, c.WAIT_PE.number)
 _SIGNALS = {
     c.SIGNAL_CTRL_C: signal.SIGINT,
     c.SIGNAL_CTRL_BREAK: signal.SIGQUIT,
@@ -266,6 +267,17 @@ class LswService:
 
     async def _emulate(self, opener: Opener, caller: Caller, registration: Registration) -> Answer:
         execution = registration.execution
+        if execution.paused:
+            await self._resume(execution, caller)
+        else:
+            execution = await self._begin(opener, caller, registration)
+        if execution.reason == c.REASON_LOST:
+            raise error(errno.EIO)
+        return execution.exit_status & 0x7FFF_FFFF, b""
+
+    async def _begin(self, opener: Opener, caller: Caller, registration: Registration) -> Execution:
+        """Run the program of a registration to its end. Raises OSError."""
+        execution = registration.execution
         if execution.ended.is_set():
             execution = registration.execution = Execution(registration.uid, registration.pid, opener)
         if execution.starting or execution.program is not None:
@@ -278,9 +290,31 @@ class LswService:
             return self.sessions.execute(subject, registration.pid, registration.info)
 
         await self._run(execution, start, caller)
-        if execution.reason == c.REASON_LOST:
-            raise error(errno.EIO)
-        return execution.exit_status & 0x7FFF_FFFF, b""
+        return execution
+
+    def interrupted(self, opener: object, caller: Caller, command: int, argument: int) -> bool:
+        """See Service. A program is stopped with the one who waits for it, and goes on with him."""
+        if command not in _RESTARTED or not isinstance(opener, Opener) or not is_stopping(caller.tid):
+            return False
+        if command == c.EXECUTE_PE.number:
+            try:
+                pid = self._host_pid(opener, argument & 0xFFFF_FFFF)
+                execution = self.table.find(pid, caller, newest=True).execution
+            except OSError:
+                return False
+            execution.paused = True
+            execution.absences += 1
+            execution.signal(signal.SIGSTOP)
+        return True
+
+    async def _resume(self, execution: Execution, caller: Caller) -> None:
+        """The one who waited goes on."""
+        execution.paused = False
+        execution.signal(signal.SIGCONT)
+        while execution.program is None and not execution.ended.is_set():
+            await trio.sleep(_LOOK_SECONDS)
+        if execution.program is not None:
+            await self._attend(execution, execution.program, caller, execution.absences)
 
     def _subject(self, caller: Caller, pid: int) -> Caller:
         """As whom the image of ``pid`` runs: as that process's user, whoever asks. Raises OSError."""
@@ -324,6 +358,7 @@ class LswService:
         if execution.uid and self.table.running(execution.uid) >= self.settings.programs:
             raise error(errno.EAGAIN)
         execution.starting = True
+        absences = execution.absences
         self.table.started(execution)
         try:
             with trio.CancelScope(shield=True):
@@ -340,15 +375,21 @@ class LswService:
             program.signal(number)
         if execution.opener.closed:
             self._leave(execution)
+        await self._attend(execution, program, blocked, absences)
+        return program
+
+    async def _attend(self, execution: Execution, program: Program, blocked: Caller | None, absences: int) -> None:
+        """Wait for a program's end. Whoever is cancelled takes it along, but for one who will be back."""
         try:
             await execution.ended.wait()
         except trio.Cancelled:
+            if execution.absences != absences:
+                raise
             execution.interrupted = True
             program.signal(signal.SIGINT)
             if not await self._interrupted(execution, blocked):
                 self._leave(execution)
                 raise
-        return program
 
     def _leave(self, execution: Execution) -> None:
         """Nobody waits for this program any more: it ends. Handling the Ctrl-C it has got it may finish."""
@@ -417,8 +458,5 @@ class LswService:
         if not targets:
             raise error(errno.ESRCH)
         for execution in targets:
-            if execution.program is not None:
-                execution.program.signal(number)
-            elif number not in execution.early:
-                execution.early.append(number)
+            execution.signal(number)
         return 0, b""

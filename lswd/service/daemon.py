@@ -58,6 +58,7 @@ class Gate:
         self._draining = False
         self.sizes = service.sizes
         self.released = service.released
+        self.interrupted = service.interrupted
         self.ioctl: Callable[..., Answer | Awaitable[Answer]] = service.ioctl
 
     def drain(self) -> None:

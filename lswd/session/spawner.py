@@ -27,6 +27,13 @@ _LARGEST_FD = 1 << 20
 _LARGEST_TEXT = 1000
 
 
+_EVENTS = (
+    signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH,
+    signal.SIGCHLD,
+)  # fmt: skip
+"""What programs are told by signals. Whoever started the daemon may have had some ignored, as a shell does."""
+
+
 class Spawner:
     """The daemon's side. ``pid``: the process."""
 
@@ -192,8 +199,9 @@ def _become_session(
     from lswd.session.zygote import Zygote, prepare
 
     try:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+        for number in _EVENTS:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         os.umask(0o022)
         os.chdir("/")
         try:

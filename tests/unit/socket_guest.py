@@ -36,7 +36,7 @@ class FakeService:
     def __init__(self) -> None:
         self.opened_by: list[Caller] = []
         self.released_openers: list[object] = []
-        self.interrupted = 0
+        self.cancelled = 0
         self.refuse = 0
         self.taken: list[bytes] = []
         self.go = trio.Event()
@@ -83,9 +83,12 @@ class FakeService:
         try:
             await self.go.wait()
         except trio.Cancelled:
-            self.interrupted += 1
+            self.cancelled += 1
             raise
         return 5, b"done"
+
+    def interrupted(self, opener: object, caller: Caller, command: int, argument: int) -> bool:
+        return False
 
     async def _broken(self) -> Answer:
         await trio.lowlevel.checkpoint()

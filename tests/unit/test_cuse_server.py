@@ -10,6 +10,7 @@ from collections import Counter
 
 import pytest
 import trio
+import trio.testing
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -181,6 +182,21 @@ def test_an_interrupted_command_is_cancelled() -> None:
         assert -errno.EINTR == (await kernel.receive()).result
         while service.waiting:
             await trio.lowlevel.checkpoint()
+
+    serve(scenario)
+
+
+def test_a_caller_who_is_only_being_stopped_is_told_to_ask_again() -> None:
+    async def scenario(kernel: Kernel, service: Trivial) -> None:
+        file = await kernel.open()
+        service.stopping = True
+        unique = await kernel.start(file, trivial.WAIT, 3_600_000)
+        await trio.testing.wait_all_tasks_blocked()
+        await kernel.interrupt(unique)
+        answer = await kernel.receive()
+        assert (unique, -512, 0) == (answer.unique, answer.result, answer.error)  # ERESTARTSYS
+        await trio.testing.wait_all_tasks_blocked()
+        assert 0 == service.waiting
 
     serve(scenario)
 

@@ -6,14 +6,16 @@ import errno
 import os
 import signal
 import subprocess
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import pytest
 import trio
 import trio.testing
 
+import lswd.ioctl.processes
 from lswd.device.transport import Caller
 from lswd.ioctl import commands as c
+from lswd.ioctl.native.process_files import status_fields
 from lswd.ioctl.registrations import Opener
 from lswd.ioctl.service import LswService
 from lswd.ioctl.settings import ACKNOWLEDGE, Settings
@@ -327,6 +329,73 @@ def test_a_killed_caller_is_let_go_at_once_and_takes_his_program_along(processes
         assert [signal.SIGINT] == bench.sessions.programs[0].signals
 
     run(test, Settings(interrupt_grace=0.01))
+
+
+@pytest.mark.parametrize("ends", ["meanwhile", "later"])
+def test_a_stopped_caller_comes_back_to_his_program(
+    ends: str, processes: Callable[[int], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid = processes(0)
+    monkeypatch.setattr("lswd.ioctl.service.is_stopping", lambda tid: tid == pid)
+
+    async def test(bench: Bench) -> None:
+        bench.sessions.hold = True
+        caller = Caller(pid, 0, 0)
+        opener = bench.service.opened(caller, 0)
+        bench.register(opener, caller, pid)
+        scope = trio.CancelScope()
+
+        async def execute() -> None:
+            with scope:
+                await bench.wait(opener, caller, c.EXECUTE_PE, pid)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(execute)
+            await trio.testing.wait_all_tasks_blocked()
+            assert bench.service.interrupted(opener, caller, c.EXECUTE_PE.number, pid)
+            scope.cancel()
+        assert not bench.service.interrupted(opener, Caller(1, 0, 0), c.EXECUTE_PE.number, pid)
+        (program,) = bench.sessions.programs
+        if ends == "meanwhile":
+            program.end(Ending(7, c.REASON_EXITED, 7))
+            await trio.testing.wait_all_tasks_blocked()
+        results = []
+
+        async def again() -> None:
+            results.append(await bench.wait(opener, caller, c.EXECUTE_PE, pid))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(again)
+            await trio.testing.wait_all_tasks_blocked()
+            program.end(Ending(7, c.REASON_EXITED, 7))
+        assert ([(7, b"")], [program]) == (results, bench.sessions.programs)
+        assert [signal.SIGSTOP, signal.SIGCONT] == program.signals
+
+    run(test)
+
+
+def test_only_stopping_is_stopping() -> None:
+    """What /proc says of a thread that has signals waiting, blocked by itself or not."""
+
+    def process(*pending: int, blocked: Sequence[int] = (), caught: Sequence[int] = ()) -> str:
+        masks = {"SigPnd": pending[:1], "ShdPnd": pending[1:], "SigBlk": blocked, "SigCgt": caught}
+        return "".join(f"{name}:\t{sum(1 << (n - 1) for n in numbers):016x}\n" for name, numbers in masks.items())
+
+    cases = {
+        process(): True,
+        process(signal.SIGTSTP): True,
+        process(signal.SIGSTOP): True,
+        process(signal.SIGTSTP, signal.SIGINT): False,
+        process(signal.SIGKILL): False,
+        process(signal.SIGTSTP, caught=[signal.SIGTSTP]): False,
+        process(signal.SIGINT, signal.SIGTERM, blocked=[signal.SIGINT, signal.SIGTERM]): True,
+    }
+    for text, expected in cases.items():
+        with pytest.MonkeyPatch.context() as patch:
+            fields = status_fields(text.encode())
+            patch.setattr(lswd.ioctl.processes, "status_of", lambda _, fields=fields: fields)
+            assert expected is lswd.ioctl.processes.is_stopping(5), text
+    assert not lswd.ioctl.processes.is_stopping(0)
 
 
 def test_launch_wants_five_descriptors_and_closes_whatever_came() -> None:

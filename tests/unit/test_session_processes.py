@@ -176,6 +176,27 @@ def somebody(tmp_path: Path) -> Iterator[Callable[[], tuple[Caller, Path]]]:
         subprocess.run(["rm", "-rf", str(directory)], check=True)
 
 
+def test_no_signal_is_ignored_because_the_daemons_starter_had_it_ignored() -> None:
+    ignored = {signal.SIGQUIT, signal.SIGINT, signal.SIGTSTP}
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in ignored}
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+    async def test(bench: Bench) -> None:
+        await bench.native(bench.service.opened(OWN, 0), OWN, 0x36, 0)
+        session = bench.only_session().pid
+        for process in (session, *children_of(session)):
+            fields = fields_of(process)
+            assert not int(fields["SigIgn"], 16) & sum(1 << (number - 1) for number in ignored)
+            assert not int(fields["SigBlk"], 16) & 1 << (signal.SIGTERM - 1)
+
+    try:
+        run(test)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 @needs_root
 def test_a_session_is_its_user_completely(somebody: Callable[[], tuple[Caller, Path]], tmp_path: Path) -> None:
     secret = tmp_path / "secret"

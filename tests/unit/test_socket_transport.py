@@ -144,7 +144,7 @@ def test_a_cancelled_request_ends_with_eintr_and_others_do_not(tmp_path: Path) -
         assert packet is not None
         assert (second, 5) == (packet.sequence, packet.result)
 
-    assert 1 == run(body, tmp_path).service.interrupted
+    assert 1 == run(body, tmp_path).service.cancelled
 
 
 def test_a_closed_connection_interrupts_what_waits(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_closed_connection_interrupts_what_waits(tmp_path: Path) -> None:
         client.socket.close()
         await until(lambda: here.service.released_openers)
 
-    assert 1 == run(body, tmp_path).service.interrupted
+    assert 1 == run(body, tmp_path).service.cancelled
 
 
 def test_what_ignores_its_interruption_ends_because_its_opener_does(tmp_path: Path) -> None:

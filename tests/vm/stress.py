@@ -3,6 +3,7 @@
     python -m tests.vm.stress crowd [--clients 64] [--calls 1000] [--seed 1]
     python -m tests.vm.stress fuzz [--count 100000] [--seed 1]
     python -m tests.vm.stress storm [--rounds 200] [--seed 1]
+    python -m tests.vm.stress ways [-k EXPRESSION]
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import shlex
 import sys
 import time
 
+from tests.guest.build import build as build_guest
+from tests.guest.ways import PROGRAM, lswrun
 from tests.vm.build import build, build_windows
 from tests.vm.daemon import Usage, start_lswd, usage
-from tests.vm.machine import USER, Job, Machine
+from tests.vm.machine import ROOT, USER, Job, Machine
 
 FUZZERS = 4
 MOST_GROWTH = 2048
@@ -108,6 +111,29 @@ def storm(vm: Machine, rounds: int, seed: int, device: str = "stormy") -> str:
     return f"{result.output}{time.monotonic() - start:.0f} s"
 
 
+def ways(vm: Machine, which: str) -> str:
+    """The tests of launches (tests/guest/test_ways.py) through a real device, inside the machine. Returns their report.
+
+    Args:
+        which: pytest's -k, besides "device".
+
+    Raises AssertionError: one has failed.
+    """
+    build_guest(PROGRAM)  # inside, nothing can be built
+    lswrun()
+    daemon = start_lswd(vm, "lsw")
+    # A group of its own whose leader's parent is in this session: elsewhere SIGTSTP stops nobody.
+    group = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:], process_group=0))"
+    tests = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/guest/test_ways.py", "-k", f"device and ({which})"]
+    line = shlex.join([sys.executable, "-c", group, sys.executable, *tests])
+    environment = {"LSW_TEST_REAL_DEVICE": "1", "LSW_ENGINE": "unicorn"}
+    result = vm.run(f"cd {shlex.quote(str(ROOT))}; exec {line}", user=USER, environment=environment, timeout=600)
+    assert 0 == result.code, result.output
+    _check_log(daemon)
+    daemon.kill()
+    return result.output
+
+
 def main() -> None:
     """Make one of the runs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
@@ -125,6 +151,9 @@ def main() -> None:
     run.add_argument("--rounds", type=int, default=200)
     run.add_argument("--seed", type=int, default=1)
     run.set_defaults(run=lambda vm, given: storm(vm, given.rounds, given.seed))
+    run = runs.add_parser("ways", help="tests/guest/test_ways.py through the device")
+    run.add_argument("-k", default="way", help="which of them")
+    run.set_defaults(run=lambda vm, given: ways(vm, given.k))
     given = parser.parse_args()
     with Machine() as vm:
         print(given.run(vm, given))

@@ -160,6 +160,29 @@ tell(loader.returncode != 0, system_call(file, 0x36, 0))
     assert [True, [0, 0]] == ask(vm, people + source, user=USER)
 
 
+def test_a_stopped_loader_and_its_program_go_on_later(vm: Machine, lswd: Job, people: str) -> None:
+    source = """
+def states(stream):
+    return {(open(f"/proc/{p}/stat").read().rpartition(") ")[2][0]) for p in writers(stream)}
+
+loader = subprocess.Popen(
+    [LOADER, "/dev/lsw", PROGRAM, "--", "echo"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+)
+assert loader.stdout.readline().startswith(b"ran with")
+loader.send_signal(signal.SIGSTOP)
+until(lambda: states(loader.stdout) == {"T"})
+loader.send_signal(signal.SIGCONT)
+until(lambda: "T" not in states(loader.stdout))
+loader.stdin.write(b"still there\\n")
+out, said = loader.communicate()
+tell(out.decode(), said.decode(), loader.returncode)
+"""
+    # Windows programs end lines with \r\n where they do not copy them.
+    assert ["still there\n", "execute: 0\n", 0] == [
+        text.replace("\r", "") if isinstance(text, str) else text for text in ask(vm, people + source, user=USER)
+    ]
+
+
 def test_a_user_can_register_his_own_processes_only(vm: Machine, lswd: Job, people: str) -> None:
     target = vm.start("echo $$; exec sleep 1000", user=USER)
     target.expect("\n")

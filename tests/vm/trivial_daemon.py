@@ -42,6 +42,8 @@ class Trivial:
         self.open = 0
         self.released_count = 0
         self.waiting = 0
+        self.stopping = False
+        """Whether who is interrupted will be back."""
         self.refuse = 0
         """The errno that opening fails with."""
 
@@ -109,6 +111,10 @@ class Trivial:
         finally:
             self.waiting -= 1
         return 42, b""
+
+    def interrupted(self, opener: object, caller: Caller, command: int, argument: int) -> bool:
+        """As set."""
+        return self.stopping
 
     async def released(self, opener: object) -> None:
         """Count it, after a moment."""

@@ -54,6 +54,19 @@ class _File:
         self.closed = False
 
 
+class _Waiting:
+    """A command under way: its task, and what it is."""
+
+    __slots__ = ("argument", "caller", "command", "file", "scope")
+
+    def __init__(self, file: _File, caller: Caller, command: int, argument: int) -> None:
+        self.scope = trio.CancelScope()
+        self.file = file
+        self.caller = caller
+        self.command = command
+        self.argument = argument
+
+
 class Server:
     """Drives a service with the requests that come through one channel."""
 
@@ -64,7 +77,7 @@ class Server:
         self._log = log
         self._files: dict[int, _File] = {}
         self._numbers = 0
-        self._waiting: dict[int, trio.CancelScope] = {}  # unique: its task
+        self._waiting: dict[int, _Waiting] = {}  # by unique
         self._sizes: dict[int, tuple[int, int]] = {}
         self._caller = Caller(0, 0, 0)
         self._ticks: Ticks | None = None
@@ -151,7 +164,7 @@ class Server:
         """Answer what is under way, and end the device."""
         try:
             for unique in list(self._waiting):
-                self._interrupt(unique)
+                self._interrupt(unique, ending=True)
         finally:
             self._channel.close()
 
@@ -263,7 +276,7 @@ class Server:
             data = bytes(self._channel.buffer[wire.IOCTL_REQUEST.size : received]) if want_in else b""
             answer = self._service.ioctl(file.opener, caller, command, argument, data)
             if not isinstance(answer, tuple):
-                self._wait_for(unique, file, command, answer, want_out)
+                self._wait_for(unique, _Waiting(file, caller, command, argument), answer, want_out)
                 return
             message = _result(unique, answer, want_out)
         except _UnknownCommand:
@@ -284,42 +297,43 @@ class Server:
             self._sizes[command] = sizes
         return sizes
 
-    def _wait_for(self, unique: int, file: _File, command: int, awaitable: Awaitable[Answer], want_out: int) -> None:
-        scope = self._waiting[unique] = trio.CancelScope()
-        file.busy += 1
-        self._nursery.start_soon(self._finish, unique, scope, file, command, awaitable, want_out)
+    def _wait_for(self, unique: int, waiting: _Waiting, awaitable: Awaitable[Answer], want_out: int) -> None:
+        self._waiting[unique] = waiting
+        waiting.file.busy += 1
+        self._nursery.start_soon(self._finish, unique, waiting, awaitable, want_out)
 
-    async def _finish(
-        self,
-        unique: int,
-        scope: trio.CancelScope,
-        file: _File,
-        command: int,
-        awaitable: Awaitable[Answer],
-        want_out: int,
-    ) -> None:
+    async def _finish(self, unique: int, waiting: _Waiting, awaitable: Awaitable[Answer], want_out: int) -> None:
         """The task of a command that waits: its answer, unless an interruption was faster."""
+        file = waiting.file
         message = wire.result(unique, -errno.EINTR)
         try:
-            with scope:
+            with waiting.scope:
                 message = _result(unique, await awaitable, want_out)
         except Exception as error:
-            self._blame(f"command {command:#x}", error)
+            self._blame(f"command {waiting.command:#x}", error)
             message = wire.result(unique, -errno.EIO)
         finally:
-            if self._waiting.get(unique) is scope:
+            if self._waiting.get(unique) is waiting:
                 del self._waiting[unique]
                 self._answer(unique, message)
             file.busy -= 1
             if file.closed and not file.busy:
                 self._release(file, self._nursery)
 
-    def _interrupt(self, unique: int) -> None:
+    def _interrupt(self, unique: int, *, ending: bool = False) -> None:
         """The caller got a signal, or was killed: answer him now; his task finds nobody to answer."""
-        scope = self._waiting.pop(unique, None)
-        if scope is not None:
-            self._answer(unique, wire.result(unique, -errno.EINTR))
-            scope.cancel()
+        waiting = self._waiting.pop(unique, None)
+        if waiting is None:
+            return
+        again = False
+        try:
+            again = not ending and self._service.interrupted(
+                waiting.file.opener, waiting.caller, waiting.command, waiting.argument
+            )
+        except Exception as error:
+            self._blame("interruption", error)
+        self._answer(unique, wire.result(unique, -wire.RESTART if again else -errno.EINTR))
+        waiting.scope.cancel()
 
     # --- closing ------------------------------------------------------------------------------------------------------
 

@@ -39,6 +39,8 @@ CUSE_INIT: Final = 4096
 UNANSWERED: Final = frozenset((FORGET, INTERRUPT, NOTIFY_REPLY, BATCH_FORGET))
 """The kernel waits for no answer to these."""
 
+RESTART: Final = 512
+"""-ERESTARTSYS as a result: the kernel makes the call again, when no handler of a signal says otherwise."""
 UNRESTRICTED_IOCTL: Final = 1
 """CUSE_INIT flag: commands arrive with their raw argument, and the daemon says what to copy."""
 IOCTL_RETRY: Final = 4
