@@ -12,6 +12,7 @@ from struct import Struct, unpack_from
 from lswd.image.errors import (
     BAD_ENTRY,
     BAD_HEADER,
+    BAD_SIZE,
     DOTNET,
     DRIVER,
     EFI,
@@ -65,12 +66,16 @@ DLL_DYNAMIC_BASE = 0x0040
 
 COMIMAGE_FLAGS_ILONLY = 0x1
 
+MAX_THREAD_DATA = 1 << 28  # ours: far more than a program wants for each of its threads
+
 _FILE_HEADER = Struct("<IHHIIIHH")
 _OPTIONAL_32 = Struct("<HBBIIIIIIIIIHHHHHHIIIIHHIIIIII")
 _OPTIONAL_64 = Struct("<HBBIIIIIQIIHHHHHHIIIIHHQQQQII")
 _SECTION = Struct("<8sIIII12xI")
 _DIRECTORY = Struct("<II")
 _COR20 = Struct("<IHHIII")
+_TLS_32 = Struct("<4II4x")
+_TLS_64 = Struct("<4QI4x")
 _PE_SIGNATURE = 0x00004550
 
 
@@ -98,7 +103,7 @@ class Image:
 
     ``directories`` always has 16 ``(rva, size)`` pairs. ``clr`` is ``(major, minor, flags)`` of the .NET header, or
     None for an image without a readable one. ``flat`` images (section alignment below a page) are mapped as the file
-    lies.
+    lies. ``thread_data`` is how many bytes its TLS directory wants for each thread.
     """
 
     __slots__ = (
@@ -129,6 +134,7 @@ class Image:
         "stack_reserve",
         "subsystem",
         "subsystem_version",
+        "thread_data",
         "timestamp",
     )
 
@@ -160,6 +166,7 @@ class Image:
     file_size: int
     flat: bool
     clr: tuple[int, int, int] | None
+    thread_data: int
 
     def __repr__(self) -> str:
         return f"<Image {self.name!r} {machine_name(self.machine)} {self.size_of_image:#x} bytes>"
@@ -258,7 +265,22 @@ def parse(data: Data, name: str) -> Image:
     ]
     verify(image)
     image.clr = _clr_header(data, image) if directories[DIRECTORY_COM_DESCRIPTOR][0] else None
+    image.thread_data = _thread_data(data, image) if directories[DIRECTORY_TLS][0] else 0
     return image
+
+
+def _thread_data(data: Data, image: Image) -> int:
+    """Bytes that the TLS directory (IMAGE_TLS_DIRECTORY) has the loader allocate for each thread; 0 if unreadable."""
+    from lswd.image.rva import OnDisk
+
+    layout = _TLS_64 if image.is_64bit else _TLS_32
+    try:
+        header = OnDisk(data, image).read(image.directories[DIRECTORY_TLS][0], layout.size)
+    except ImageError:
+        return 0
+    start, end, _, _, zeros = layout.unpack(header)
+    size: int = (end - start) % (1 << 64 if image.is_64bit else 1 << 32) + zeros
+    return size
 
 
 def _clr_header(data: Data, image: Image) -> tuple[int, int, int] | None:
@@ -295,8 +317,8 @@ def check_program(image: Image) -> None:
     """Refuse an image that is sound, but cannot be launched as a program.
 
     Raises:
-        ImageError: DOTNET, WRONG_MACHINE, EFI, DRIVER, NOT_EXECUTABLE (a DLL), WRONG_SUBSYSTEM or BAD_ENTRY, with
-            a hint at what to do.
+        ImageError: DOTNET, WRONG_MACHINE, EFI, DRIVER, NOT_EXECUTABLE (a DLL), WRONG_SUBSYSTEM, BAD_SIZE (of its
+            TLS data) or BAD_ENTRY, with a hint at what to do.
     """
     name = image.name
     if image.clr is not None:
@@ -321,6 +343,13 @@ def check_program(image: Image) -> None:
         what = SUBSYSTEMS.get(image.subsystem, f"the unknown subsystem {image.subsystem}")
         raise ImageError(
             WRONG_SUBSYSTEM, f"a program for {what}", hint="only Windows console and GUI programs can run", name=name
+        )
+    if image.thread_data > MAX_THREAD_DATA:
+        raise ImageError(
+            BAD_SIZE,
+            f"damaged: it asks for {image.thread_data:#x} bytes for each thread (its TLS directory)",
+            hint="download or build it again",
+            name=name,
         )
     if image.entry_rva >= image.size_of_image:
         raise ImageError(

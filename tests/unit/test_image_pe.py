@@ -472,6 +472,26 @@ def test_an_unreadable_dotnet_header_makes_no_assembly(directory: tuple[int, int
     check_program(image)
 
 
+def with_thread_data(start: int, end: int, zeros: int, machine: int) -> bytearray:
+    header = pack("<4QII" if machine != I386 else "<4III", start, end, 0, 0, zeros, 0)
+    return build_pe(((".text", header, 0x400, CODE),), directories={9: (0x1000, len(header))}, machine=machine)
+
+
+@pytest.mark.parametrize("machine", [0x8664, I386])
+@pytest.mark.parametrize("case", [(0x401000, 0x401100, 0xFFFFFFF0), (0x401000, 0x60000000, 0), (0x401000, 0x400000, 0)])
+def test_absurd_amounts_of_data_for_each_thread_are_damage(case: tuple[int, int, int], machine: int) -> None:
+    error = not_a_program(with_thread_data(*case, machine))
+    assert errors.BAD_SIZE == error.kind
+    assert "bytes for each thread" in error.reason
+
+
+@pytest.mark.parametrize("machine", [0x8664, I386])
+def test_a_program_may_have_data_for_each_thread(machine: int) -> None:
+    image = parse(bytes(with_thread_data(0x401000, 0x401100, 0x300, machine)), "x.exe")
+    assert 0x400 == image.thread_data
+    check_program(image)
+
+
 # ---- what an error is
 
 
