@@ -216,6 +216,11 @@ def launch(options: Options, progress: Callable[[str, str], None] = quiet, *, cl
         assert process.scheduler is not None
         process.scheduler.run(process.threads[0])
         phase("run")
+    except Exception as error:
+        if findings is not None:
+            outcome.failure = f"{type(error).__name__}: {error}"
+            _write_report(options, userland, process, outcome, findings)
+        raise
     finally:
         process.restore_host()
         process.system.close()

@@ -348,6 +348,7 @@ PROCESSES = (
     Case("process-remote", _family("remote")),
     Case("process-named-objects", _family("named")),
     Case("process-named-pipes", _family("named_pipes")),
+    Case("process-files", _family("files")),
     Case("process-jobs", _family("jobs")),
     Case("process-runtime", _c("processes/crt_children")),
     Case("process-shell", _c("processes/shell")),

@@ -77,3 +77,19 @@ def test_what_cannot_be_written_is_said_before_anything_runs(lswctl: list[str]) 
         [*lswctl, "launch", "--report", "/nonexistent/report", "a.exe"], capture_output=True, check=False, timeout=LIMIT
     )
     assert (120, True) == (done.returncode, done.stderr.startswith(b"lswctl: --report /nonexistent/report: No such"))
+
+
+def test_a_report_is_written_even_when_we_fail(
+    lswctl: list[str], lsw_prefix: Path, tmp_path: Path
+) -> None:
+    code = (
+        "import sys; from lswd.nt.catalogue import load_families; from lswd.nt.declare import DECLARED;"
+        "load_families(); DECLARED['NtQueryInformationProcess'].handler = lambda *_: 1 / 0;"
+        "from lswctl.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    )
+    command = [lswctl[0], "-c", code, "launch", "--via", "embedded", "--report", str(tmp_path / "missed"), str(WANTING)]
+    environment = os.environ | {"LSW_PREFIX": str(lsw_prefix)}
+    done = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=LIMIT)
+    assert 125 == done.returncode
+    report = json.loads((tmp_path / "missed").read_text())
+    assert report["failure"].startswith("InternalError: NtQueryInformationProcess(")
