@@ -7,7 +7,7 @@ export PYTHON ?= python3
 prefix ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run test test-engines check bench bench-ioctl survey fuzz stress-device stress-threads coverage-page clean install uninstall
+.PHONY: help setup setup-test run test test-engines check bench bench-ioctl survey fuzz fuzz-jail stress-device stress-threads coverage-page clean install uninstall
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +59,9 @@ survey: setup-test ## run the programs of docs/programs.md and write the page (f
 
 fuzz: setup-test ## launch FUZZ_COUNT damaged programs
 	@.venv/bin/python -m tests.fuzz.mutated_pe --count $(FUZZ_COUNT)
+
+fuzz-jail: setup-test ## FUZZ_COUNT guests that write random things where they meet the kernel
+	@.venv/bin/python -m tests.fuzz.jail_mailbox --count $(FUZZ_COUNT)
 
 stress-device: setup-test ## /dev/lsw in User-Mode Linux: crowds of clients, random ioctls, a storm of kills
 	@.venv/bin/python -m tests.vm.stress crowd --clients 64 --calls 1000
