@@ -8,9 +8,9 @@ from __future__ import annotations
 from lswd.kernel.apc import UserApc, queue_user_apc
 from lswd.kernel.event import EVENT_MODIFY_STATE, Event
 from lswd.kernel.registry.key import Key
-from lswd.kernel.registry.notification import KeyNotification, KeyNotifications
+from lswd.kernel.registry.notification import KeyNotifications
 from lswd.kernel.wait import wait_for
-from lswd.nt.declare import Call, Handle, Out, syscall
+from lswd.nt.declare import Call, Out, syscall
 from lswd.ntdef.status import STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, STATUS_PENDING, STATUS_SUCCESS, NtError
 from lswd.ntdef.types import BOOLEAN, HANDLE, IO_STATUS_BLOCK, NTSTATUS, PVOID, ULONG
 
@@ -21,7 +21,7 @@ REG_NOTIFY_THREAD_AGNOSTIC = 0x10000000
 
 async def _notify(
     call: Call,
-    key: Key,
+    handle: int,
     event_handle: int,
     routine: int,
     context: int,
@@ -34,6 +34,8 @@ async def _notify(
     if changes & ~REG_LEGAL_CHANGE_FILTER or not changes:
         return STATUS_INVALID_PARAMETER
     process, thread = call.process, call.thread
+    key = process.handles.get(handle, Key, KEY_NOTIFY)
+    assert isinstance(key, Key)
     event: Event | None = None
     if event_handle:
         found = process.handles.get(event_handle, Event, EVENT_MODIFY_STATE)
@@ -57,18 +59,17 @@ async def _notify(
         if routine:
             queue_user_apc(thread, UserApc(routine, context, status_block.address, 0))
 
-    notification = KeyNotification(key, changes, subtree, done)
-    process.system.part(KeyNotifications).add(process.scheduler, notification)
+    process.system.part(KeyNotifications).start(process, handle, key, changes, subtree, done)
     if asynchronous:
         return STATUS_PENDING
     await wait_for(thread, [finished], timeout=None)
     return STATUS_SUCCESS
 
 
-@syscall(access={"KeyHandle": KEY_NOTIFY}, partial="changes between two calls are not remembered")
+@syscall
 async def NtNotifyChangeKey(
     call: Call,
-    KeyHandle: Handle[Key],
+    KeyHandle: HANDLE,
     Event: HANDLE,
     ApcRoutine: PVOID,
     ApcContext: PVOID,
@@ -92,10 +93,10 @@ async def NtNotifyChangeKey(
     )
 
 
-@syscall(access={"MasterKeyHandle": KEY_NOTIFY}, partial="one key only")
+@syscall(partial="one key only")
 async def NtNotifyChangeMultipleKeys(
     call: Call,
-    MasterKeyHandle: Handle[Key],
+    MasterKeyHandle: HANDLE,
     Count: ULONG,
     SubordinateObjects: PVOID,
     Event: HANDLE,

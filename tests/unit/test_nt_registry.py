@@ -306,6 +306,37 @@ def test_a_request_ends_with_the_first_change(caller: Caller) -> None:
     assert not signalled(caller, event)
 
 
+def test_what_changes_between_two_requests_ends_the_second_at_once(caller: Caller) -> None:
+    key, other = opened(caller), opened(caller)
+    event = caller.handle("NtCreateEvent", 0x1F0003, 0, 0, 0)
+    notify(caller, key, event, caller.guest.room(16))
+    set_value(caller, key, "x", REG_SZ, b"")
+    assert STATUS_PENDING == notify(caller, key, event, caller.guest.room(16))
+    assert not signalled(caller, event)  # the change has been told
+    set_value(caller, key, "y", REG_SZ, b"")
+    assert signalled(caller, event)
+    set_value(caller, key, "z", REG_SZ, b"")
+    set_value(caller, key, "z", REG_SZ, b"again")
+    notify(caller, key, event, caller.guest.room(16))
+    assert signalled(caller, event)
+    notify(caller, key, event, caller.guest.room(16))
+    assert not signalled(caller, event)
+    notify(caller, other, event, caller.guest.room(16))  # another handle knows nothing of it
+    assert not signalled(caller, event)
+
+
+def test_a_handle_that_is_closed_remembers_nothing(caller: Caller) -> None:
+    key = opened(caller)
+    event = caller.handle("NtCreateEvent", 0x1F0003, 0, 0, 0)
+    notify(caller, key, event, caller.guest.room(16))
+    set_value(caller, key, "x", REG_SZ, b"")
+    set_value(caller, key, "y", REG_SZ, b"")
+    caller.call("NtClose", key)
+    assert key == opened(caller)
+    notify(caller, key, event, caller.guest.room(16))
+    assert not signalled(caller, event)
+
+
 def test_changes_below_count_only_for_a_subtree(caller: Caller) -> None:
     key, below = opened(caller), opened(caller, APPS + r"\Editor")
     alone, subtree = (caller.handle("NtCreateEvent", 0x1F0003, 0, 0, 0) for _ in range(2))

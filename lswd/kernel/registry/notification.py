@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lswd.kernel.process import Process
     from lswd.kernel.registry.key import Key
     from lswd.kernel.scheduler import Scheduler
     from lswd.kernel.system import System
@@ -41,13 +42,59 @@ class KeyNotification:
         return self._done is not None
 
 
+class _Memory:
+    """What has happened to the key behind one handle while no request on it was waiting."""
+
+    __slots__ = ("active", "changed", "entry", "handle", "process", "watch")
+
+    def __init__(self, process: Process, handle: int, key: Key, changes: int, subtree: bool) -> None:
+        self.process = process
+        self.handle = handle
+        self.entry = process.handles.entry(handle)
+        self.active: list[KeyNotification] = []
+        self.changed = False
+        self.watch = key.watch(self._note, changes, subtree=subtree)
+
+    def _note(self, what: int) -> None:
+        self.active = [notification for notification in self.active if notification.active]
+        self.changed = not self.active
+
+    @property
+    def stale(self) -> bool:
+        """Has the handle been closed?"""
+        return self.process.ended or self.process.handles.entries.get(self.handle & ~3) is not self.entry
+
+
 class KeyNotifications:
     """All requests of one system; looks at the registry's file every now and then as long as there are any."""
 
     def __init__(self, system: System) -> None:
         self._system = system
         self._active: list[KeyNotification] = []
+        self._memories: dict[tuple[int, int], _Memory] = {}
         self._scheduled = False
+
+    def start(
+        self, process: Process, handle: int, key: Key, changes: int, subtree: bool, done: Callable[[int], None]
+    ) -> None:
+        """A request on ``handle``: ends at once if the key has changed since the last one on the same handle."""
+        for place, memory in tuple(self._memories.items()):
+            if memory.stale:
+                del self._memories[place]
+                memory.watch.cancel()
+        self._system.registry.poll()
+        place = (process.pid, handle & ~3)
+        known = self._memories.get(place)
+        if known is None:
+            known = self._memories[place] = _Memory(process, handle, key, changes, subtree)
+        # The memory's watch comes first: it must find the request still waiting.
+        notification = KeyNotification(key, changes, subtree, done)
+        if known.changed:
+            known.changed = False
+            notification.finish(STATUS_NOTIFY_ENUM_DIR)
+            return
+        known.active.append(notification)
+        self.add(process.scheduler, notification)
 
     def add(self, scheduler: Scheduler | None, notification: KeyNotification) -> None:
         """Look after ``notification``; ``scheduler`` is that of the process it belongs to."""
