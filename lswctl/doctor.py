@@ -63,24 +63,34 @@ def _prefix(report: Report) -> None:
 
 
 def _engines(report: Report) -> None:
-    """Start each engine over an empty address space, which is also how ``auto`` finds out."""
+    """Run a little code on each engine, and see which ``auto`` takes."""
+    from lswd.cpu import silence
     from lswd.cpu.engine import EngineError
     from lswd.cpu.select import ENGINES, engine_factory, why_not
+    from lswd.cpu.trial import trial
     from lswd.memory.space import AddressSpace
 
-    for name, word in (*((engine, 8) for engine in ENGINES), ("auto", 8), ("auto", 4)):
+    for name in ENGINES:
+        for word, what in ((8, f"engine {name}"), (4, f"engine {name}, 32-bit programs")):
+            try:
+                trial(engine_factory(name), word)
+            except EngineError as error:
+                report.note(what, str(error))
+                if word == 8:
+                    break  # with the other it would be the same
+                continue
+            report.good(what, "works")
+            if name == "jail":
+                silence.forget()  # it may have been tried while the host was busy
+    for word, what in ((8, "engine auto"), (4, "engine auto, 32-bit programs")):
         space = AddressSpace(word)
-        what = f"engine {name}" + (", 32-bit programs" if word == 4 else "")
         try:
-            engine = engine_factory(name)(space)
+            engine = engine_factory("auto")(space)
         except EngineError as error:
-            (report.missing if name == "auto" else report.note)(what, str(error))
+            report.missing(what, str(error))
             continue
         reason = why_not(word)
-        if name == "auto":
-            report.good(what, f"takes {engine.name}" + (f", because {reason}" if reason else ""))
-        else:
-            report.good(what, "works")
+        report.good(what, f"takes {engine.name}" + (f", because {reason}" if reason else ""))
         engine.close()
         space.close()
 

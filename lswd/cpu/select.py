@@ -58,7 +58,9 @@ def _best(space: AddressSpace) -> Engine:
     if not _reason and os.uname().machine != "x86_64":
         _reason = f"the jail needs an x86-64 processor, this is {os.uname().machine}"
     if not _reason:
-        _reason = _remembered()
+        from lswd.cpu import silence
+
+        _reason = silence.recall()
     if not why_not(space.word):
         from lswd.cpu.jail.child import NoAnswer
         from lswd.cpu.jail.engine import JailEngine, WrongGuest
@@ -70,28 +72,7 @@ def _best(space: AddressSpace) -> Engine:
         except EngineError as error:
             _reason = str(error)
             if isinstance(error, NoAnswer):
-                _remembered(_reason)
+                silence.note(_reason)
     from lswd.cpu.unicorn.engine import UnicornEngine
 
     return UnicornEngine(space)
-
-
-def _remembered(reason: str = "") -> str:
-    """Why the jail did not start since the host did, as far as that is worth remembering; remembers ``reason``."""
-    from lswd.userland.cache import cached
-
-    try:
-        with open("/proc/sys/kernel/random/boot_id") as file:
-            boot = file.read(64)
-    except OSError:
-        return ""
-
-    def compute() -> str:
-        if not reason:
-            raise LookupError
-        return reason
-
-    try:
-        return str(cached("no-jail", (), compute, extra=boot))
-    except LookupError:
-        return ""
