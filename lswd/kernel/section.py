@@ -176,6 +176,7 @@ class ImageSection(Section):
         super().__init__(image.size_of_image, 0x80, SEC_IMAGE)
         self.steady = steady
         self._known: _Known | None = None
+        self._layout: _Layout | None = None
         self.fd = fd
         self.image = image
         self.file_name = file_name
@@ -254,6 +255,7 @@ class ImageSection(Section):
         """Fill the region, but leave absent what is not needed at once, or can be seen in the file itself."""
         known = self._known
         layout = (known.layout if known is not None else None) or _Layout(self.image, steady=self.steady)
+        self._layout = layout
         if known is not None:
             known.layout = layout
         region.pages[:] = layout.pages
@@ -261,10 +263,22 @@ class ImageSection(Section):
             space.private.load(region.offset + rva, size, self.fd, raw_offset)
         memory, offset = space.private, region.offset  # and not the region: it would keep itself alive
         region.fetch = lambda first, n: self._fetch(memory, offset, first * PAGE_SIZE, n * PAGE_SIZE)
+        region.pristine = self._pristine
         if known is not None and layout.parts and space.listener is not None:
             original = Original(self.fd, known.key, layout.parts)
             if space.listener.offer(original):
                 region.original = original
+
+    def _pristine(self, page: int) -> bytes:
+        """A page as it is in the file."""
+        at = page * PAGE_SIZE
+        assert self._layout is not None
+        for rva, run, raw_offset, raw_bytes, _ in self._layout.plan:
+            if rva <= at < rva + run:
+                size = min(rva + raw_bytes - at, PAGE_SIZE)
+                data = os.pread(self.fd, size, raw_offset + at - rva) if size > 0 else b""
+                return data if len(data) == PAGE_SIZE else data.ljust(PAGE_SIZE, b"\0")
+        return bytes(PAGE_SIZE)
 
     def _fetch(self, memory: PrivateMemory, offset: int, start: int, size: int) -> None:
         """Copy what the file has of ``size`` bytes from the RVA ``start``; the image begins at ``offset``."""
@@ -315,14 +329,15 @@ class _Layout:
     """How an image is laid out at its own base: its pages' codes, what is loaded (rva, size, offset in the file), and
     what the file can show (as Original.parts)."""
 
-    __slots__ = ("loads", "pages", "parts")
+    __slots__ = ("loads", "pages", "parts", "plan")
 
     def __init__(self, image: Image, *, steady: bool) -> None:
         pages = bytearray()
         self.parts: list[tuple[int, int, int]] = []
         self.loads: list[tuple[int, int, int]] = []
+        self.plan = plan(image)
         later = _fetched_later(image)
-        for rva, run, raw_offset, raw_bytes, protect in plan(image):
+        for rva, run, raw_offset, raw_bytes, protect in self.plan:
             code = encode(protect)
             first, count = rva // PAGE_SIZE, run // PAGE_SIZE
             absent = count if rva in later else 0

@@ -70,11 +70,13 @@ class Region:
         source: the section object a view came from, or None.
         fetch: fills in pages whose codes say ABSENT: the first one's number, and how many.
         original: where ABSENT pages stand as they are, for an engine that can show them to the guest; or None.
+        pristine: what a page held to begin with, by its number; or None. Where it is known an engine may let the guest
+            write to copy-on-write pages at once: what has been written to can be told by comparing.
     """
 
     __slots__ = (
         "allocation_protect", "backing", "base", "end", "fetch", "kind", "name", "offset", "original", "pages",
-        "placeholder", "size", "source",
+        "placeholder", "pristine", "size", "source",
     )  # fmt: skip
 
     def __init__(
@@ -94,6 +96,7 @@ class Region:
         self.source: object = None
         self.fetch: Callable[[int, int], None] | None = None
         self.original: Original | None = None
+        self.pristine: Callable[[int], bytes] | None = None
 
     def run_length(self, page: int, same: bytes) -> int:
         """How many pages from ``page`` on have a code in ``same``."""

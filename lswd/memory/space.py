@@ -347,6 +347,7 @@ class AddressSpace:
         first, last = (base - region.base) // PAGE_SIZE, (base + size - region.base) // PAGE_SIZE
         if region.fetch is not None:
             self._fetch(region, first, last)
+        self._notice_writes(region, first, first + 1)
         codes = region.pages[first:last]
         if RESERVED in codes:
             raise NtError(STATUS_NOT_COMMITTED)
@@ -373,9 +374,22 @@ class AddressSpace:
             return page, 0, 0, end - page, MEM_FREE, 1, 0
         index = (page - region.base) // PAGE_SIZE
         code = region.pages[index]
+        if COPY_ON_WRITE[code]:
+            self._notice_writes(region, index, index + region.run_length(index, bytes((code,))))
+            code = region.pages[index]
         size = region.run_length(index, bytes((code, code ^ ABSENT))) * PAGE_SIZE
         state = MEM_COMMIT if code else MEM_RESERVE
         return page, region.base, region.allocation_protect, size, state, NT_PROTECT[code], region.kind
+
+    def _notice_writes(self, region: Region, first: int, last: int) -> None:
+        """Give pages their code that the guest has written to unnoticed, for the first time."""
+        if region.pristine is None:
+            return
+        for index in range(first, last):
+            copied = COPY_ON_WRITE[region.pages[index]]
+            at = region.offset + index * PAGE_SIZE
+            if copied and region.backing.view[at : at + PAGE_SIZE] != region.pristine(index):
+                region.pages[index] = copied
 
     # ---- the processor's side
 

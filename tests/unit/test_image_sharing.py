@@ -12,7 +12,7 @@ from lswd.cpu import engine as cpu
 from lswd.cpu.jail.engine import JailEngine
 from lswd.cpu.unicorn.engine import UnicornEngine
 from lswd.kernel.section import ImageSection, file_identity
-from lswd.memory.protection import ABSENT, PAGE_READONLY, PAGE_READWRITE, PAGE_SIZE, PAGE_WRITECOPY
+from lswd.memory.protection import ABSENT, PAGE_READONLY, PAGE_READWRITE, PAGE_SIZE, PAGE_WRITECOPY, encode
 from lswd.memory.region import Region
 from tests.unit.pe_builder import CODE, DATA, RDATA, build_pe
 from tests.unit.test_cpu_unicorn import Machine, assembled
@@ -83,6 +83,26 @@ def test_the_guest_writes_its_own_copy(machine: Machine, path: Path, tmp_path: P
     assert PAGE_WRITECOPY == machine.space.query(at + PAGE_SIZE)[5]
     assert not absent(region, VARIABLES + 0x1234)
     assert machine.engine.name == "unicorn" or absent(region, VARIABLES + LARGE - PAGE_SIZE)
+
+
+def test_a_few_variables_are_written_at_once_and_that_is_noticed(machine: Machine, tmp_path: Path) -> None:
+    path = tmp_path / "y.dll"
+    sections = ((".text", b"\xc3", 0, CODE), (".data", b"D" * 0x3800, 0x5000, DATA))
+    path.write_bytes(build_pe(sections, image_base=BASE))
+    region, _ = ImageSection.open(str(path)).map(machine.space, 0, 0, 0, 0)
+    data = BASE + bytes(region.pages).index(encode(PAGE_WRITECOPY)) * PAGE_SIZE
+    assert (5 * PAGE_SIZE, PAGE_WRITECOPY) == machine.space.query(data)[3:6:2]
+    changed, same, last = data + PAGE_SIZE, data + 4 * PAGE_SIZE, data + 2 * PAGE_SIZE
+    run(machine, f"mov byte [{changed}], 9\nmov byte [{same}], 0\nmov byte [{last + 9}], 9", tmp_path)
+    written = [changed, last]
+    if isinstance(machine.engine, JailEngine):
+        assert 0 == machine.engine.faults
+    else:  # what has been written without a change it can tell, too
+        written.append(same)
+    for at in range(data, data + 5 * PAGE_SIZE, PAGE_SIZE):
+        assert (PAGE_READWRITE if at in written else PAGE_WRITECOPY) == machine.space.query(at)[5], hex(at)
+    assert PAGE_READWRITE == machine.space.protect(data + 2 * PAGE_SIZE, PAGE_SIZE, PAGE_READONLY)
+    assert PAGE_WRITECOPY == machine.space.protect(data, PAGE_SIZE, PAGE_READONLY)
 
 
 def test_the_guest_sees_what_the_kernel_writes(machine: Machine, path: Path, tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ class Mirror:
             while at < last:
                 code = pages[at]
                 length = min(region.run_length(at, bytes((code,))), last - at)
-                access = _initial_access(code)
+                access = ACCESS[code] if region.pristine is not None else _initial_access(code)
                 if access:
                     yield self._map(region, at, length, access)
                 elif code & ABSENT and region.original is not None:
@@ -175,7 +175,7 @@ class Mirror:
             return None
         code = pages[index]
         allowed = ACCESS[code]
-        if COPY_ON_WRITE[code]:
+        if COPY_ON_WRITE[code] and region.pristine is None:
             allowed &= ~WRITE
         same = bytes({code} if before & ABSENT else {before, code})
         first = index
