@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,6 +30,25 @@ def test_ipv6_addresses_are_those_of_the_host_s_own_list() -> None:
     lines = [line.split() for line in path.read_text().splitlines()] if path.exists() else []
     found = {(each.address.hex(), each.index, each.prefix) for each in state.addresses(socket.AF_INET6)}
     assert {(words[0], int(words[1], 16), int(words[2], 16)) for words in lines} == found
+
+
+def test_an_address_that_comes_is_told_of(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import select, subprocess\n"
+        "from lswd.host.network.netlink import changed_families, subscribe_addresses\n"
+        "told = subscribe_addresses()\n"
+        "before = changed_families(told)\n"
+        "for address in ('10.9.9.9/8', 'fd00::9/64'):\n"
+        "    subprocess.run(['ip', 'address', 'add', address, 'dev', 'lo'], check=True)\n"
+        "    select.select([told], [], [], 20)\n"
+        "    print(sorted(map(int, changed_families(told))), before)\n"
+    )
+    alone = ["unshare", "--user", "--map-root-user", "--net"]
+    if shutil.which("ip") is None or subprocess.run([*alone, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("needs ip and a network namespace of its own")
+    done = subprocess.run([*alone, sys.executable, script], capture_output=True, text=True, check=False, timeout=60)
+    assert ("[2] set()\n[10] set()\n", "") == (done.stdout, done.stderr)
 
 
 def test_routes_are_those_of_the_host_s_own_list() -> None:

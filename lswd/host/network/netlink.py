@@ -5,15 +5,19 @@ Source: Linux netlink(7), rtnetlink(7); linux/netlink.h, linux/rtnetlink.h.
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
 
 RTM_GETLINK = 18
+RTM_NEWADDR = 20
+RTM_DELADDR = 21
 RTM_GETADDR = 22
 RTM_GETROUTE = 26
 RTM_GETNEIGH = 30
 
 _NETLINK_ROUTE = 0
+_ADDRESS_GROUPS = 0x110  # RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR
 _REQUEST_DUMP = 0x301  # NLM_F_REQUEST | NLM_F_DUMP
 _DONE = 3
 _ERROR = 2
@@ -55,6 +59,44 @@ def dump(table: int, family: int = 0) -> list[Message]:
             return _answers(asking, fixed)
     except OSError:
         return []
+
+
+def subscribe_addresses() -> socket.socket:
+    """A socket that never blocks and has something to read when an address has come or gone.
+
+    Raises:
+        OSError: it cannot be had.
+    """
+    subscribed = socket.socket(
+        socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, _NETLINK_ROUTE
+    )
+    try:
+        subscribed.bind((0, _ADDRESS_GROUPS))
+    except OSError:
+        subscribed.close()
+        raise
+    return subscribed
+
+
+def changed_families(subscribed: socket.socket) -> set[int]:
+    """The families of the addresses that have come or gone since the last time; both when some news got lost."""
+    families: set[int] = set()
+    while True:
+        try:
+            data = subscribed.recv(_LARGEST)
+        except BlockingIOError:
+            return families
+        except OSError as error:
+            families |= {socket.AF_INET, socket.AF_INET6}
+            if error.errno == errno.ENOBUFS:
+                continue
+            return families
+        at = 0
+        while at + _HEAD.size < len(data):
+            length, kind, *_ = _HEAD.unpack_from(data, at)
+            if kind in (RTM_NEWADDR, RTM_DELADDR):
+                families.add(data[at + _HEAD.size])
+            at += max(length, _HEAD.size) + 3 & -4
 
 
 def _answers(asking: socket.socket, fixed: int) -> list[Message]:

@@ -29,6 +29,7 @@ from lswd.ntdef.status import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lswd.kernel.afd.address import Address
+    from lswd.kernel.afd.address_list import AddressNews
     from lswd.kernel.event import Event
     from lswd.kernel.file import Waiter
     from lswd.kernel.scheduler import Scheduler
@@ -50,11 +51,13 @@ class Shared:
     Attributes:
         host: what waits for the host's sockets, once somebody has to.
         bound: those that were given an address; see connection.bind.
+        news: of the machine's addresses, once somebody waits for them to change.
     """
 
     def __init__(self) -> None:
         self.host: HostWatch | None = None
         self.bound: list[Socket] = []
+        self.news: AddressNews | None = None
 
     def watch(self, scheduler: Scheduler) -> HostWatch:
         """The one watch of the system, whose processes run on one scheduler."""

@@ -7,10 +7,8 @@ import struct
 from lswd.kernel.afd import protocol as afd
 from lswd.kernel.afd.address import to_guest
 from lswd.kernel.afd.endpoint import CONNECTED, Socket
-from lswd.kernel.afd.watch import HostWait
 from lswd.ntdef import file as nt
 from lswd.ntdef.status import (
-    STATUS_DEVICE_NOT_READY,
     STATUS_INVALID_CONNECTION,
     STATUS_INVALID_INFO_CLASS,
     STATUS_INVALID_PARAMETER,
@@ -80,14 +78,4 @@ async def complete(sock: Socket, control: Control) -> int:
     status = control.number() & 0xFFFFFFFF
     if status:
         raise NtError(status)
-    return 0
-
-
-async def address_list_change(sock: Socket, control: Control) -> int:
-    """IOCTL_AFD_WINE_ADDRESS_LIST_CHANGE: the machine's addresses do not change while we run."""
-    if sock.nonblocking:
-        raise NtError(STATUS_DEVICE_NOT_READY)
-    with HostWait(control.thread) as wait:
-        while sock.created:
-            await wait.until([(sock, 0)])
     return 0

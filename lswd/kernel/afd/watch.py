@@ -13,10 +13,18 @@ from lswd.kernel.file import Waiter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from lswd.kernel.afd.endpoint import Socket
     from lswd.kernel.deadline import Deadline
     from lswd.kernel.scheduler import Scheduler
     from lswd.kernel.thread import Thread
+
+    class Watched(Protocol):
+        """What the host has news of."""
+
+        def fileno(self) -> int: ...
+        def on_host_events(self, events: int) -> None: ...
 
 READABLE = select.EPOLLIN
 WRITABLE = select.EPOLLOUT
@@ -31,10 +39,10 @@ class HostWatch:
         self._scheduler = scheduler
         self._epoll = select.epoll()
         self._masks: dict[int, int] = {}
-        self._sockets: dict[int, Socket] = {}
+        self._sockets: dict[int, Watched] = {}
         self._running = False
 
-    def add(self, socket: Socket, mask: int) -> None:
+    def add(self, socket: Watched, mask: int) -> None:
         """Tell ``socket`` of changes in ``mask``, too; of the state it is in now, at once."""
         fd = socket.fileno()
         known = self._masks.get(fd)
@@ -48,7 +56,7 @@ class HostWatch:
             self._running = True
             self._scheduler.start_task(self._run)
 
-    def forget(self, socket: Socket) -> None:
+    def forget(self, socket: Watched) -> None:
         """Its descriptor is about to be closed."""
         fd = socket.fileno()
         if self._masks.pop(fd, None) is not None:
