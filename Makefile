@@ -7,7 +7,7 @@ export PYTHON ?= python3
 prefix ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run test test-engines check bench bench-ioctl survey fuzz fuzz-jail stress-device stress-threads coverage-page clean install uninstall
+.PHONY: help setup setup-test run test test-engines test-userland check bench bench-ioctl survey fuzz fuzz-jail stress-device stress-threads coverage-page clean install uninstall
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,11 @@ test-engines: setup-test ## all guest programs, 64- and 32-bit, on each engine
 	  echo "test-engines: $$engine"; \
 	  .venv/bin/python -m pytest -n 2 tests/guest --ignore tests/guest/test_ways.py --engine $$engine $(ARGS) || exit 1; \
 	done
+
+test-userland: setup-test ## the guest programs under another userland, Wine 10 (fetches 215 MB)
+	@setup/second-userland.sh
+	@LSW_USERLAND=build/userland/trixie/x86_64-windows \
+	    .venv/bin/python -m pytest -n 2 tests/guest/test_fixtures.py tests/guest/test_i386.py $(ARGS)
 
 check: setup ## lint and types only
 	@echo "check: ruff"

@@ -143,6 +143,7 @@ class TEB(Struct):
 
 # Offsets of later TEB fields by word size.
 ACTIVATION_CONTEXT_STACK_POINTER = {8: 0x2C8, 4: 0x1A8}
+WOW32_RESERVED = 0xC0  # of a 32-bit TEB
 REAL_CLIENT_ID = {8: 0x7D8, 4: 0x6B4}
 STATIC_UNICODE_STRING = {8: 0x1258, 4: 0xBF8}
 STATIC_UNICODE_BUFFER = {8: 0x1268, 4: 0xC00}

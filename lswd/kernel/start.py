@@ -31,6 +31,7 @@ SHARED_DATA = 0x7FFE0000
 # Where ntdll's __wine_unix_call goes: a system call stub with a number of our own, behind the engine's hand-off code.
 UNIX_CALL_GATE = HANDOFF_PAGE + 0x800
 UNIX_CALL_NUMBER = 0x7000
+NTDLL_UNIX_HANDLE = 1  # see lswd.unixlib
 _UNIX_CALL_GATE = {  # by word size
     8: b"\x49\x89\xca"  # mov r10, rcx
     + b"\xb8" + UNIX_CALL_NUMBER.to_bytes(4, "little")  # mov eax, number
@@ -91,6 +92,9 @@ def map_images(process: Process, image: ImageSection, ntdll: ImageSection) -> No
     gate = process.userland.ntdll_exports.get("__wine_unix_call_dispatcher")
     if gate is not None:
         space.poke(region, gate, UNIX_CALL_GATE.to_bytes(space.word, "little"))
+    handle = process.userland.ntdll_exports.get("__wine_unixlib_handle")  # since Wine 9 ntdll does not ask for its own
+    if handle is not None:
+        space.poke(region, handle, NTDLL_UNIX_HANDLE.to_bytes(8, "little"))
     region, _ = image.map(space, 0, 0, 0, 0)
     process.image = image
     process.image_base = region.base
@@ -290,6 +294,8 @@ def _write_teb(process: Process, tid: int, stack_base: int, stack_limit: int, st
     pointer(blocks.REAL_CLIENT_ID[word], process.pid)
     pointer(blocks.REAL_CLIENT_ID[word] + word, tid)
     pointer(blocks.DEALLOCATION_STACK[word], stack_bottom)
+    if word == 4:
+        pointer(blocks.WOW32_RESERVED, process.engine.handoff)  # some stubs of newer userlands go this way
     buffer = UNICODE_STRING(MaximumLength=blocks.STATIC_UNICODE_SIZE, Buffer=at + blocks.STATIC_UNICODE_BUFFER[word])
     static = blocks.STATIC_UNICODE_STRING[word]
     view[static : static + buffer.size(word)] = buffer.pack(word)

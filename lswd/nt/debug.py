@@ -5,37 +5,21 @@ Source: Microsoft "DbgSetDebugFilterState"; __wine_dbg_write is Wine's own: its 
 
 from __future__ import annotations
 
-import os
-
+from lswd.kernel.diagnostics import print_to_host, write_diagnostics
 from lswd.nt.declare import Call, Out, UnicodeString, syscall
 from lswd.ntdef.status import STATUS_ACCESS_DENIED, STATUS_DEBUGGER_INACTIVE, STATUS_SUCCESS
 from lswd.ntdef.types import BOOLEAN, NTSTATUS, PVOID, ULONG
 
-_LONGEST_MESSAGE = 1 << 16
-
-
-def _print(data: bytes) -> None:
-    try:
-        os.write(2, data)
-    except OSError:
-        pass  # a terminal that is gone does not concern the program
-
 
 @syscall
 def __wine_dbg_write(call: Call, str: PVOID, len: ULONG) -> NTSTATUS:  # noqa: A002
-    """Returns how much was written. As with Wine, WINEDEBUG=-all asks for silence; so does not setting it, here."""
-    length = min(len, _LONGEST_MESSAGE)
-    text = call.space.read(str, length)
-    call.process.last_words = text.decode("utf-8", "replace")
-    if os.environ.get("WINEDEBUG", "-all") != "-all":
-        _print(text)
-    return length
+    return write_diagnostics(call.process, str, len)
 
 
 @syscall
 def NtDisplayString(call: Call, String: UnicodeString) -> NTSTATUS:
     """Text for the screen of a machine that starts up: goes to the terminal."""
-    _print(String.encode("utf-8", "replace"))
+    print_to_host(String.encode("utf-8", "replace"))
     return STATUS_SUCCESS
 
 

@@ -28,7 +28,7 @@ def unix_library(call: Call, address: int, result: int) -> int:
 
 @syscall(partial="only the Unix halves in lswd.unixlib exist")
 async def __wine_unix_call(call: Call, handle: ULONGLONG, code: ULONG, arguments: PVOID) -> NTSTATUS:
-    function = unixlib.function(handle, code)
+    function = unixlib.function(call.process, handle, code)
     if function is None:
         missing = call.process.missing_calls
         name = f"unix call {unixlib.name_of(handle)}:{code}"

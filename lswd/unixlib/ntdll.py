@@ -1,7 +1,8 @@
-"""The Unix half of ntdll (Wine 8): loading ELF modules, which we never do, and the precise clock."""
+"""The Unix half of ntdll: loading ELF modules, which we never do, the precise clock, and since Wine 9 diagnostics."""
 
 from __future__ import annotations
 
+from lswd.kernel.diagnostics import write_diagnostics
 from lswd.kernel.wait import system_time
 from lswd.ntdef.status import STATUS_INVALID_IMAGE_FORMAT, STATUS_SUCCESS, STATUS_UNSUCCESSFUL
 
@@ -26,4 +27,23 @@ def system_time_precise(thread: Thread, arguments: int) -> int:
     return STATUS_SUCCESS
 
 
-FUNCTIONS: dict[int, UnixFunction] = {0: load_so_dll, 1: unwind_builtin_dll, 2: system_time_precise}
+def wine_dbg_write(thread: Thread, arguments: int) -> int:
+    """{ const char *str; size_t len }; returns how much was written."""
+    space = thread.process.space
+    text, length = space.read_pointer(arguments), space.read_pointer(arguments + space.word)
+    return write_diagnostics(thread.process, text, length)
+
+
+FUNCTIONS: dict[str, UnixFunction] = {
+    "load_so_dll": load_so_dll,
+    "unwind_builtin_dll": unwind_builtin_dll,
+    "system_time_precise": system_time_precise,
+    "wine_dbg_write": wine_dbg_write,
+}
+_WINE_8 = ("load_so_dll", "unwind_builtin_dll", "system_time_precise")
+
+
+def function(names: tuple[str, ...], code: int) -> UnixFunction | None:
+    """The handler of ``code`` in a userland whose table has these names; with none, in Wine 8."""
+    table = names or _WINE_8
+    return FUNCTIONS.get(table[code]) if code < len(table) else None

@@ -2,7 +2,8 @@
 
 Every build numbers its system calls anew, so none is known beforehand: an exported function that begins with
 ``mov r10, rcx; mov eax, number`` is a stub, and says its number. Wine 8 to 10 and Windows itself agree on that much.
-On i386 it is ``mov eax, number; mov edx, thunk; call edx; ret bytes``.
+On i386 it is ``mov eax, number; mov edx, thunk; call edx; ret bytes``, and in Wine 10 for some, as on Windows,
+``mov eax, number; call fs:[0xc0]; ret bytes``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 PREFIX = b"\x4c\x8b\xd1\xb8"  # mov r10, rcx; mov eax, imm32
 _CALL_EDX = b"\xff\xd2\xc2"  # behind mov eax, imm32 (b8) and mov edx, imm32 (ba): call edx; ret imm16
+_CALL_TEB = b"\x64\xff\x15\xc0\0\0\0\xc2"  # behind mov eax, imm32: call fs:[0xc0]; ret imm16
 _LARGEST_NUMBER = 0x4000  # four service tables of 0x1000
 
 
@@ -41,9 +43,13 @@ def _number(code: bytes) -> int:
     """The number that a stub with this code has; -1 when it is none."""
     if code[:4] == PREFIX:
         return int.from_bytes(code[4:8], "little")
-    if code[:1] == b"\xb8" and code[5:6] == b"\xba" and code[10:13] == _CALL_EDX:
+    if code[:1] == b"\xb8" and (_calls_thunk(code) or code[5:13] == _CALL_TEB):
         return int.from_bytes(code[1:5], "little")
     return -1
+
+
+def _calls_thunk(code: bytes) -> bool:
+    return code[5:6] == b"\xba" and code[10:13] == _CALL_EDX
 
 
 def argument_bytes(code: bytes) -> int:
@@ -61,7 +67,7 @@ def dispatcher_slot(reader: Reader, exports: dict[str, int], image_base: int) ->
     for rva in exports.values():
         try:
             code = reader.read(rva, 16)
-            if _number(code) >= 0 and code[:4] != PREFIX:
+            if code[:1] == b"\xb8" and _calls_thunk(code):
                 thunk = reader.read(int.from_bytes(code[6:10], "little") - image_base, 6)
                 if thunk[:2] == b"\xff\x25":
                     return int.from_bytes(thunk[2:], "little") - image_base

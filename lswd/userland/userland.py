@@ -26,8 +26,8 @@ class Userland:
     """The userland in ``directory``, with the NLS tables in ``nls_directory``. ``lswd.userland.discovery`` finds it."""
 
     __slots__ = (
-        "_apisets", "_files", "_i386", "_ntdll", "_overlays", "_schema", "_win32u", "directory", "nls_directory",
-        "word",
+        "_apisets", "_enumerations", "_files", "_i386", "_ntdll", "_overlays", "_schema", "_win32u", "directory",
+        "nls_directory", "word",
     )  # fmt: skip
 
     def __init__(self, directory: str, nls_directory: str, word: int = 8) -> None:
@@ -40,6 +40,7 @@ class Userland:
         self._overlays: dict[str, str | None] = {}
         self._ntdll: tuple[dict[int, str], dict[str, int]] | None = None
         self._win32u: tuple[dict[int, str], dict[str, int]] | None = None
+        self._enumerations: dict[tuple[str, str], tuple[str, ...]] = {}
         self._apisets: dict[str, tuple[str, dict[str, str]]] | None = None
         self._schema: bytes | None = None
 
@@ -131,6 +132,15 @@ class Userland:
     def ntdll_exports(self) -> dict[str, int]:
         """Name -> rva of everything ntdll exports: functions (``LdrInitializeThunk``) and variables alike."""
         return self._ntdll_tables()[1]
+
+    def enumeration(self, dll: str, prefix: str) -> tuple[str, ...]:
+        """The enumeration in a DLL's type information whose members begin with ``prefix``, in order and without it;
+        empty if the DLL has none. See ``type_information``."""
+        key = (dll, prefix)
+        if key not in self._enumerations:
+            path = self.native(dll)
+            self._enumerations[key] = () if path is None else _enumeration(path, prefix)
+        return self._enumerations[key]
 
     @property
     def apiset_schema(self) -> bytes:
@@ -226,6 +236,17 @@ def _tables(path: str) -> tuple[dict[int, str], dict[str, int]]:
 
     result: tuple[dict[int, str], dict[str, int]] = cached("stubs", (path,), compute)
     return result
+
+
+def _enumeration(path: str, prefix: str) -> tuple[str, ...]:
+    def compute() -> tuple[str, ...]:
+        from lswd.userland.type_information import enumerators
+
+        with open(path, "rb") as file:
+            return enumerators(file.read(), prefix)
+
+    found: tuple[str, ...] = cached(f"enumeration-{prefix}", (path,), compute)
+    return found
 
 
 def _dispatcher_slot(path: str) -> int:

@@ -57,6 +57,8 @@ class Case:
     """What runs on this host meanwhile; its port is the program's last argument."""
     stderr: bool = False
     """Whether standard error is compared too (expected/NAME.err)."""
+    newer: str = ""
+    """What makes its output another under a newer Wine than 8, if anything does; it is not compared then."""
     why_not_wine: str = ""
     """Why the expectation is not what Wine does; such an expectation is written by hand."""
 
@@ -151,7 +153,7 @@ FILES = (
     Case("file-attributes", _c("files/attributes")),
     Case("file-readonly", _c("files/readonly"),
          why_not_wine="Wine run by root opens read-only files for writing; Windows refuses everyone"),
-    Case("file-search", _c("files/search")),
+    Case("file-search", _c("files/search"), newer="Wine 10 asks the kernel with DOS wildcards: ?.? finds the dot"),
     Case("directories", _c("files/directories")),
     Case("file-moving", _c("files/moving")),
     Case("paths", _c("files/paths")),
@@ -184,7 +186,7 @@ MEMORY = (
 REGISTRY = (
     Case("registry-keys", _c("registry/keys")),
     Case("registry-machine", _c("registry/machine")),
-    Case("registry-files", _c("registry/files")),
+    Case("registry-files", _c("registry/files"), newer="reg.exe of Wine 10 does not expand what it shows"),
 )
 
 SHELL = (
@@ -351,7 +353,7 @@ PROCESSES = (
     Case("process-files", _family("files")),
     Case("process-jobs", _family("jobs")),
     Case("process-runtime", _c("processes/crt_children")),
-    Case("process-shell", _c("processes/shell")),
+    Case("process-shell", _c("processes/shell"), newer="cmd.exe of Wine 10 has more commands and other levels"),
 )
 
 CRT = (

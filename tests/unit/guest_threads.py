@@ -204,7 +204,8 @@ class Machine:
         load_families()
         self.numbers = {name: i for i, name in enumerate(sorted(DECLARED))}
         userland = SimpleNamespace(
-            system_calls={number: name for name, number in self.numbers.items()}, ntdll_exports=_EXPORTS
+            system_calls={number: name for name, number in self.numbers.items()}, ntdll_exports=_EXPORTS,
+            enumeration=lambda dll, prefix: (),
         )
         self.clock = FakeTime()
         self.system = System(cast(Any, None), cast(Any, userland), cast(Any, None), user="tester")

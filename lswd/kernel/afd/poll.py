@@ -96,4 +96,9 @@ async def event_select(sock: Socket, control: Control) -> int:
 async def get_events(sock: Socket, control: Control) -> int:
     """IOCTL_AFD_GET_EVENTS: what there was to tell since the last time."""
     flags, sock.untold = sock.untold, 0
+    event = control.address
+    if event:  # not an address: the event to reset, as on Windows; Wine 8 resets it itself
+        found = control.process.handles.get(event, Event, EVENT_MODIFY_STATE)
+        assert isinstance(found, Event)
+        found.reset()
     return control.answer(afd.NetworkEvents(flags=flags, status=sock.event_statuses()).pack(control.space.word))

@@ -31,6 +31,8 @@ from lswd.unixlib.bcrypt.key import (
     ALG_RSA_SIGN,
     KEY_FLAG_LEGACY_DSA_V2,
     AsymmetricKey,
+    AsymmetricKeyWithDH,
+    asymmetric_key,
 )
 from lswd.unixlib.handles import Handles
 
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
     from lswd.kernel.thread import Thread
     from lswd.unixlib.bcrypt.blobs import PrivateKey, PublicKey
+    from lswd.unixlib.bcrypt.key import AnyAsymmetricKey
 
 _ECC = (ALG_ECDH_P256, ALG_ECDH_P384, ALG_ECDSA_P256, ALG_ECDSA_P384)
 _RSA = (ALG_RSA, ALG_RSA_SIGN)
@@ -64,6 +67,19 @@ class CryptQuestion(Struct):
     output: PVOID
     output_len: ULONG
     ret_len: PVOID
+
+
+class PaddedCryptQuestion(Struct):
+    """The same since keys have DH: the DLL hands the padding on."""
+
+    key: PVOID
+    input: PVOID
+    input_len: ULONG
+    padding: PVOID
+    output: PVOID
+    output_len: ULONG
+    ret_len: PVOID
+    flags: ULONG
 
 
 class DuplicateQuestion(Struct):
@@ -141,12 +157,7 @@ class KeyPairs(Handles[KeyPair]):
     """A part of the System."""
 
 
-def _key(thread: Thread, address: int) -> AsymmetricKey:
-    key: AsymmetricKey = question(thread, address, AsymmetricKey)
-    return key
-
-
-def _pair(thread: Thread, key: AsymmetricKey) -> KeyPair:
+def _pair(thread: Thread, key: AnyAsymmetricKey) -> KeyPair:
     return thread.process.system.part(KeyPairs).get(thread.process, key.private[0])
 
 
@@ -170,7 +181,7 @@ async def generate(thread: Thread, arguments: int) -> int:
 
     from lswd.unixlib.bcrypt.blobs import CURVES
 
-    key = _key(thread, arguments)
+    key = asymmetric_key(thread, arguments)
     if key.private[0]:
         return STATUS_INVALID_HANDLE
     made: PrivateKey
@@ -200,13 +211,13 @@ async def _slowly(slow: bool, make: Any) -> Any:
 
 def destroy(thread: Thread, arguments: int) -> int:
     """key_asymmetric_destroy; the key itself is the argument."""
-    thread.process.system.part(KeyPairs).remove(thread.process, _key(thread, arguments).private[0])
+    thread.process.system.part(KeyPairs).remove(thread.process, asymmetric_key(thread, arguments).private[0])
     return STATUS_SUCCESS
 
 
 def duplicate(thread: Thread, arguments: int) -> int:
     q = question(thread, arguments, DuplicateQuestion)
-    key = _key(thread, q.key_orig)
+    key = asymmetric_key(thread, q.key_orig)
     if key.private[0]:
         pair = _pair(thread, key)
         space = thread.process.space
@@ -221,7 +232,7 @@ def export(thread: Thread, arguments: int) -> int:
     from lswd.unixlib.bcrypt import blobs
 
     q = question(thread, arguments, ExportQuestion)
-    key = _key(thread, q.key)
+    key = asymmetric_key(thread, q.key)
     pair = _pair(thread, key)
     private = not q.flags & _PUBLIC
     try:
@@ -250,7 +261,7 @@ def import_key(thread: Thread, arguments: int) -> int:
     from lswd.unixlib.bcrypt import blobs
 
     q = question(thread, arguments, ImportQuestion)
-    key = _key(thread, q.key)
+    key = asymmetric_key(thread, q.key)
     if q.len > _LONGEST:
         return STATUS_INVALID_PARAMETER
     space = thread.process.space
@@ -265,7 +276,7 @@ def import_key(thread: Thread, arguments: int) -> int:
         elif key.alg_id == ALG_DSA and key.flags & KEY_FLAG_LEGACY_DSA_V2:
             made, seed = blobs.unpack_legacy_dsa(data, public=public)
             if not public:
-                space.write(q.key + AsymmetricKey.offset(space.word, "dss_seed"), seed)
+                space.write(q.key + type(key).offset(space.word, "dss_seed"), seed)
         elif key.alg_id == ALG_DSA and public:
             made = blobs.unpack_dsa(data)
         else:
@@ -293,7 +304,7 @@ def _hash(name: str) -> Any:
     return kinds[name]()
 
 
-def _scheme(thread: Thread, key: AsymmetricKey, padding: int, flags: int, digest_size: int, wrong: int) -> list[Any]:
+def _scheme(thread: Thread, key: AnyAsymmetricKey, padding: int, flags: int, digest_size: int, wrong: int) -> list[Any]:
     """What sign() and verify() of a key take after the data: padding and hash.
 
     Raises:
@@ -331,7 +342,7 @@ def _scheme(thread: Thread, key: AsymmetricKey, padding: int, flags: int, digest
 def sign(thread: Thread, arguments: int) -> int:
     """key_asymmetric_sign: the signature, or its length when there is nowhere to put it."""
     q = question(thread, arguments, SignQuestion)
-    key = _key(thread, q.key)
+    key = asymmetric_key(thread, q.key)
     space = thread.process.space
     if q.input_len > _LONGEST:
         return STATUS_INVALID_PARAMETER
@@ -361,7 +372,7 @@ def verify(thread: Thread, arguments: int) -> int:
     from cryptography.exceptions import InvalidSignature
 
     q = question(thread, arguments, VerifyQuestion)
-    key = _key(thread, q.key)
+    key = asymmetric_key(thread, q.key)
     if max(q.hash_len, q.signature_len) > _LONGEST:
         return STATUS_INVALID_PARAMETER
     space = thread.process.space
@@ -383,11 +394,15 @@ def verify(thread: Thread, arguments: int) -> int:
 
 
 def _rsa_crypt(thread: Thread, arguments: int, *, encrypts: bool) -> int:
-    """PKCS #1 padding is the only one that the DLL hands on."""
+    """With PKCS #1 padding: the only one that Wine 8's DLL hands on."""
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
     q = question(thread, arguments, CryptQuestion)
-    key = _key(thread, q.key)
+    key = asymmetric_key(thread, q.key)
+    if isinstance(key, AsymmetricKeyWithDH):
+        q = question(thread, arguments, PaddedCryptQuestion)
+        if q.flags != BCRYPT_PAD_PKCS1:
+            return STATUS_NOT_SUPPORTED
     if key.alg_id not in _RSA or q.input_len > _LONGEST:
         return STATUS_INVALID_PARAMETER
     space, pair = thread.process.space, _pair(thread, key)

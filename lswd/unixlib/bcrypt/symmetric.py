@@ -15,7 +15,7 @@ from lswd.ntdef.status import (
 )
 from lswd.ntdef.types import PVOID, ULONG, Struct
 from lswd.unixlib.arguments import question
-from lswd.unixlib.bcrypt.key import ALG_3DES, ALG_AES, MODE_CBC, MODE_CFB, MODE_ECB, MODE_GCM, SymmetricKey
+from lswd.unixlib.bcrypt.key import ALG_3DES, ALG_AES, MODE_CBC, MODE_CFB, MODE_ECB, MODE_GCM, symmetric_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lswd.kernel.process import Process
     from lswd.kernel.system import System
     from lswd.kernel.thread import Thread
+    from lswd.unixlib.bcrypt.key import AnySymmetricKey
 
 _MODES = {ALG_AES: (MODE_CBC, MODE_ECB, MODE_CFB, MODE_GCM), ALG_3DES: (MODE_CBC, MODE_ECB)}
 _SECRETS = {ALG_AES: (16, 24, 32), ALG_3DES: (24,)}
@@ -68,7 +69,7 @@ def _cipher(algorithm: int, mode: int, secret: bytes, vector: bytes) -> Cipher[A
 class KeyState:
     """What a key is in the middle of, since its vector was set: a stream in either direction."""
 
-    def __init__(self, key: SymmetricKey, secret: bytes, vector: bytes) -> None:
+    def __init__(self, key: AnySymmetricKey, secret: bytes, vector: bytes) -> None:
         """
         Raises:
             NtError: STATUS_NOT_SUPPORTED, STATUS_INVALID_PARAMETER (its vector).
@@ -168,7 +169,7 @@ class Keys:
         if state is None:
             if len(states) >= _MOST_KEYS:
                 raise NtError(STATUS_NO_MEMORY)
-            key = question(thread, address, SymmetricKey)
+            key = symmetric_key(thread, address)
             if key.secret_len > 64 or key.vector_len > _LONGEST_VECTOR:
                 raise NtError(STATUS_INVALID_PARAMETER)
             space = process.space
