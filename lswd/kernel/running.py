@@ -5,6 +5,7 @@ Adding, removing and waiting is done on the kernel's host thread.
 
 from __future__ import annotations
 
+import os
 import time
 
 TYPE_CHECKING = False
@@ -25,6 +26,7 @@ class Running:
         self.threads: list[Thread] = []
         self._sleeping: ParallelEngine | None = None
         self._patrolled = 0.0
+        self._processors = len(os.sched_getaffinity(0))
 
     def add(self, thread: Thread) -> None:
         """Its turn is over, and its code goes on."""
@@ -34,9 +36,14 @@ class Running:
 
     def remove(self, thread: Thread) -> None:
         """It is looked after again."""
+        self._account(thread, time.monotonic())
         thread.running = False
         self.threads.remove(thread)
-        seconds = time.monotonic() - thread.running_since
+
+    def _account(self, thread: Thread, now: float) -> None:
+        """Note how long it has run: Linux gives each its share of the processors."""
+        seconds = (now - thread.running_since) * min(1.0, self._processors / len(self.threads))
+        thread.running_since = now
         thread.cpu_seconds += seconds
         thread.process.cpu_seconds += seconds
 
@@ -64,14 +71,15 @@ class Running:
         now = time.monotonic()
         if now - self._patrolled > _PATROL:
             self._patrolled = now
-            self._patrol()
+            self._patrol(now)
 
-    def _patrol(self) -> None:
+    def _patrol(self, now: float) -> None:
         from lswd.cpu.engine import GuestLost
         from lswd.ntdef.status import STATUS_UNSUCCESSFUL
 
         for thread in tuple(self.threads):
             if thread.running:
+                self._account(thread, now)
                 try:
                     _cpu(thread).check()
                 except GuestLost as error:

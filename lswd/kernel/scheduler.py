@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from lswd.kernel.thread import Thread
 
 _LOOK_AT_HOST = 0.001  # seconds between looks at the host's I/O while guest threads keep the processor busy
-_LONGEST_NAP = 0.004  # when none of them has asked for anything for a while
+_SHORTEST_NAP, _LONGEST_NAP = 0.0002, 0.001  # between looks when no guest thread asks for anything
 
 
 class Scheduler:
@@ -260,16 +260,16 @@ class Scheduler:
 
         process = self.process
         looked = 0.0
-        nap = _LOOK_AT_HOST
+        nap = _SHORTEST_NAP
         while not process.ended:
             self.deadlines.expire()
             busy = self._take_turns()
             if busy or self._running.threads:
-                nap = _LOOK_AT_HOST if busy else min(2 * nap, _LONGEST_NAP)
                 if not busy:
                     self._running.wait(self.deadlines.seconds(), nap)
+                nap = _SHORTEST_NAP if busy else min(2 * nap, _LONGEST_NAP)
                 now = time.monotonic()
-                if now - looked >= _LOOK_AT_HOST:
+                if not busy or now - looked >= _LOOK_AT_HOST:
                     looked = now
                     await trio.lowlevel.checkpoint()
             else:
