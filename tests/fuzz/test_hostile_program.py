@@ -14,7 +14,7 @@ from tests.guest.cases import Program
 
 HOSTILE = Program("hostile", ("jail/hostile.c",))
 LIMIT = 90
-SEEDS = 12
+SEEDS = 8
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
