@@ -1,6 +1,6 @@
 """How long hello.exe takes from start to exit, as a ratio to Wine's in the same run, and where the time goes.
 
-    python bench/launch.py [--runs N]
+    python bench/launch.py [--runs N] [--alone]
 
 Embedded, through a daemon from lswctl and from lswrun, and by Wine; a pause before each, as between two commands that a
 person types. (``launch_daemon.py`` has more about the daemon.) The split is that of an embedded launch (``split.py``);
@@ -14,14 +14,17 @@ import sys
 import time
 from statistics import median
 
-from setting import HERE, arguments, by_turns, daemon, hello, lswrun, ratio, scratch, wine
+from setting import HERE, alone, arguments, by_turns, daemon, hello, lswrun, ratio, scratch, wine
 
 PAUSE = 0.3
 
 
 def main() -> None:
     """Measure, and print the tables."""
-    runs: int = arguments(__doc__, runs=15).parse_args().runs
+    options = arguments(__doc__, runs=15).parse_args()
+    runs: int = options.runs
+    if options.alone:
+        alone()
     splits: list[dict[str, float]] = []
     with scratch() as setting, wine(setting) as loader, daemon(setting):
         program = hello()

@@ -1,6 +1,6 @@
 """How long hello.exe takes through a running daemon: as a ratio to an embedded launch and to Wine's, in the same run.
 
-    python bench/launch_daemon.py [--runs N] [--engine NAME]
+    python bench/launch_daemon.py [--runs N] [--alone] [--engine NAME]
 
 Machines are noisy: quote the ratios. The daemon's session is warm, as Wine is. lswctl is as `make install` writes it,
 the interpreter in isolation and without site-packages (python -IS), but where it says ".venv".
@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from statistics import median
 
-from setting import Setting, arguments, by_turns, daemon, hello, lswrun, ratio, scratch, wine
+from setting import Setting, alone, arguments, by_turns, daemon, hello, lswrun, ratio, scratch, wine
 
 PAUSE = 0.3  # seconds: as between two commands that a person types; an idle session gets a process ready meanwhile
 
@@ -54,6 +54,8 @@ def main() -> None:
     parser = arguments(__doc__, runs=15)
     parser.add_argument("--engine", default="auto")
     options = parser.parse_args()
+    if options.alone:
+        alone()
     with scratch() as setting, wine(setting) as loader, daemon(setting):
         times = by_turns(options.runs, ways(setting, options.engine, loader))
     print(f"hello.exe from start to exit, median of {options.runs}")

@@ -37,6 +37,11 @@ def arguments(description: str | None, *, runs: int) -> argparse.ArgumentParser:
     return parser
 
 
+def alone() -> None:
+    """Give this process and all that it starts from now on real-time priority, daemons and servers among them."""
+    os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(10))
+
+
 def built(source: Path, *, compiler: str = MINGW, flags: Sequence[str] = ("-O2",), name: str = "") -> Path:
     """The program made of ``source``; compiled when it is not there or older than what lies beside the source."""
     target = BUILD / (name or source.stem + (".exe" if compiler == MINGW else ""))

@@ -9,6 +9,7 @@ guest    all the rest of the run: guest code, its page faults, the hand-off
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -48,7 +49,8 @@ def main() -> None:
         "kernel": in_handlers,
         "guest": phases["run"] - in_handlers,
     }
-    print(json.dumps(split), file=sys.stderr)
+    print(json.dumps(split), file=sys.stderr, flush=True)
+    os._exit(0)  # as lswctl ends
 
 
 if __name__ == "__main__":
