@@ -4,7 +4,8 @@ On x64 KiUserApcDispatcher finds a CONTEXT at the stack pointer whose P1Home..P4
 routine, then a machine frame for the unwinder. Older userlands (Wine 8) want the same as a function call: CONTEXT and
 arguments in registers, the routine in the fifth slot, behind a return address they drop. One frame serves both.
 On i386 routine and arguments lie at the stack pointer, with the CONTEXT behind; older userlands want a function call
-again: a return address, then pointer to the CONTEXT, arguments and routine.
+again: a return address, then pointer to the CONTEXT, arguments and routine; newer ones (Wine 10) have the flag for
+NtContinue between arguments and CONTEXT.
 KiUserApcDispatcher ends in NtContinue with its "test alert" flag, which delivers the next APC.
 Source: Microsoft "Types of APCs"; frame layouts read off ntdll's code and unwind data.
 """
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _DROPS_RETURN_ADDRESS = b"\x48\x83\xc4\x08"  # add rsp, 8
 _IS_A_FUNCTION = b"\x8d\x4c\x24\x04"  # lea ecx, [esp+4]
+_TAKES_A_FLAG = b"\x8d\x5c\x24\x14"  # lea ebx, [esp+0x14]
 
 
 class UserApc:
@@ -79,10 +81,15 @@ def _push64(thread: Thread, context: Context, apc: UserApc, entered: Context) ->
 def _push32(thread: Thread, context: Context, apc: UserApc, entered: Context) -> None:
     space = thread.process.space
     arguments = [argument & 0xFFFFFFFF for argument in (*apc.arguments, apc.routine)]
-    if space.read(entered.pc, len(_IS_A_FUNCTION)) == _IS_A_FUNCTION:
+    begin = space.read(entered.pc, 4)
+    if begin == _IS_A_FUNCTION:
         head = 6 * 4
         stack = (context.sp - head - context.size) & 0xFFFFFFF0
         frame = struct.pack("<6I", 0, stack + head & 0xFFFFFFFF, *arguments)
+    elif begin == _TAKES_A_FLAG:
+        head = 5 * 4
+        stack = (context.sp - head - context.size - 8) & 0xFFFFFFF0
+        frame = struct.pack("<5I", arguments[3], *arguments[:3], 1)
     else:
         head = 4 * 4
         # The dispatcher has its exception frame in the last 8 bytes.

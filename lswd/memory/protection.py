@@ -22,6 +22,7 @@ PAGE_GUARD = 0x100
 PAGE_NOCACHE = 0x200
 PAGE_WRITECOMBINE = 0x400
 PAGE_TARGETS_INVALID = 0x40000000  # for Control Flow Guard, which this kernel does not have
+PAGE_ENCLAVE_NO_CHANGE = 0x20000000  # nor enclaves
 
 RESERVED = 0  # the code of a page that is reserved and not committed
 _GUARD_BIT = 0x10
@@ -45,7 +46,7 @@ _ACCESS = {
 def encode(protect: int) -> int:
     """Code of a PAGE_* value, or -1 when NT would refuse it (STATUS_INVALID_PAGE_PROTECTION)."""
     base = protect & 0xFF
-    modifiers = protect & ~(0xFF | PAGE_TARGETS_INVALID)
+    modifiers = protect & ~(0xFF | PAGE_TARGETS_INVALID | PAGE_ENCLAVE_NO_CHANGE)
     if base not in _ACCESS or modifiers & ~(PAGE_GUARD | PAGE_NOCACHE | PAGE_WRITECOMBINE):
         return -1
     if modifiers and base == PAGE_NOACCESS:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 
 from lswd.kernel import memory_status
+from lswd.kernel.environment_block import KUSER_SHARED_DATA
+from lswd.kernel.start import SHARED_DATA
 from lswd.nt.declare import Call, Out, syscall
 from lswd.nt.information import QueryTable
 from lswd.nt.system_information import (
@@ -30,6 +32,7 @@ from lswd.ntdef.types import (
     array,
 )
 
+PROCESSOR_FEATURE_MAX = 64
 SystemLogicalProcessorInformationEx = 107
 SystemCpuSetInformation = 175
 SystemSupportedProcessorArchitectures = 181
@@ -169,3 +172,11 @@ def NtQuerySystemInformationEx(
     return EXTENDED.answer(
         call, query, SystemInformationClass, SystemInformation, SystemInformationLength, ReturnLength
     )
+
+
+@syscall
+def NtWow64IsProcessorFeaturePresent(call: Call, ProcessorFeature: ULONG) -> ULONG:
+    """What KUSER_SHARED_DATA says; newer 32-bit userlands ask instead of looking."""
+    if ProcessorFeature >= PROCESSOR_FEATURE_MAX:
+        return 0
+    return call.space.read(SHARED_DATA + KUSER_SHARED_DATA.ProcessorFeatures + ProcessorFeature, 1)[0]

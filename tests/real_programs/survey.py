@@ -225,6 +225,13 @@ NOTES = (
     "* `GetProcessGroupAffinity` is not in Wine 8: Java says so at its start, and goes on.",
     "* Programs that read themselves two bytes at a time take as many system calls: pnpm makes 110,000 before it",
     "  starts.",
+    "",
+    "## Another userland",
+    "",
+    "Wine 8.0 of Debian 12 is what everything else here is about. `make test-userland` fetches Wine 10.0 of Debian",
+    "13 (PyPI and npm have no package with Wine's PE DLLs) and runs the guest programs of the tests, 64- and 32-bit,",
+    "under it: all do the same, but for a few whose commands themselves have changed, and each says what. System call",
+    "numbers, the codes of ntdll's Unix half and bcrypt's numbers of algorithms are read from the userland in use.",
 )
 
 

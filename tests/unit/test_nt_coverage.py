@@ -67,4 +67,5 @@ _NEWER = {
     "NtNotifyChangeDirectoryFileEx",
     "NtQueryDirectoryFileEx",
     "NtQueueApcThreadEx",
+    "NtWow64IsProcessorFeaturePresent",
 }

@@ -57,6 +57,10 @@ def test_a_terabyte_is_reserved_and_a_little_of_it_used(memory: Memory) -> None:
 def test_memory_for_code_may_be_declared_no_target_of_calls(memory: Memory) -> None:
     memory.allocate(0, SIZE, MEM_RESERVE | MEM_COMMIT, PAGE_EXECUTE_READWRITE | PAGE_TARGETS_INVALID)
     memory.allocate(0, SIZE, MEM_RESERVE, PAGE_READWRITE | PAGE_TARGETS_INVALID, INVALID_PAGE_PROTECTION)
+    base = memory.allocate(0, SIZE, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE)
+    protect = PAGE_EXECUTE_READWRITE | PAGE_TARGETS_INVALID | 0x20000000  # as Wine 10's WriteProcessMemory asks
+    cells = memory.cell(base), memory.cell(SIZE)
+    assert 0 == memory.call("NtProtectVirtualMemory", CURRENT_PROCESS, *cells, protect, memory.cell())
 
 
 def test_a_placeholder_is_split_filled_emptied_and_made_whole_again(memory: Memory) -> None:
