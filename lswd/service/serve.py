@@ -53,6 +53,7 @@ def serve(environ: Mapping[str, str], *, path: str = "", user: bool = False) -> 
     from lswd.ioctl.service import LswService
     from lswd.ioctl.settings import Settings as NewCommandSettings
     from lswd.session import spawner
+    from lswd.session.lend import RESTRICTED, tracing_is_restricted
     from lswd.session.pool import Sessions
 
     # Sessions are forked by a process that never sees what we open from here on: no socket, no device.
@@ -71,6 +72,8 @@ def serve(environ: Mapping[str, str], *, path: str = "", user: bool = False) -> 
 
     listeners, files = _listeners(settings, place, environ)
     try:
+        if user and os.geteuid() and tracing_is_restricted():
+            log("notice", f"a client's native system calls with pointers fail (EPERM) where {RESTRICTED}")
         log("info", f"serving {place}" + (f" and /dev/{settings.device}" if settings.device else ""))
 
         async def main() -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _ADDRESS = struct.Struct("<QI")
 LARGEST_LOAN = 8192
+RESTRICTED = "its memory is closed to us (kernel.yama.ptrace_scope) unless it allows us with prctl(PR_SET_PTRACER)"
 _SCOPE = "/proc/sys/kernel/yama/ptrace_scope"
 
 

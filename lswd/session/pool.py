@@ -10,11 +10,12 @@ import os
 
 import trio
 
+from lswd.host.process_memory import read_some
 from lswd.ioctl.commands import WORD
 from lswd.session import messages as m
 from lswd.session.caller_image import STATUS_CONTROL_C_EXIT
 from lswd.session.identity import Identity, IdentityError, identify
-from lswd.session.lend import retire_for, tracing_is_restricted
+from lswd.session.lend import RESTRICTED, retire_for, tracing_is_restricted
 from lswd.session.session import Program, Session
 
 TYPE_CHECKING = False
@@ -182,6 +183,8 @@ class Sessions:
     async def execute(self, caller: Caller, pid: int, info: PeInfo) -> Program:
         """Run the image that process ``pid`` has registered."""
         session = await self._session(caller)
+        if os.geteuid() and info.base:
+            self._check_reachable(pid, info.base)
         restricted = tracing_is_restricted()
         if restricted:
             retire_for(session.identity.uid, pid, info, STATUS_CONTROL_C_EXIT)
@@ -189,6 +192,19 @@ class Sessions:
         if restricted:
             program.on_end = lambda ending: retire_for(session.identity.uid, pid, info, ending.exit_status)
         return program
+
+    def _check_reachable(self, pid: int, base: int) -> None:
+        """Nobody runs a program whose entry point cannot be retired: its loader would run it once more.
+
+        Raises OSError (EPERM).
+        """
+        try:
+            read_some(pid, base, 1)
+        except PermissionError:
+            self._log("info", f"pid {pid} is not executed: {RESTRICTED}")
+            raise
+        except OSError:
+            pass  # there is no image
 
     async def launch(self, caller: Caller, descriptors: Sequence[int]) -> Program:
         """Run an order."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import shlex
 import sys
 from collections.abc import Callable, Iterator
@@ -194,6 +195,54 @@ tell(register(file, target), register(file, os.getpid()))
     assert [0, 0] == ask(vm, people + source, user=USER)
     assert [0, 0] == ask(vm, people + source)
     target.kill()
+
+
+def test_what_is_one_users_is_out_of_anothers_reach(vm: Machine, lswd: Job, people: str) -> None:
+    """His registration, his program, his handles; and it takes more than one user to fill the table."""
+    owner = """
+import ctypes
+path = ctypes.create_string_buffer(b"/etc/passwd")
+file = device("lsw")
+handle = system_call(file, 0x55, ctypes.addressof(path), 0x80000000, 3, 0)[0]
+event = system_call(file, 0x48, 1, 0)[0]
+answers = [register(file, os.getpid())]
+loader = load("wait")
+print(json.dumps([os.getpid(), loader.pid, handle, event]), flush=True)
+while not os.path.exists("/run/exchange/tried"):
+    time.sleep(0.05)
+out = bytearray(8)
+base = ctypes.addressof(ctypes.c_char.from_buffer(out))
+answers += [system_call(file, 0x06, handle, base, 4), system_call(file, 0x04, event, 1)]
+answers += [loader.poll(), register(file, os.getpid())]
+loader.kill()
+tell(*answers)
+"""
+    client = vm.start(f"exec {shlex.join([sys.executable, '-c', PRELUDE + people + owner])}", user=USER)
+    client.expect("]\n")
+    pid, loader, handle, event = json.loads(client.output.splitlines()[-1])
+    source = f"""
+file = device("lsw")
+words = lambda *numbers: bytearray(struct.pack("<4I", *numbers))
+answers = []
+for pid in ({pid}, {loader}):
+    answers += [ioctl(file, 0x40044C02, pid), ioctl(file, 0x40044C04, pid), register(file, pid),
+                ioctl(file, 0xC0104C20, words(pid, 0, 0, 0)), ioctl(file, 0x40084C21, words(pid, 5, 0, 0)),
+                ioctl(file, 0x40084C23, words(pid, 0, 0, 0)), attempt(os.kill, pid, 9)]
+foreign = [system_call(file, 0x06, {handle}, 0, 4), system_call(file, 0x0f, {handle}), system_call(file, 0x0e, {event}),
+           system_call(file, 0x04, {event}, 1)]
+places = [register(file, os.getpid()) for _ in range(300)]
+events = {{system_call(file, 0x48, 1, 0)[1] for _ in range(4200)}}
+tell(answers, [answer[1] for answer in foreign], places.count(0), sorted(set(places)), sorted(events))
+"""
+    answers, foreign, places, registering, events = ask(vm, people + source, user=OTHER)
+    assert {-errno.EPERM, -errno.ESRCH} >= set(answers)
+    assert [-errno.EPERM] * 3 == answers[:3]
+    assert -errno.EPERM == answers[-3] == answers[-1]
+    assert [-errno.EBADF] * 4 == foreign
+    assert (256, [-errno.ENOMEM, 0]) == (places, registering)
+    assert [-errno.ENOMEM, 0] == events
+    (vm.exchange / "tried").touch()
+    assert [0, [4, 0], [0x102, 0], None, 0] == json.loads(client.wait().output.splitlines()[-1])
 
 
 def test_files_are_opened_with_the_callers_rights(vm: Machine, lswd: Job, people: str) -> None:

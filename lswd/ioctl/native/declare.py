@@ -9,6 +9,7 @@ apart: MODERN is what commit 74bd039 and later mean, LEGACY what the module mean
 
 from __future__ import annotations
 
+import errno
 import struct
 
 TYPE_CHECKING = False
@@ -76,22 +77,27 @@ class Call:
         """Bytes of the caller's memory. Raises NativeError."""
         try:
             return self.memory.read(self.tid, address, size)
-        except OSError:
-            raise NativeError(14) from None
+        except OSError as error:
+            raise _unreachable(error) from None
 
     def write(self, address: int, data: bytes) -> None:
         """Write to the caller's memory. Raises NativeError."""
         try:
             self.memory.write(self.tid, address, data)
-        except OSError:
-            raise NativeError(14) from None
+        except OSError as error:
+            raise _unreachable(error) from None
 
     def text(self, address: int) -> bytes:
         """A NUL-terminated path in the caller's memory. Raises NativeError (the module cut longer ones)."""
         try:
             return self.memory.text(self.tid, address)
-        except OSError:
-            raise NativeError(14) from None
+        except OSError as error:
+            raise _unreachable(error) from None
+
+
+def _unreachable(error: OSError) -> NativeError:
+    """Memory that is not there (EFAULT), or that the system does not let us touch (EPERM)."""
+    return NativeError(errno.EPERM if error.errno == errno.EPERM else errno.EFAULT)
 
 
 class Native:

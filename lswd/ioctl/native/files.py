@@ -43,8 +43,8 @@ def NtCreateFile(call: Call) -> Result:
         access, disposition, failed = call.args[1], call.args[2], U64
         try:
             path = call.text(call.args[0])
-        except NativeError:
-            raise NativeError(errno.EFAULT, failed) from None
+        except NativeError as error:
+            raise NativeError(error.number, failed) from None
     else:
         path, access, disposition, failed = LEGACY_PATH, call.args[0], call.args[2], 0
     flags = open_flags(access, disposition)

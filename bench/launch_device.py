@@ -1,0 +1,63 @@
+"""How long hello.exe takes through a real /dev/lsw, as a ratio to an embedded launch, inside User-Mode Linux.
+
+    python bench/launch_device.py [--runs N]
+
+Both run on the engine that works there, by turns. The daemon's session is warm; between launches there is a pause, as
+between two commands that a person types.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+
+from setting import ROOT, hello
+
+sys.path.insert(0, str(ROOT))
+
+from tests.vm.daemon import start_lswd
+from tests.vm.machine import USER, Machine, missing_packages
+
+WAYS = ("embedded", "device", "socket")
+CLIENT = """
+import subprocess, sys, time
+program, runs, *ways = sys.argv[1:]
+for run in range(int(runs) + 1):
+    for way in ways:
+        time.sleep(5)
+        start = time.monotonic()
+        done = subprocess.run([sys.executable, "-m", "lswctl", "launch", "--via", way, program], capture_output=True)
+        assert done.returncode == 0 and b"ello" in done.stdout, done
+        if run:  # the first makes the session, and the machine's caches
+            print(way, time.monotonic() - start, flush=True)
+"""
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--runs", type=int, default=9)
+    runs = parser.parse_args().runs
+    if missing := missing_packages():
+        raise SystemExit(f"not installed: {' '.join(missing)} (setup/setup.sh test installs them)")
+    program = hello()
+    times: dict[str, list[float]] = {way: [] for way in WAYS}
+    with Machine(readable=[program]) as machine:
+        start_lswd(machine, "lsw")
+        environment = {"LSW_ENGINE": "unicorn", "LSW_SOCKET": "/run/lsw/lsw.sock"}
+        words = [str(program), str(runs), *WAYS]
+        result = machine.python(CLIENT, *words, user=USER, environment=environment, timeout=100 + 100 * runs)
+    if result.code:
+        raise SystemExit(result.output)
+    for line in result.output.splitlines():
+        way, seconds = line.split()
+        times[way].append(float(seconds))
+    print(f"hello.exe from start to exit inside User-Mode Linux, median of {runs}")
+    for way, seconds in times.items():
+        ratios = [one / other for one, other in zip(seconds, times["embedded"], strict=True)]
+        print(f"  {way:10} {statistics.median(seconds) * 1e3:8.0f} ms   {statistics.median(ratios):5.2f} embedded")
+
+
+if __name__ == "__main__":
+    main()
