@@ -16,6 +16,7 @@ from lswd.cpu import select
 from lswd.cpu.engine import EngineError
 from lswd.cpu.jail import assemble, child, layout
 from lswd.cpu.jail.engine import JailEngine
+from lswd.cpu.jail.growth import Growth
 from lswd.memory.backing import FileMapping
 from lswd.memory.protection import PAGE_READONLY, PAGE_READWRITE, PAGE_WRITECOPY
 from lswd.memory.region import MEM_MAPPED
@@ -327,6 +328,25 @@ def test_pieces_committed_one_after_another_are_zero_and_the_guests_own(machine:
     assert 0 == thread.get_context()["rbx"]
     assert b"\xff" * 0x80000 == machine.space.read(0x900000, 0x80000)
     assert bytes(0x80000) == bytes(machine.space.raw(region)[0x80000:])
+
+
+def test_what_was_committed_otherwise_meanwhile_is_not_cleared(machine: Machine) -> None:
+    space = machine.space
+    growth = Growth(space)
+    region = space.reserve(0x900000, 0x100000, PAGE_READWRITE)
+    for base in (0x900000, 0x910000):
+        space.commit(region, base, 0x10000, PAGE_READWRITE)
+        assert growth.committed(base, 0x10000)
+    space.commit(region, 0x928000, 0x20000, PAGE_READWRITE)
+    growth.committed(0x928000, 0x20000)
+    space.write(0x928000, b"kept")
+    growth.fill_ahead()
+    assert b"kept" == space.read(0x928000, 4)
+    for base in (0x950000, 0x960000):
+        space.commit(region, base, 0x10000, PAGE_READWRITE)
+        assert growth.committed(base, 0x10000)
+    space.release(0x900000)
+    growth.fill_ahead()
 
 
 def test_many_regions_are_mapped_in_several_rounds(machine: Machine, tmp_path: Path) -> None:

@@ -12,43 +12,46 @@ from lswd.memory.region import MEM_PRIVATE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from lswd.memory.region import Region
     from lswd.memory.space import AddressSpace
 
 _LARGEST = 0x10000  # what Windows heaps grow by
 
 
 class Growth:
-    """See the module's docstring. ``ahead``: offset in the guest's memory and size of what is to be filled next."""
+    """See the module's docstring."""
 
     def __init__(self, space: AddressSpace) -> None:
         self._space = space
-        self._end = 0  # offset in the guest's memory at which the last piece ended
-        self.ahead: tuple[int, int] | None = None
+        self._end = 0  # where the last piece ended
+        self._ahead = (0, 0)  # address and size of the piece that is expected next
 
     def committed(self, base: int, size: int) -> bool:
         """Pages have been committed for the first time: are they there?"""
         region = self._space.find(base)
         if size > _LARGEST or region is None or region.kind != MEM_PRIVATE:
             return False
-        first, last = (base - region.base) // PAGE_SIZE, (base + size - region.base) // PAGE_SIZE
-        if region.pages[first] not in PLAIN_CODES:
+        if region.pages[(base - region.base) // PAGE_SIZE] not in PLAIN_CODES:
             return False
-        offset = region.offset + base - region.base
-        self._fill(offset, size)
-        next_codes = region.pages[last : last + size // PAGE_SIZE]
-        if offset == self._end and next_codes.count(RESERVED) == size // PAGE_SIZE:
-            self.ahead = (offset + size, size)
-        self._end = offset + size
+        self._fill(region, base, size)
+        self._ahead = (base + size, size) if base == self._end else (0, 0)
+        self._end = base + size
         return True
 
     def fill_ahead(self) -> None:
-        """Fill what the guest will commit next, if it goes on like that."""
-        if self.ahead is not None:
-            ahead, self.ahead = self.ahead, None
-            self._fill(*ahead)
+        """Fill what the guest will commit next if it goes on like that, unless it has been committed meanwhile."""
+        base, size = self._ahead
+        if size:
+            self._ahead = (0, 0)
+            region = self._space.find(base)
+            if region is not None and region.kind == MEM_PRIVATE:
+                first, count = (base - region.base) // PAGE_SIZE, size // PAGE_SIZE
+                if region.pages[first : first + count].count(RESERVED) == count:
+                    self._fill(region, base, size)
 
-    def _fill(self, offset: int, size: int) -> None:
+    def _fill(self, region: Region, base: int, size: int) -> None:
         private = self._space.private
+        offset = region.offset + base - region.base
         private.renew(offset, size)
         if private.filled != (offset, size):
             private.fill(offset, size)
