@@ -85,6 +85,10 @@ class THREAD_CYCLE_TIME_INFORMATION(Struct):
     CurrentCycleCount: ULONGLONG
 
 
+class _POINTER(Struct):
+    Value: ULONG_PTR
+
+
 class GROUP_AFFINITY(Struct):
     Mask: ULONG_PTR
     Group: USHORT
@@ -246,7 +250,7 @@ def _set_mask(thread: Thread, mask: int) -> None:
     thread.affinity = mask
 
 
-@SET.takes(ThreadAffinityMask, size=8)
+@SET.takes(ThreadAffinityMask, size=_POINTER)
 def _set_affinity(call: Call, thread: Thread, data: bytes) -> None:
     _set_mask(thread, int.from_bytes(data, "little"))
 
@@ -259,7 +263,7 @@ def _set_group(call: Call, thread: Thread, data: bytes) -> None:
     _set_mask(thread, group.Mask)
 
 
-@SET.takes(ThreadImpersonationToken, size=8)
+@SET.takes(ThreadImpersonationToken, size=_POINTER)
 def _set_impersonation_token(call: Call, thread: Thread, data: bytes) -> None:
     handle = int.from_bytes(data, "little")
     thread.impersonation_token = call.process.handles.get(handle, _token_type()) if handle else None
@@ -271,7 +275,7 @@ def _token_type() -> type[KernelObject]:
     return Token
 
 
-@SET.takes(ThreadQuerySetWin32StartAddress, size=8)
+@SET.takes(ThreadQuerySetWin32StartAddress, size=_POINTER)
 def _set_start_address(call: Call, thread: Thread, data: bytes) -> None:
     thread.start_address = int.from_bytes(data, "little")
 

@@ -32,6 +32,7 @@ NOT_FOR_32_BITS = {
     "environment-system": "ProgramFiles and the processor are others",
     "information": "prints the range of addresses and the processor",
     "mathematics": "the x87 unit rounds differently",
+    "shell-folders": "the directory of programs is another",
     "unwinding": "tables of functions are a matter of 64-bit code",
     "process-remote": "reads and writes registers of 64-bit code",
     "process-named-pipes": "two processes print at the same time: the order differs",
