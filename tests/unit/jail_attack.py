@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from lswd.cpu import engine as cpu
 from lswd.cpu.context import Context
 from lswd.cpu.context32 import ContextI386
 from lswd.cpu.engine import GuestLost
@@ -34,7 +35,8 @@ RESULT = SPACE + 0x838  # where an attack leaves what Linux said
 _LIST = RESULT - 0x38  # so that the stub leaves it there, too
 STACK = SPACE + 0xA00  # of a second thread; there is the address of ``spin``
 UNTOUCHED = 0x7A7A_7A7A_7A7A_7A7A
-_DYING_SECONDS = 1.0
+_DYING_SECONDS = 10.0
+_INTERRUPTED_SECONDS = 0.3
 _GETPID = 39
 _I386 = 0x40000003  # AUDIT_ARCH_I386
 
@@ -98,15 +100,14 @@ class Attack:
         self.calls: list[tuple[int, ...]] = []
         self.lost = ""
         self.too_late = False  # it would have gone on for ever
-        self.answer: Callable[[Attack], None] = lambda attack: None  # what the kernel does about a call
+        self.answer: Callable[[Attack], int | None] = lambda attack: None  # what the kernel does about a call
 
     def handler(self, *call: int) -> int | None:
-        """Every NT system call leaves, so that the attack ends there."""
+        """An NT system call leaves, so that the attack ends there, unless ``answer`` knows better."""
         self.calls.append(call)
-        self.answer(self)
-        return None
+        return self.answer(self)
 
-    def run(self, *, interrupted: bool = False, seconds: float = 20.0) -> int:
+    def run(self, *, interrupted: bool = False, seconds: float = 60.0) -> int:
         """Run until something happens.
 
         Args:
@@ -128,8 +129,12 @@ class Attack:
 
         helper = threading.Thread(target=watch)
         helper.start()
+        enough = time.monotonic() + _INTERRUPTED_SECONDS
         try:
-            return self.thread.run(self.handler)
+            while True:  # an interrupt may come before the attack
+                outcome = self.thread.run(self.handler)
+                if outcome != cpu.INTERRUPTED or time.monotonic() > enough:
+                    return outcome
         except GuestLost as error:
             self.lost = str(error)
             return LOST

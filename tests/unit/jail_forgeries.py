@@ -63,7 +63,7 @@ class Forgery:
         words: str | tuple[str, ...] = (),
         outcome: int = LOST,
         setting: Opening = lambda monkeypatch: None,
-        handler: Callable[[Attack], None] = lambda attack: None,
+        handler: Callable[[Attack], int | None] = lambda attack: None,
         interrupted: bool = False,
         seconds: float = 1.0,
         data: bytes = b"",
@@ -148,8 +148,9 @@ def _unchecked_error(self: JailEngine, block: int) -> None:
         raise GuestLost(os.strerror((1 << 64) - error))
 
 
-def _operate(attack: Attack) -> None:
+def _operate(attack: Attack) -> int | None:
     attack.engine.child.operate([(layout.SYS_MUNMAP, 0x10000000, 0x10000)])
+    return None
 
 
 def _wake(block: int) -> str:
@@ -180,7 +181,7 @@ _NEW_THREAD = f"mov rax, {SPACE:#x}\nmov [rax], rax\n" + through_the_stub(
 ).replace("hlt", "here: jmp here")
 
 
-def _look_away(self: Child, block: int, deadline: float = 0.0) -> None:
+def _look_away(self: Child, block: int = 0, deadline: float = 0.0) -> None:
     if hasattr(self, "given_up"):
         raise GuestLost("the test has")
 
@@ -281,6 +282,11 @@ def forgeries() -> Iterator[tuple[str, Forgery]]:
     yield "a thread of its own, and nobody can be asked", Forgery(
         _NEW_THREAD, _NO_CHECK, _for_ever, words="the guest has started a thread by itself",
         setting=replaced(child, "_NEW_LISTENER", 1 << 30),
+    )  # fmt: skip
+    yield "a thread of its own, and the kernel is never left in peace", Forgery(
+        _NEW_THREAD.replace("here: jmp here", f"again: mov eax, {TOLD}\ncall [0x7ffe1000]\njmp again"),
+        replaced(Child, "count_threads", _look_away), _for_ever, words="the guest has started a thread by itself",
+        setting=replaced(child, "_NEW_LISTENER", 1 << 30), handler=lambda attack: 1, kinds=(8,),
     )  # fmt: skip
     yield "processor time", Forgery(
         "here: jmp here\n", replaced(child, "_LIMITS", child._LIMITS), _for_ever,

@@ -365,8 +365,7 @@ class Child:
         """
         if not self.alive():
             raise GuestLost("the guest's process has died")
-        if self._listener < 0 and os.stat(f"/proc/{self.pid}/task").st_nlink - 2 > self._threads:
-            raise GuestLost("the guest has started a thread by itself")
+        self.count_threads()
         now = time.monotonic()
         if deadline and now > deadline:
             if self._ready:
@@ -374,6 +373,15 @@ class Child:
             raise NoAnswer("the jail does not start here: no answer")
         if now - self.interrupted.get(block, now) > _DEAF_SECONDS:
             raise GuestLost("the guest does not react to interrupts")
+
+    def count_threads(self) -> None:
+        """Where nobody can be asked about new threads: are there only those that have been ordered?
+
+        Raises:
+            GuestLost: there are more.
+        """
+        if self._listener < 0 and self.pid and os.stat(f"/proc/{self.pid}/task").st_nlink - 2 > self._threads:
+            raise GuestLost("the guest has started a thread by itself")
 
     def operate(self, operations: Sequence[Operation]) -> list[int]:
         """Have the manager make Linux system calls now; returns their results."""

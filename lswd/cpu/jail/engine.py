@@ -227,6 +227,7 @@ class JailEngine:
             if not child.wait(thread.block):
                 return cpu.RUNNING
             thread.running = False
+            child.count_threads()
             self._check_operations(thread.block)
             kind = child.words[thread.block + layout.KIND >> 2]
             if kind == layout.KIND_CALL:
@@ -323,6 +324,7 @@ class JailEngine:
             if spin.left <= 0:
                 spin.decide()
                 quads[spin_at] = spin.counts
+                child.count_threads()
             for _ in range(spin.looks):
                 if words[state_at] == layout.STATE_STOPPED:
                     break
