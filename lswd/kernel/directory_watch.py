@@ -169,6 +169,12 @@ class DirectoryWatches:
         self.news: set[DirectoryWatch] = set()
         self._moved: host.Event | None = None  # the first half of a rename
         self._running = False
+        self._expected: set[str] = set()
+        system.directory_watches = self
+
+    def expect(self, name: str) -> None:
+        """A file of this name has just been made, and its creation time kept with it, which is no change of it."""
+        self._expected.add(name)
 
     def start(
         self, scheduler: Scheduler, directory: DiskDirectory, changes: int, subtree: bool, limit: int
@@ -224,6 +230,7 @@ class DirectoryWatches:
         if self._host is not None:
             for event in self._host.read():
                 self._take(event)
+        self._expected.clear()
         self._tell()
 
     def _tell(self) -> None:
@@ -318,7 +325,8 @@ class DirectoryWatches:
         if directory and mask & host.IN_DELETE:
             for watch in tuple(self._below.get(event.watch, ())):
                 watch.check_deleted()
-        if not event.name:
+        if not event.name or (mask & host.IN_ATTRIB and event.name in self._expected):
+            self._expected.discard(event.name)
             return
         for watch in tuple(self._watching.get(event.watch, ())):
             place = watch.places[event.watch]

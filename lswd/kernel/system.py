@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from lswd.host.drives import Drives
+    from lswd.kernel.directory_watch import DirectoryWatches
     from lswd.kernel.process import Process
     from lswd.kernel.registry.registry import Registry
     from lswd.userland.userland import Userland
@@ -30,6 +31,7 @@ class System:
         missing_calls: what its programs have called that nobody has implemented, by name, with how often.
         system_calls: how many the threads that have ended have made.
         windows: the release it says it is.
+        directory_watches: who watches directories, once somebody does.
         new_process: makes an empty process of a word size, with an engine and system calls (set by whoever starts the
             first).
     """
@@ -50,6 +52,7 @@ class System:
         self.windows = DEFAULT
         self.missing_calls: dict[str, int] = {}
         self.system_calls = 0
+        self.directory_watches: DirectoryWatches | None = None
         self._open_registry = open_registry
         self._registry: Registry | None = None
         self._parts: dict[type, Any] = {}

@@ -7,12 +7,21 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 
 from lswd.kernel.file import FileDevice, FileObject
 from lswd.kernel.file_block import READS, WRITES, FileControlBlock, block_of, check_deletable
 from lswd.kernel.file_disk import kind_of
 from lswd.kernel.file_mapping import mapped_by_data, mapped_by_image
-from lswd.kernel.file_metadata import STORED, Metadata, is_directory_link, nt_error, set_attributes
+from lswd.kernel.file_metadata import (
+    STORED,
+    Metadata,
+    is_directory_link,
+    nt_error,
+    nt_time,
+    set_attributes,
+    set_creation_time,
+)
 from lswd.kernel.file_stream import StreamFile
 from lswd.kernel.object import DELETE, MAXIMUM_ALLOWED
 from lswd.kernel.redirection import redirected
@@ -154,6 +163,10 @@ class Volume(FileDevice):
         except OSError as error:
             raise nt_error(error) from None
         own = os.fstat(fd)
+        # The host does not tell it of a file that has been written to since.
+        set_creation_time(fd, nt_time(own.st_mtime_ns))
+        if self._system.directory_watches is not None:
+            self._system.directory_watches.expect(os.path.basename(found.host))
         plain = 0 if options & nt.FILE_DIRECTORY_FILE else nt.FILE_ATTRIBUTE_ARCHIVE
         wanted = parameters.attributes & STORED | plain
         if wanted != plain:
@@ -246,6 +259,8 @@ class Volume(FileDevice):
         parameters.information = nt.FILE_SUPERSEDED if superseding else nt.FILE_OVERWRITTEN
         try:
             os.ftruncate(fd, 0)
+            if superseding:
+                set_creation_time(fd, nt_time(time.time_ns()))
             set_attributes(fd, own, parameters.attributes | nt.FILE_ATTRIBUTE_ARCHIVE)
         except OSError as error:
             os.close(fd)

@@ -164,6 +164,7 @@ FILES = (
          why_not_wine="Wine keeps locks with fcntl, which lets other handles read and write regardless"),
     Case("file-mapping", _c("files/mapping")),
     Case("overlapped", _c("files/overlapped")),
+    Case("volumes", _c("files/volumes")),
     Case("file-links", _c("files/links")),
     Case("file-large", _c("files/large")),
     Case("file-views", Program("views", ("files/views.c", "processes/start.c"))),

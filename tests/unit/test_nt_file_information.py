@@ -14,6 +14,7 @@ from .file_guest import (
     DELETE,
     DIRECTORY_FILE,
     GENERIC_READ,
+    OVERWRITE_IF,
     READ_WRITE,
     STATUS_ACCESS_DENIED,
     STATUS_BUFFER_OVERFLOW,
@@ -26,6 +27,7 @@ from .file_guest import (
     STATUS_OBJECT_NAME_COLLISION,
     STATUS_OBJECT_NAME_NOT_FOUND,
     STATUS_OBJECT_PATH_NOT_FOUND,
+    SUPERSEDE,
     SYNCHRONOUS,
     Body,
     Files,
@@ -364,3 +366,28 @@ def test_controls_know_identity_links_and_ranges(tmp_path: Path) -> None:
         (0, "sub\\target" * 2),
     ] == run_with_files(tmp_path, main)
     assert b"xxxxx\0\0\0\0x" == (tmp_path / "f").read_bytes()[:10]
+
+
+def test_a_file_keeps_its_creation_time_when_it_is_written_to(tmp_path: Path) -> None:
+    def created(files: Files, handle: int) -> Any:
+        _, data = yield from files.query(handle, 4, 40)
+        return struct.unpack_from("<q", data)[0]
+
+    def main(guest: Guest, files: Files) -> Body:
+        handle = yield from files.open("file")
+        before = yield from created(files, handle)
+        os.utime(tmp_path / "file", (2_000_000_000, 2_000_000_000))
+        yield from files.write(handle, b"later")
+        guest.log.append(before == (yield from created(files, handle)))
+        yield from files.close(handle)
+        again = yield from files.open("file", disposition=OVERWRITE_IF)
+        guest.log.append(before == (yield from created(files, again)))
+        yield from files.close(again)
+        new = yield from files.open("file", disposition=SUPERSEDE)
+        guest.log.append(before < (yield from created(files, new)))
+
+    try:
+        os.setxattr(tmp_path, "user.try", b"")
+    except OSError:
+        pytest.skip("the file system keeps no extended attributes")
+    assert [True, True, True] == run_with_files(tmp_path, main)
