@@ -97,6 +97,7 @@ class Spares:
 
     def __init__(self, poll: select.poll) -> None:
         """``poll``: what the zygote waits with."""
+        self.wanted = False  # somebody has asked for a program: some sessions only serve native calls
         self.warm = False  # the zygote has launched something itself
         self._poll = poll
         self._spares: list[Spare] = []
@@ -157,7 +158,7 @@ class Spares:
 
     def _delay(self) -> int | None:
         """The delay of what is to be done next."""
-        if not all(spare.ready for spare in self._spares) or self._failures >= _MOST_FAILURES:
+        if not self.wanted or self._failures >= _MOST_FAILURES or not all(spare.ready for spare in self._spares):
             return None
         if not self.warm:
             return _WARM

@@ -114,6 +114,7 @@ class Zygote:
         """Run a program: in the spare if there is one, else in a new process."""
         kind, identifier, _, data = m.unpack(packet)
         loader, info = _image(data) if kind == m.START_IMAGE else (0, None)
+        self._spares.wanted = True
         spare = self._spares.take()  # one that is still getting ready is left to it
         if spare is not None:
             if spare.start(packet, descriptors):

@@ -122,6 +122,7 @@ class Session:
 
     def wait_until_hot(self) -> None:
         """Everything that there is time for has been done: by the first spare, the zygote, the others."""
+        self.run()
         self.wait(lambda: len(self.launcher.counted("warm-ups")) >= 1 + MOST_SPARES)
         self.wait(lambda: len(self.launcher.counted("prepared")) >= 1 + MOST_SPARES)
 
@@ -148,6 +149,11 @@ def test_what_has_been_warmed_up_does_not_show(session: Session, tmp_path: Path)
         assert (str(tmp_path), 0o27, 1) == (state["cwd"], state["umask"], state["threads"])
         for same in ("environ", "cwd", "umask", "threads", "files", "program", "blocked"):
             assert fresh[same] == state[same], same
+
+
+def test_a_session_that_has_run_no_program_gets_nothing_ready(session: Session) -> None:
+    time.sleep(0.3)
+    assert ([], []) == (session.launcher.counted("warm-ups"), session.children())
 
 
 def test_the_zygote_learns_once_and_all_others_know(session: Session) -> None:
@@ -196,6 +202,7 @@ def test_one_that_dies_is_replaced(session: Session) -> None:
 
 def test_a_host_where_none_lives_is_not_flooded_and_programs_run(session: Session, tmp_path: Path) -> None:
     (tmp_path / "die").touch()
+    session.run()
     session.wait(lambda: len(session.launcher.counted("prepared")) >= 3)
     time.sleep(0.3)
     assert 3 == len(session.launcher.counted("prepared"))
@@ -205,6 +212,7 @@ def test_a_host_where_none_lives_is_not_flooded_and_programs_run(session: Sessio
 
 def test_one_that_never_gets_ready_keeps_nobody_waiting(session: Session, tmp_path: Path) -> None:
     (tmp_path / "slow").touch()
+    session.run()
     session.wait(lambda: len(session.launcher.counted("prepared")) >= 1)
     assert [0, 0] == [session.run()["prepared"] for _ in range(2)]
     assert 1 == len(session.launcher.counted("prepared"))  # nor are there more of the kind
