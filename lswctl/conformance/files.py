@@ -278,7 +278,7 @@ def standard_handles(client: Client) -> None:
     expect((0, 0), client.call(STD_HANDLE, 7))
 
 
-class _Stream:
+class Stream:
     """One of our standard streams, redirected for a while."""
 
     def __init__(self, number: int, replacement: int) -> None:
@@ -300,12 +300,12 @@ def write_console(client: Client) -> None:
     text, written = client.place(b"console"), client.space(4)
     try:
         for number, handle in ((1, 0xFFFF_FFF5), (2, 0xFFFF_FFFF_FFFF_FFF4)):
-            with _Stream(number, writing):
+            with Stream(number, writing):
                 answer = client.call(WRITE_CONSOLE, handle, text, 7, written)
             expect((1, 0), answer)
             expect(b"console", os.read(reading, 100))
             expect(7, struct.unpack("<I", client.at(written, 4))[0])
-        with _Stream(1, writing):
+        with Stream(1, writing):
             answer = client.call(WRITE_CONSOLE, 0xFFFF_FFF5, text, 7, 8)
         expect((0, -errno.EFAULT), answer, "bad counter")
         expect(b"console", os.read(reading, 100), "written all the same")
@@ -324,7 +324,7 @@ def write_negative(client: Client) -> None:
     text = client.place(b"negative")
     try:
         for number, handle in ((1, -11), (2, -12), (1, -77)):
-            with _Stream(number, writing):
+            with Stream(number, writing):
                 answer = client.call(WRITE, handle, text, 8)
             expect((8, 0), answer)
             expect(b"negative", os.read(reading, 100))
@@ -340,13 +340,13 @@ def read_console(client: Client) -> None:
     os.write(writing, b"typed")
     buffer, count = client.space(16), client.space(4)
     try:
-        with _Stream(0, reading):
+        with Stream(0, reading):
             answer = client.call(READ_CONSOLE, 0xFFFF_FFF6, buffer, 16, count)
         expect((1, 0), answer)
         expect((5, b"typed"), (struct.unpack("<I", client.at(count, 4))[0], client.at(buffer, 5)))
         os.close(writing)
         writing = -1
-        with _Stream(0, reading):
+        with Stream(0, reading):
             answer = client.call(READ_CONSOLE, 0xFFFF_FFF6, buffer, 16, count)
         expect((1, 0), answer, "at the end")
         expect(0, struct.unpack("<I", client.at(count, 4))[0])

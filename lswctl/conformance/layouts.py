@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import os
 
 from lswctl.conformance.client import FAILED, Client, Unfulfilled, check, expect, fails
@@ -10,9 +12,13 @@ from lswd.ioctl.commands import SYSCALL, SYSCALL_A
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lswd.ioctl.commands import Command
 
 _TEST_FILE = "/tmp/test.txt"
+_LOCK = "/tmp/lsw-conformance.lock"
+FIXED_PATHS = ("/tmp/test.dll", "/tmp/hello.exe")
 _RECOMPILED = "with number 5 it knows only the newer layout"
 
 
@@ -36,9 +42,26 @@ def request_comes_back(client: Client) -> None:
     expect((0x1E, 3, 1, 2, 3, 4, 5, 6, 7, 8, 0, -errno.EINVAL), fields)
 
 
+@contextlib.contextmanager
+def alone(*paths: str) -> Iterator[None]:
+    """While we use files whose names are fixed; another conformance run waits. Raises Unfulfilled: one is there."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # another user's lock
+            lock = os.open(_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            stack.callback(os.close, lock)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        for path in paths:
+            if os.path.exists(path):
+                raise Unfulfilled(f"{path} is in the way")
+        yield
+
+
 def _legacy_file(client: Client, command: Command) -> None:
-    if os.path.exists(_TEST_FILE):
-        raise Unfulfilled(f"{_TEST_FILE} is in the way")
+    with alone(_TEST_FILE):
+        _legacy_file_alone(client, command)
+
+
+def _legacy_file_alone(client: Client, command: Command) -> None:
     try:
         handle, error = client.call(0x55, 0xC000_0000, 0, 2, command=command)
         expect(0, error)
@@ -74,17 +97,16 @@ def legacy_failure(client: Client) -> None:
 
 @check("LdrLoadDll and NtCreateProcess in the old layout use fixed paths", "has one generation only")
 def fixed_paths(client: Client) -> None:
-    for path in ("/tmp/test.dll", "/tmp/hello.exe"):
-        if os.path.exists(path):
-            raise Unfulfilled(f"{path} is in the way")
-    expect((0, -errno.ENOENT), client.call(0x26, command=SYSCALL_A))
-    expect((0, -errno.ENOENT), client.call(0xB3, command=SYSCALL_A))
+    with alone(*FIXED_PATHS):
+        expect((0, -errno.ENOENT), client.call(0x26, command=SYSCALL_A))
+        expect((0, -errno.ENOENT), client.call(0xB3, command=SYSCALL_A))
 
 
 @check("LdrLoadDll and NtCreateProcess in the old layout, recompiled for command 5", _RECOMPILED)
 def fixed_paths_recompiled(client: Client) -> None:
-    expect((0, -errno.ENOENT), client.call(0x26))
-    expect((0, -errno.ENOENT), client.call(0xB3))
+    with alone(*FIXED_PATHS):
+        expect((0, -errno.ENOENT), client.call(0x26))
+        expect((0, -errno.ENOENT), client.call(0xB3))
 
 
 @check("NULL as a path with an argument count is an error")

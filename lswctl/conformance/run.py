@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 
 # Importing a module declares its checks.
-from lswctl.conformance import files, layouts, programs, registration, synchronisation
+from lswctl.conformance import clients, files, layouts, programs, registration, synchronisation
 from lswctl.conformance.client import CHECKS, Client, Declared, KernelDevice, Unfulfilled, expect
 from lswd.ioctl import commands
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from lswctl.conformance.client import Device
 
-MODULES = (registration, layouts, files, synchronisation, programs)
+MODULES = (registration, layouts, files, synchronisation, clients, programs)
 
 
 class Result:
