@@ -99,6 +99,14 @@ def _scope() -> str:
         return ""
 
 
+def _no_rings() -> str:
+    try:
+        with open("/proc/sys/kernel/io_uring_disabled") as file:
+            return "" if file.read(1) == "0" else "io_uring is switched off"
+    except OSError:
+        return ""
+
+
 class Call:
     """A Linux system call no guest may make."""
 
@@ -158,7 +166,7 @@ CALLS: dict[str, Call] = {
     "memfd_create": Call(319, PATH, 0),
     "sendmsg": Call(46, layout.SOCKET_FD, SPACE, 0),
     "recvmsg on another descriptor": Call(47, layout.MEMORY_FD, SPACE, 0, succeeded=_asked),
-    "io_uring": Call(425, 1, SPACE),
+    "io_uring": Call(425, 1, SPACE, also=[_LOCKED], why_not=_no_rings()),
     # the network
     "socket": Call(41, 2, 1, 0),
     "a local socket": Call(41, 1, 1, 0),
