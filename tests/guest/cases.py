@@ -348,6 +348,7 @@ PROCESSES = (
     Case("process-terminate", _family("terminate", "-lpsapi")),
     Case("process-inherit", _family("inherit")),
     Case("process-debugger", _family("debugger")),
+    Case("process-debug-family", _family("debug_family")),
     Case("process-remote", _family("remote")),
     Case("process-named-objects", _family("named")),
     Case("process-named-pipes", _family("named_pipes")),
