@@ -52,7 +52,7 @@ class Tested:
 
 
 TESTED = (
-    Tested("7za 9.20 [64, 32]", "MSVC 8, MSVC 6", "pack, test, list and unpack .7z and .zip"),
+    Tested("7za [64, 32]", "MSVC 8, MSVC 6", "list formats; pack, test, list and unpack .7z and .zip"),
     Tested("aria2c [64, 32]", "mingw C++, Schannel", "download over http and https"),
     Tested("caddy", "Go", "serve files and TLS, stand in for an https server, refuse to for an expired one"),
     Tested("clang-format [64, 32]", "MSVC C++ (LLVM)", "format with two styles, as the Linux build"),
