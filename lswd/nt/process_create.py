@@ -13,6 +13,7 @@ from lswd.kernel.job import JOB_OBJECT_ASSIGN_PROCESS, Job
 from lswd.kernel.process import PROCESS_CREATE_PROCESS, Process
 from lswd.kernel.spawn import Inheritance, discard, open_program, spawn
 from lswd.kernel.start import StartParameters
+from lswd.kernel.token import TOKEN_ASSIGN_PRIMARY, Token, TokenPrimary
 from lswd.nt.declare import Call, ObjectAttributes, Out, syscall
 from lswd.nt.section import image_information
 from lswd.nt.thread import (
@@ -23,6 +24,7 @@ from lswd.nt.thread import (
     write_attribute,
 )
 from lswd.ntdef.status import (
+    STATUS_BAD_TOKEN_TYPE,
     STATUS_INVALID_PARAMETER,
     STATUS_PROCESS_IS_TERMINATING,
     STATUS_SUCCESS,
@@ -42,6 +44,7 @@ PROCESS_CREATE_FLAGS_SUSPENDED = 0x200
 # Numbers of attributes (their low 16 bits).
 PsAttributeParentProcess = 0
 PsAttributeDebugObject = 1
+PsAttributeToken = 2
 PsAttributeImageName = 5
 PsAttributeImageInfo = 6
 PsAttributeHandleList = 11
@@ -58,7 +61,7 @@ _PASSED_ON = (
 )  # fmt: skip
 
 
-@syscall(partial="no other token; the child ends with the program that was launched")
+@syscall(partial="the child ends with the program that was launched")
 def NtCreateUserProcess(
     call: Call,
     ProcessHandle: Out[HANDLE],
@@ -75,6 +78,7 @@ def NtCreateUserProcess(
 ) -> NTSTATUS:
     attributes = {a.Attribute & 0xFFFF: a for a in read_attributes(call, AttributeList)}
     debugger = _debugger(call, attributes.get(PsAttributeDebugObject))
+    token = _token(call, attributes.get(PsAttributeToken))
     name = attributes.get(PsAttributeImageName)
     if name is None or name.Size > 0xFFFE:
         return STATUS_INVALID_PARAMETER
@@ -98,6 +102,8 @@ def NtCreateUserProcess(
     image = open_program(call.process, path)
     thread = spawn(parent, image, start, inheritance)
     process = thread.process
+    if token is not None:
+        process.token = token
     if ThreadFlags & THREAD_CREATE_FLAGS_CREATE_SUSPENDED or ProcessFlags & PROCESS_CREATE_FLAGS_SUSPENDED:
         thread.suspend_count = 1
     answers = (
@@ -132,6 +138,17 @@ def _debugger(call: Call, attribute: PS_ATTRIBUTE | None) -> DebugObject | None:
     found = call.process.handles.get(attribute.Value, DebugObject, DEBUG_PROCESS_ASSIGN)
     assert isinstance(found, DebugObject)
     return found
+
+
+def _token(call: Call, attribute: PS_ATTRIBUTE | None) -> Token | None:
+    """The token that the child is to have: a copy of the one given; None: its parent's."""
+    if attribute is None or not attribute.Value:
+        return None
+    found = call.process.handles.get(attribute.Value, Token, TOKEN_ASSIGN_PRIMARY)
+    assert isinstance(found, Token)
+    if found.kind != TokenPrimary:
+        raise NtError(STATUS_BAD_TOKEN_TYPE)
+    return found.duplicate(TokenPrimary, found.level)
 
 
 def _inherits(attributes: ObjectAttributes | None) -> bool:

@@ -347,6 +347,7 @@ PROCESSES = (
     Case("process-create", _family("create")),
     Case("process-terminate", _family("terminate", "-lpsapi")),
     Case("process-inherit", _family("inherit")),
+    Case("process-token", _c("processes/other_token")),
     Case("process-debugger", _family("debugger")),
     Case("process-debug-family", _family("debug_family")),
     Case("process-remote", _family("remote")),
