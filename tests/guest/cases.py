@@ -324,6 +324,7 @@ _WININET = _c("tls/wininet", "-lwininet")
 CRYPTOGRAPHY = (
     Case("ciphers", _c("crypt/ciphers", "-lbcrypt")),
     Case("keys", _c("crypt/keys", "-lbcrypt")),
+    Case("signatures", _c("crypt/signatures", "-municode", "-lwintrust", "-lcrypt32", "-lncrypt")),
     Case("certificates", _c("tls/certificates", "-lcrypt32"), files=_CERTIFICATES),
     Case("certificates-incomplete", _c("tls/certificates", "-lcrypt32"), ("incomplete",), files=_CERTIFICATES,
          why_not_wine="Wine 8 takes a chain without an end for good"),

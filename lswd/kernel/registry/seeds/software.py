@@ -236,7 +236,7 @@ _PROVIDER_TYPES = {
 
 
 def plant_cryptography(key: SeedKey) -> None:
-    """Fill ``Microsoft\\Cryptography``: the machine's identifier, and the providers of CryptoAPI."""
+    """Fill ``Microsoft\\Cryptography``: the machine's identifier, the providers of CryptoAPI, and who trusts."""
     key.plant({"": {"MachineGuid": machine_guid}})
     for name, (kind, dll) in _PROVIDERS.items():
         path = rf"C:\windows\system32\{dll}.dll"
@@ -244,6 +244,20 @@ def plant_cryptography(key: SeedKey) -> None:
         key.plant({f"Defaults\\Provider\\{name}": {"Image Path": path, "Signature": bytes(4), "Type": kind}})
     for kind, (name, description) in _PROVIDER_TYPES.items():
         key.plant({f"Defaults\\Provider Types\\Type {kind:03}": {"Name": name, "TypeName": description}})
+    key.branch(r"Providers\Trust", _trust_providers)
+    key.branch("OID", _trust_functions)
+
+
+def _trust_providers(key: SeedKey) -> None:
+    from lswd.kernel.registry.seeds.trust import plant_providers
+
+    plant_providers(key)
+
+
+def _trust_functions(key: SeedKey) -> None:
+    from lswd.kernel.registry.seeds.trust import plant_functions
+
+    plant_functions(key)
 
 
 def machine_guid(path: str = "/etc/machine-id") -> str:
