@@ -48,9 +48,7 @@ _SIGINFO_ARCH, _SIGINFO_SIZE = 0x1C, 0x80  # the offset of si_arch
 _TRAP_FLAG = 0x100
 _PATIENCE = 2000  # milliseconds
 _SAME_FAULT = 8  # times a page fault may come back although the page was mapped
-_REGISTERS = struct.Struct("<17Q")
 _OF_A_CALL = struct.Struct("<Q8xQ8xQ24x3Q")  # rax, rdx, rsp, r8, r9, r10 of them
-_MASK = (1 << 64) - 1
 _STOPPED, _ANSWERED = -1, -2  # what _calls has left a thread like
 _watch = Watch()
 
@@ -293,8 +291,9 @@ class JailEngine:
             What ``run`` returns, _STOPPED (the thread has, for something else) or _ANSWERED (it has to be resumed).
         """
         thread.state = CALL
-        if self.space.word == 4:
-            return self._call32(thread, handler)
+        word = self.space.word
+        mask = (1 << 8 * word) - 1
+        action = layout.ACTION_RETURN if word == 8 else layout.ACTION_CONTEXT
         child, mirror, block = self.child, self._mirror, thread.block
         view, words, quads, spin = child.view, child.words, child.quads, child.spin
         registers = block + layout.REGISTERS
@@ -304,17 +303,19 @@ class JailEngine:
         unpack = _OF_A_CALL.unpack_from
         while True:
             rax, rdx, rsp, r8, r9, r10 = unpack(view, registers)
-            result = handler(rax, r10, rdx, r8, r9, rsp + 8 & _MASK)
+            result = handler(rax, r10, rdx, r8, r9, rsp + word & mask)
             if result is None:
                 return cpu.LEFT
-            quads[rax_at] = result & _MASK
+            quads[rax_at] = result & mask
             if self.shared or mirror.dirty or mirror.closing or self._carrier is not None:
                 return _ANSWERED
             thread.running = True
             if thread.interrupted or child.hurried:
                 thread.running = False
                 return cpu.INTERRUPTED
-            words[action_at] = layout.ACTION_RETURN
+            if word == 4:
+                thread.load_return()
+            words[action_at] = action
             words[state_at] = layout.STATE_RUNNING
             if words[sleeps_at]:
                 child.wake(block)
@@ -336,15 +337,6 @@ class JailEngine:
             thread.running = False
             if words[kind_at] != layout.KIND_CALL or quads[error_at]:
                 return _STOPPED
-
-    def _call32(self, thread: JailThread, handler: SystemCallHandler) -> int:
-        """The same for one call of 32-bit code."""
-        values = _REGISTERS.unpack_from(self.child.view, thread.block + layout.REGISTERS)
-        result = handler(values[RAX], values[R10], values[RDX], values[R8], values[R9], values[RSP] + 4 & _MASK >> 32)
-        if result is None:
-            return cpu.LEFT
-        self.child.quads[thread.block + layout.REGISTERS >> 3] = result & _MASK >> 32
-        return _ANSWERED
 
     def _signal(self, thread: JailThread, handler: SystemCallHandler) -> int | None:
         """A signal: returns why the run ends, or None to go on (with a fault to look at in ``thread.fault``)."""

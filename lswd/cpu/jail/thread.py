@@ -133,13 +133,17 @@ class JailThread:
     def _returned(self) -> list[int]:
         """The integer registers once the system call has returned."""
         values = list(VALUES.unpack_from(self._engine.child.view, self.block + layout.REGISTERS))
+        values[RIP], values[RSP] = self._return_to(values[RSP])
+        return values
+
+    def _return_to(self, sp: int) -> tuple[int, int]:
+        """Program counter and stack pointer once a system call has returned that was made with ``sp``."""
         word = self._form.word
         try:
-            values[RIP] = int.from_bytes(self._engine.space.read(values[RSP], word), "little")
+            pc = int.from_bytes(self._engine.space.read(sp, word), "little")
         except NtError:
-            values[RIP] = 0  # it will find out itself
-        values[RSP] = values[RSP] + word & (1 << 8 * word) - 1
-        return values
+            pc = 0  # it will find out itself
+        return pc, sp + word & (1 << 8 * word) - 1
 
     def set_context(self, context: Context) -> None:
         current = self.get_context()
@@ -163,9 +167,9 @@ class JailThread:
 
     def load_return(self) -> None:
         """Prepare the return from a system call by loading all registers: how 32-bit code is returned to."""
-        values = self._returned()
-        flags = self._engine.child.words[self.block + layout.FLAGS >> 2]
-        self._load_return(values[RIP], flags, values[RSP])
+        child, block = self._engine.child, self.block
+        pc, sp = self._return_to(child.quads[(block + layout.REGISTERS >> 3) + RSP])
+        self._load_return(pc, child.words[block + layout.FLAGS >> 2], sp)
 
     def _load_return(self, pc: int, flags: int, sp: int) -> None:
         flags = flags & ALLOWED_FLAGS | 0x202
