@@ -51,6 +51,7 @@ missing() {
     have npm || echo npm   # fetches real programs to test with
     have wine || echo wine # the reference that benchmarks compare with
     have systemd-analyze || echo systemd # checks the units
+    [ -x /lib/systemd/systemd-udevd ] || echo udev
     have gcc || echo gcc
     [ -e /usr/include/stdio.h ] || echo libc6-dev
     # Tests on a real /dev/cuse, in a machine of their own.

@@ -192,3 +192,72 @@ def test_what_the_unit_forbids_is_forbidden(vm: Machine) -> None:
         exec 3<>/dev/null 4<>/dev/cuse
     """
     assert (0, "") == vm.run(script, timeout=100)
+
+
+USER_MANAGER = """set -e
+sed -i '/:x:1000:/d' /etc/passwd
+echo "somebody:x:1000:1000::/run/home/1000:/bin/sh" >>/etc/passwd
+lib=/usr/local/lib/systemd/user
+mkdir -p $lib /run/systemd/system/user@1000.service.d
+for unit in lswd-user.service lswd-user.socket; do
+    sed 's|@bindir@|/usr/local/bin|' {root}/systemd/$unit >$lib/$unit
+done
+# There is no logind here, which would make the directory.
+mkdir -m 700 -p /run/user/1000
+chown 1000:1000 /run/user/1000
+cat >/run/systemd/system/user-runtime-dir@1000.service <<END
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/true
+END
+cat >/run/systemd/system/user@1000.service.d/here.conf <<END
+[Service]
+PAMName=
+Environment=XDG_RUNTIME_DIR=/run/user/1000 LD_LIBRARY_PATH=/usr/local/lib/lsw/python/lib LSW_ENGINE=unicorn
+END
+systemctl daemon-reload
+systemctl start user@1000
+"""
+
+
+def test_a_users_socket_starts_his_daemon(vm: Machine) -> None:
+    result = vm.run(USER_MANAGER.format(root=shlex.quote(str(ROOT))), timeout=100)
+    assert 0 == result.code, result.output
+    library = "/usr/local/lib/lsw/python/lib"
+    environment = {"XDG_RUNTIME_DIR": "/run/user/1000", "LD_LIBRARY_PATH": library, "LSW_VIA": "socket"}
+    script = """
+        state() { systemctl --user show --property=ActiveState,NRestarts lswd-user.service | sort | xargs; }
+        systemctl --user enable --quiet --runtime --now lswd-user.socket
+        state
+        lswctl launch /run/exchange/program.exe 0x2a; echo $?
+        state
+        systemctl --user kill -s KILL lswd-user
+        until [ "$(state)" = "ActiveState=active NRestarts=1" ]; do sleep 0.05; done
+        lswctl launch /run/exchange/program.exe 7; echo $?
+        systemctl --user stop lswd-user.socket lswd-user
+        systemctl --user is-active lswd-user
+    """
+    ran = ["ran with 1: 0x2a", "42"], ["ran with 1: 7", "7"]
+    assert [
+        "ActiveState=inactive NRestarts=0", *ran[0], "ActiveState=active NRestarts=0", *ran[1], "inactive",
+    ] == vm.run(script, user=USER, environment=environment, timeout=100).output.splitlines()  # fmt: skip
+
+
+def test_udev_gives_the_node_its_group(vm: Machine) -> None:
+    """The daemon that makes it here does not."""
+    if not Path("/lib/systemd/systemd-udevd").exists() and not installable():
+        pytest.skip("THE UDEV RULE WAS NOT TESTED: there is no udev here")
+    daemon = shlex.join([sys.executable, "-m", "tests.vm.trivial_daemon", "lsw"])
+    script = f"""
+        mkdir -p /usr/local/lib/udev/rules.d
+        cp {shlex.quote(str(ROOT))}/systemd/lsw.rules /usr/local/lib/udev/rules.d/70-lsw.rules
+        systemctl stop lswd
+        /lib/systemd/systemd-udevd --daemon 2>/dev/null
+        {daemon} >/dev/null &
+        until [ "$(stat -c '%a %U %G' /dev/lsw 2>/dev/null)" = "660 root lsw" ]; do sleep 0.05; done
+        kill $!
+        udevadm control --exit
+        systemctl start lswd
+    """
+    assert (0, "") == vm.run(script, timeout=100)
