@@ -227,6 +227,8 @@ NOTES = (
     "* `CreateSymbolicLink` of Wine 8's kernelbase says that it has made a link and makes none (`cmake -E",
     "  create_symlink`).",
     "* `GetProcessGroupAffinity` is not in Wine 8: Java says so at its start, and goes on.",
+    "* `SetFileInformationByHandle` of Wine 8 does not know FileAllocationInfo: `turbo run` (built with a Rust nightly",
+    "  that minds) stops when it is to overwrite a file of its own.",
     "* Programs that read themselves two bytes at a time take as many system calls: pnpm makes 110,000 before it",
     "  starts.",
     "",
