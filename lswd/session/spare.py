@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 # Milliseconds from when one could be made, the zygote warm up, or one become hot, until that is done.
 _MAKE, _WARM, _HEAT_UP = 1, 10, 100
 _PROGRAMS_MATTER = 20  # so much later while programs run: most are short, and want the processors
-MOST_SPARES = 2
-_MOST_FAILURES = 3
+READY_SPARES = 2  # that can begin at once; one more may be getting hot
+MOST_SPARES = READY_SPARES + 1
+MOST_FAILURES = 5  # deaths since one was of use, after which no more are made
 _READY = b"ready"
 _HEAT = m.pack(m.HEAT, 0)
 
@@ -125,6 +126,7 @@ class Spares:
         for spare in sorted(self._spares, key=lambda spare: not spare.hot):
             if self._look_at(spare):
                 self._remove(spare)
+                self._failures = 0
                 return spare
         return None
 
@@ -137,9 +139,7 @@ class Spares:
     def _look_at(self, spare: Spare) -> bool:
         """Is it ready? One that has died is forgotten."""
         ready = spare.is_ready()
-        if ready:
-            self._failures = 0
-        elif ready is None:
+        if ready is None:
             self._remove(spare)
             self._failures += 1
             spare.end()
@@ -158,21 +158,27 @@ class Spares:
 
     def _delay(self) -> int | None:
         """The delay of what is to be done next."""
-        if not self.wanted or self._failures >= _MOST_FAILURES or not all(spare.ready for spare in self._spares):
+        if not self.wanted or self._failures >= MOST_FAILURES or self._being_made():
             return None
         if not self.warm:
             return _WARM
-        if len(self._spares) < MOST_SPARES:
+        if sum(spare.ready for spare in self._spares) < READY_SPARES:
             return _MAKE
-        return None if all(spare.hot for spare in self._spares) else _HEAT_UP
+        return None if all(spare.hot for spare in self._spares) or self._getting_hot() else _HEAT_UP
+
+    def _being_made(self) -> bool:
+        return any(not spare.ready and not spare.hot for spare in self._spares)
+
+    def _getting_hot(self) -> bool:
+        return any(not spare.ready and spare.hot for spare in self._spares)
 
     def is_to_warm_up(self) -> bool:
         """The first spare has shown that it works: what it did once, the zygote can do for all others."""
         return not self.warm and bool(self._spares)
 
     def heat(self) -> bool:
-        """Have one become hot; False when there are fewer than there could be."""
-        if len(self._spares) < MOST_SPARES:
+        """Have one become hot; False when there are too few that could begin at once."""
+        if sum(spare.ready for spare in self._spares) < READY_SPARES:
             return False
         for spare in self._spares:
             if not spare.hot:

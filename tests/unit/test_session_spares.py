@@ -15,7 +15,7 @@ import pytest
 
 from lswd.session import messages as m
 from lswd.session.order import LARGEST_ORDER, Ending, Order
-from lswd.session.spare import MOST_SPARES
+from lswd.session.spare import MOST_FAILURES, MOST_SPARES, READY_SPARES
 from lswd.session.zygote import Zygote
 
 SECONDS = 30
@@ -47,6 +47,8 @@ class Launcher:
         os.chdir("/tmp")
         if (self.directory / "break warm-ups").exists():
             raise RuntimeError("broken")
+        if (self.directory / "slow warm-ups").exists():
+            time.sleep(3600)
 
     def prepare(self) -> None:
         self._count("prepared")
@@ -124,7 +126,7 @@ class Session:
         """Everything that there is time for has been done: by the first spare, the zygote, the others."""
         self.run()
         self.wait(lambda: len(self.launcher.counted("warm-ups")) >= 1 + MOST_SPARES)
-        self.wait(lambda: len(self.launcher.counted("prepared")) >= 1 + MOST_SPARES)
+        self.wait(lambda: len(self.launcher.counted("prepared")) >= 1 + READY_SPARES)
 
     def close(self) -> None:
         self.connection.close()
@@ -142,7 +144,7 @@ def test_what_has_been_warmed_up_does_not_show(session: Session, tmp_path: Path)
     fresh = session.run(str(tmp_path), A="b")
     assert (0, 0) == (fresh["warm_ups"], fresh["prepared"])
     session.wait_until_hot()
-    ready = [session.run(str(tmp_path), A="b") for _ in range(MOST_SPARES)]
+    ready = [session.run(str(tmp_path), A="b") for _ in range(READY_SPARES)]
     assert all(state["warm_ups"] and state["prepared"] for state in ready)
     for state in ready:
         assert {"A": "b"} == state["environ"]
@@ -171,8 +173,8 @@ def test_programs_right_behind_each_other_find_processes_ready(session: Session)
     states = []
     for _ in range(10):
         states.append(session.run())
-        session.wait(lambda: len(session.children()) >= MOST_SPARES)
-    assert all(state["prepared"] for state in states[:MOST_SPARES])
+        session.wait(lambda: len(session.children()) >= READY_SPARES)
+    assert all(state["prepared"] for state in states[:READY_SPARES])
     assert 5 < sum(bool(state["prepared"]) for state in states)
 
 
@@ -181,6 +183,16 @@ def test_more_programs_at_once_than_are_ready_all_run(session: Session) -> None:
     for _ in range(20):
         session.order()
     assert 20 == len({session.state()["pid"] for _ in range(20)})
+
+
+def test_while_one_gets_hot_others_can_begin(session: Session, tmp_path: Path) -> None:
+    session.run()
+    session.wait(lambda: session.pid in session.launcher.counted("warm-ups"))
+    (tmp_path / "slow warm-ups").touch()
+    session.wait(lambda: len(session.launcher.counted("warm-ups")) > 2)  # the first's, the zygote's, and a long one
+    session.wait(lambda: len(session.children()) == MOST_SPARES)
+    time.sleep(0.1)
+    assert [1, 1] == [bool(session.run()["prepared"]) for _ in range(READY_SPARES)]
 
 
 def test_there_are_never_more_than_are_wanted(session: Session) -> None:
@@ -192,20 +204,20 @@ def test_there_are_never_more_than_are_wanted(session: Session) -> None:
 
 def test_one_that_dies_is_replaced(session: Session) -> None:
     session.wait_until_hot()
-    session.wait(lambda: len(session.children()) == MOST_SPARES)
+    session.wait(lambda: len(session.children()) >= READY_SPARES)
     before = session.children()
     for pid in before:
         os.kill(pid, signal.SIGKILL)
-    session.wait(lambda: len(session.children()) == MOST_SPARES and not set(before) & set(session.children()))
+    session.wait(lambda: len(session.children()) >= READY_SPARES and not set(before) & set(session.children()))
     assert session.run()["pid"] not in before
 
 
 def test_a_host_where_none_lives_is_not_flooded_and_programs_run(session: Session, tmp_path: Path) -> None:
     (tmp_path / "die").touch()
     session.run()
-    session.wait(lambda: len(session.launcher.counted("prepared")) >= 3)
+    session.wait(lambda: len(session.launcher.counted("prepared")) >= MOST_FAILURES)
     time.sleep(0.3)
-    assert 3 == len(session.launcher.counted("prepared"))
+    assert MOST_FAILURES == len(session.launcher.counted("prepared"))
     assert [] == session.children()
     assert [0, 0] == [session.run()["prepared"] for _ in range(2)]
 
