@@ -7,7 +7,7 @@ export PYTHON ?= python3
 prefix ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run test test-engines test-userland check bench bench-ioctl survey fuzz fuzz-jail stress-device stress-threads coverage-page clean install uninstall
+.PHONY: help setup setup-test run test test-engines test-userland check bench bench-ioctl bench-device survey fuzz fuzz-jail stress-device stress-threads coverage-page clean install uninstall
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -61,6 +61,9 @@ bench-ioctl: setup-test ## an ioctl's round trip against libfuse's, in User-Mode
 
 survey: setup-test ## run the programs of docs/programs.md and write the page (fetches gigabytes)
 	@.venv/bin/python -m tests.real_programs.survey
+
+bench-device: setup-test ## launch time through a real /dev/lsw, in User-Mode Linux
+	@.venv/bin/python bench/launch_device.py --alone
 
 fuzz: setup-test ## launch FUZZ_COUNT damaged programs
 	@.venv/bin/python -m tests.fuzz.mutated_pe --count $(FUZZ_COUNT)

@@ -1,6 +1,6 @@
 """One ioctl's round trip through our CUSE transport, as a ratio to libfuse's in the same run, inside User-Mode Linux.
 
-    python bench/ioctl.py [--rounds N] [--calls N]
+    python bench/ioctl.py [--rounds N] [--calls N] [--alone]
 
 Two commands: one by value, and one of 88 bytes in and out, which takes two trips through the kernel. The reference is
 a C server of libfuse with the same commands (bench/ioctl/server.c), with its default threads and with one thread. All
@@ -115,6 +115,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--calls", type=int, default=1000)
+    parser.add_argument(
+        "--alone", action="store_true", help="as on a machine with nothing else to do: with real-time priority"
+    )
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
@@ -122,7 +125,7 @@ def main() -> None:
         return
     if missing := missing_packages():
         raise SystemExit(f"not installed: {' '.join(missing)} (setup/setup.sh test installs them)")
-    with Machine() as machine:
+    with Machine(alone=arguments.alone) as machine:
         times = measure(machine, arguments.rounds, arguments.calls)
     print(f"{'us a call':20}" + "".join(f"{name:>9}" for name in DEVICES.values()) + "   ours/libfuse  lswd/libfuse")
     for kind, label in KINDS.items():

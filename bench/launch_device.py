@@ -1,6 +1,6 @@
 """How long hello.exe takes through a real /dev/lsw, as a ratio to an embedded launch, inside User-Mode Linux.
 
-    python bench/launch_device.py [--runs N]
+    python bench/launch_device.py [--runs N] [--alone]
 
 Both run on the engine that works there, by turns. The daemon's session is warm; between launches there is a pause, as
 between two commands that a person types.
@@ -38,12 +38,16 @@ def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--runs", type=int, default=9)
-    runs = parser.parse_args().runs
+    parser.add_argument(
+        "--alone", action="store_true", help="as on a machine with nothing else to do: with real-time priority"
+    )
+    options = parser.parse_args()
+    runs = options.runs
     if missing := missing_packages():
         raise SystemExit(f"not installed: {' '.join(missing)} (setup/setup.sh test installs them)")
     program = hello()
     times: dict[str, list[float]] = {way: [] for way in WAYS}
-    with Machine(readable=[program]) as machine:
+    with Machine(readable=[program], alone=options.alone) as machine:
         start_lswd(machine, "lsw")
         environment = {"LSW_ENGINE": "unicorn", "LSW_SOCKET": "/run/lsw/lsw.sock"}
         words = [str(program), str(runs), *WAYS]

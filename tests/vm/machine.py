@@ -114,13 +114,16 @@ class Machine:
         memory: of the machine, as the kernel writes it.
         processor: which of this process's processors it is pinned to. Pinned, its system calls are five times faster.
         readable: files and directories that ordinary users inside must reach, besides the checkout and Python.
+        alone: as on a host with nothing else to do: with real-time priority. For measuring.
         process_1: a shell script that ends with the exec of what is to be process 1; by default, init.sh stays that.
     """
 
     def __init__(
-        self, memory: str = "2G", processor: int = 0, readable: Sequence[Path] = (), process_1: str = ""
-    ) -> None:
+        self, memory: str = "2G", processor: int = 0, readable: Sequence[Path] = (), process_1: str = "",
+        *, alone: bool = False,
+    ) -> None:  # fmt: skip
         self._memory = memory
+        self._alone = alone
         self._process_1 = process_1
         usable = sorted(os.sched_getaffinity(0), reverse=True)
         self._processor = usable[processor % len(usable)]
@@ -281,6 +284,7 @@ class Machine:
         self._ears = select.poll()
         self._ears.register(self._read, select.POLLIN)
         command = [
+            *(("chrt", "-f", "10") if self._alone else ()),
             *("taskset", "-c", str(self._processor), "linux.uml", f"mem={self._memory}"),
             *("rootfstype=hostfs", "root=/dev/root", "ro", "quiet", f"uml_dir={self.exchange}"),
             *("con=null", "con0=fd:0,fd:1", "ssl=null", f"ssl0=fd:{inside},fd:{outside}"),
