@@ -177,10 +177,11 @@ def test_a_trace_can_go_to_a_pipe(complete_way: Way) -> None:
 
 
 def _start(way: Way, *words: str) -> subprocess.Popen[bytes]:
-    """A program that has said "ready"."""
+    """A program that has said "ready", in a process group of its own: Linux does not stop a group whose parent is in
+    another session, and that may be where these tests run."""
     process = subprocess.Popen(
         way.program(*words), env=way.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=subprocess.PIPE, process_group=0,
     )  # fmt: skip
     assert process.stdout is not None
     assert b"ready\r\n" == process.stdout.readline()
