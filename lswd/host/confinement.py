@@ -1,8 +1,8 @@
 """How far this process confines itself before it looks at a program: the policy ``confine``.
 
 off     not at all
-on      no new privileges, and no system call that we never make (``call_filter``), among them those of a network that
-        programs may not have; files are what drives and the user's rights make of them
+on      no new privileges, no look into other processes, and no system call that we never make (``call_filter``), among
+        them those of a network that programs may not have; files are what drives and the user's rights make of them
 strict  besides, only files of the system, of the prefix, of drives that somebody has named, of the program's directory
         and the working directory, and temporary ones (``landlock``); nothing outside can be signalled
 """
@@ -24,9 +24,9 @@ CHOICES = (ON, OFF, STRICT)
 # What Python, the C library and we read of a system, and what every process may write to.
 _SYSTEM = (
     "/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/etc", "/proc", "/sys", "/run/systemd/resolve",
-    "/run/resolvconf", "/run/NetworkManager", "/run/nscd", "/var/lib/usbutils", "/dev/random", "/dev/urandom",
+    "/run/resolvconf", "/run/NetworkManager", "/dev/random", "/dev/urandom",
 )  # fmt: skip
-_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/tty", "/dev/pts", "/dev/ptmx")
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/tty")  # no terminals but our own
 
 
 class ConfinementError(Exception):
@@ -55,9 +55,11 @@ def confine(
         return
     try:
         call_filter.give_up_privileges()
-        if policy == STRICT:
-            from lswd.host import landlock
+        from lswd.host import landlock
 
+        if policy == ON:
+            _keep_apart(report)
+        else:
             landlock.restrict((*_SYSTEM, *_python(), *readable), (*_DEVICES, *writable))
         call_filter.refuse_calls(network)
     except OSError as error:
@@ -65,6 +67,15 @@ def confine(
         if policy == STRICT:
             raise ConfinementError(f"{why}; --confine on does without") from None
         report(why)
+
+
+def _keep_apart(report: Callable[[str], None]) -> None:
+    from lswd.host import landlock
+
+    try:
+        landlock.keep_apart()
+    except OSError as error:
+        report(f"the memory of the user's other processes stays within reach: {error.strerror}")
 
 
 def _python() -> list[str]:

@@ -21,6 +21,8 @@ _PATH_BENEATH = 1
 _READ_FILE, _READ_DIRECTORY = 1 << 2, 1 << 3
 _FILE_RIGHTS = 1 << 0 | 1 << 1 | _READ_FILE | 1 << 14 | 1 << 15  # execute, write, read, truncate, ioctl
 _EXECUTE = 1 << 0
+_MAKE_DEVICES = 1 << 6 | 1 << 11  # MAKE_CHAR, MAKE_BLOCK
+_REFER, _REFER_FROM = 1 << 13, 2
 # How many rights there are by version: REFER came with 2, TRUNCATE with 3, IOCTL_DEV with 5.
 _RIGHTS = (0, 13, 14, 15, 15, 16)
 _SCOPED_FROM, _SCOPES = 6, 3  # abstract sockets, signals
@@ -64,20 +66,45 @@ def restrict(readable: Iterable[str], writable: Iterable[str]) -> None:
     Raises:
         OSError: it cannot be done here.
     """
+    have = _usable(1)
+    handled = (1 << _RIGHTS[min(have, len(_RIGHTS) - 1)]) - 1
+    scoped = _SCOPES if have >= _SCOPED_FROM else 0
+    _enter(
+        handled,
+        scoped,
+        [(path, (_READ_FILE | _READ_DIRECTORY) & handled) for path in readable]
+        + [(path, handled & ~_EXECUTE) for path in writable],
+    )
+
+
+def keep_apart() -> None:
+    """Have this thread and what it starts look into no process that is outside: memory, descriptors, environment.
+
+    That comes with rules about files, whatever they are: here, that no device nodes are made. As in ``restrict``.
+
+    Raises:
+        OSError: it cannot be done here.
+    """
+    _usable(_REFER_FROM)  # without that right nothing could be moved from one directory to another
+    _enter(_MAKE_DEVICES | _REFER, 0, [("/", _REFER)])
+
+
+def _usable(least: int) -> int:
     have = version()
-    if not have:
-        raise OSError(errno.EOPNOTSUPP, "this Linux has no Landlock, or it is switched off")
+    if have < least:
+        raise OSError(errno.EOPNOTSUPP, "this Linux has no Landlock, or an old one, or it is switched off")
     if len(os.listdir("/proc/self/task")) != 1:
         raise OSError(errno.EBUSY, "there are other threads")
-    handled = (1 << _RIGHTS[min(have, len(_RIGHTS) - 1)]) - 1
-    rules = _Ruleset(handled, 0, _SCOPES if have >= _SCOPED_FROM else 0)
-    size = ctypes.sizeof(rules) if have >= _SCOPED_FROM else 8
-    ruleset = _call(_SYS_CREATE, ctypes.byref(rules), size, 0)
+    return have
+
+
+def _enter(handled: int, scoped: int, rules: Iterable[tuple[str, int]]) -> None:
+    attributes = _Ruleset(handled, 0, scoped)
+    size = ctypes.sizeof(attributes) if scoped else 8
+    ruleset = _call(_SYS_CREATE, ctypes.byref(attributes), size, 0)
     try:
-        for path in readable:
-            _allow(ruleset, path, (_READ_FILE | _READ_DIRECTORY) & handled)
-        for path in writable:
-            _allow(ruleset, path, handled & ~_EXECUTE)
+        for path, rights in rules:
+            _allow(ruleset, path, rights)
         _call(_SYS_RESTRICT, ruleset, 0)
     finally:
         os.close(ruleset)

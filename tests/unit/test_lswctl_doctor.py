@@ -69,7 +69,7 @@ def test_how_programs_can_be_confined_is_said(
 ) -> None:
     assert 0 == main(["doctor"])
     shown = capsys.readouterr().out
-    assert "ok       --confine on: works\n" in shown
+    assert landlock.version() < 2 or "ok       --confine on: works\n" in shown
     monkeypatch.setattr(landlock, "version", lambda: 0)
     assert 0 == main(["doctor"])
     shown = capsys.readouterr().out
