@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _CODE, _STACK, _TEB, _SIZE = 0x400000, 0x500000, 0x600000, 0x10000
 _NUMBER, _ARGUMENT, _ANSWER = 0x55, 41, 0x1234
-_SECONDS = 0.01  # then the endless loop is interrupted
+_SECONDS = 0.01  # between interrupts of the endless loop
 
 
 def _instructions(handoff: int, word: int) -> bytes:
@@ -72,10 +72,17 @@ def _run(thread: CpuThread, interrupt: Callable[[], None], word: int) -> None:
         raise EngineError("a system call's result does not reach the program")
     context.pc += 2
     thread.set_context(context)
-    timer = threading.Timer(_SECONDS, interrupt)
-    timer.start()
+    ended = threading.Event()
+
+    def keep_interrupting() -> None:
+        while not ended.wait(_SECONDS):  # one that comes before the code runs counts for nothing
+            interrupt()
+
+    helper = threading.Thread(target=keep_interrupting)
+    helper.start()
     try:
         if thread.run(answer) != cpu.INTERRUPTED:
             raise EngineError("code that runs is not interrupted")
     finally:
-        timer.cancel()
+        ended.set()
+        helper.join()

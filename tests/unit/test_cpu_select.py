@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,9 +14,13 @@ from lswd.cpu import select, silence, trial
 from lswd.cpu.engine import EngineError
 from lswd.cpu.jail import child, layout
 from lswd.cpu.jail.engine import JailEngine
+from lswd.cpu.jail.thread import JailThread
 from lswd.cpu.select import engine_factory
 from lswd.memory.space import AddressSpace
 from tests.unit.jail_attack import stub
+
+if TYPE_CHECKING:
+    from lswd.cpu.engine import SystemCallHandler
 
 
 @pytest.fixture(autouse=True)
@@ -144,3 +149,14 @@ def _interrupted_at_once(space: AddressSpace) -> JailEngine:
 
     threading.Thread(target=interrupt, daemon=True).start()
     return engine
+
+
+def test_an_interrupt_that_comes_too_early_does_not_make_a_trial_endless(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = JailEngine.run
+
+    def late(self: JailEngine, thread: JailThread, handler: SystemCallHandler) -> int:
+        time.sleep(5 * trial._SECONDS)
+        return run(self, thread, handler)
+
+    monkeypatch.setattr(JailEngine, "run", late)
+    trial.trial(JailEngine, 8)
