@@ -215,7 +215,7 @@ class Scheduler:
         if busy:
             self._take_turn(self._ready.pop(0))
         running = self._running.threads
-        if len(running) == 1 and not self._more_to_do():
+        if len(running) == 1 and not running[0].terminating and not self._more_to_do():
             self._go_on(running[0])
             return True
         for thread in self._running.stopped():

@@ -9,6 +9,7 @@ import pytest
 
 from lswd.cpu.engine import GuestLost
 from lswd.kernel.running import Running
+from lswd.kernel.scheduler import Scheduler
 
 
 class FakeCpu:
@@ -96,3 +97,19 @@ def test_those_that_have_stopped_are_found(host: Host) -> None:
     assert [second] == host.running.stopped()
     host.running.remove(second)
     assert [first] == host.running.threads
+
+
+def test_the_last_thread_that_runs_is_ended_once_its_code_has_stopped(host: Host) -> None:
+    scheduler = Scheduler(cast(Any, SimpleNamespace(signal_pending=lambda: False)))
+    scheduler._running = host.running
+    thread = host.thread()
+    ended: list[int] = []
+    thread.finish = ended.append
+    thread.cpu.interrupt = lambda: None
+    host.process.ended = True
+    scheduler.stop_thread(thread, 7)
+    assert not scheduler._take_turns()
+    assert ([thread], []) == (host.running.threads, ended)
+    thread.cpu.has_stopped = True
+    assert scheduler._take_turns()
+    assert ([], [7], [thread]) == (host.running.threads, ended, host.still)
