@@ -80,10 +80,12 @@ def write(file: DiskObject, data: bytes) -> None:
         raise NtError(STATUS_IO_REPARSE_DATA_INVALID)
     junction = tag == IO_REPARSE_TAG_MOUNT_POINT
     target = _host_target(file, *_substitute(data[_HEAD.size :], junction=junction))
+    before = None
     try:
         if is_link(file):
             if link_tag(file.host_path) != tag:
                 raise NtError(STATUS_IO_REPARSE_TAG_MISMATCH)
+            before = os.readlink(file.host_path)
             os.unlink(file.host_path)
         elif file.is_directory:
             if os.listdir(file.host_path):
@@ -95,8 +97,16 @@ def write(file: DiskObject, data: bytes) -> None:
             raise NtError(STATUS_IO_REPARSE_DATA_INVALID)
         else:
             os.unlink(file.host_path)
-        os.symlink(target + JUNCTION_END if junction else target, file.host_path)
-        _follow(file, os.open(file.host_path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC))
+        try:
+            os.symlink(target + JUNCTION_END if junction else target, file.host_path)
+        except OSError:  # too long, or a file system without links: what was there is there again
+            if before is not None:
+                os.symlink(before, file.host_path)
+            else:
+                _make_empty(file.host_path, directory=file.is_directory)
+            raise
+        finally:
+            _follow(file)
     except OSError as error:
         raise nt_error(error) from None
 
@@ -116,11 +126,8 @@ def delete(file: DiskObject, data: bytes) -> None:
             raise NtError(STATUS_IO_REPARSE_TAG_MISMATCH)
         directory = is_directory_link(file.host_path)
         os.unlink(file.host_path)
-        if directory:
-            os.mkdir(file.host_path)
-        else:
-            os.close(os.open(file.host_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
-        _follow(file, os.open(file.host_path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC))
+        _make_empty(file.host_path, directory=directory)
+        _follow(file)
     except OSError as error:
         raise nt_error(error) from None
 
@@ -132,8 +139,16 @@ def _check(file: DiskObject) -> None:
         raise NtError(STATUS_INVALID_PARAMETER)
 
 
-def _follow(file: DiskObject, fd: int) -> None:
+def _make_empty(path: str, *, directory: bool) -> None:
+    if directory:
+        os.mkdir(path)
+    else:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
+
+
+def _follow(file: DiskObject) -> None:
     """The open file is what has been put into its place."""
+    fd = os.open(file.host_path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
     file.block.opens.remove(file)
     os.close(file.fd)
     file.fd, file.path_only = fd, True
@@ -156,6 +171,8 @@ def _substitute(body: bytes, *, junction: bool) -> tuple[str, bool]:
 
 def _host_target(file: DiskObject, name: str, relative: bool) -> str:
     """What the host's link says. Raises NtError: nothing on a drive of ours is meant."""
+    if relative and name.startswith("\\"):  # from the root of the link's own drive
+        name, relative = file.dos_path[:2] + name, False
     if relative:
         parts = [part for part in name.split("\\") if part]
         if not all(part in (".", "..") or is_valid_name(part) for part in parts) or not parts:

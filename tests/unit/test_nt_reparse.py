@@ -7,6 +7,8 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from .file_guest import (
     ATTRIBUTES,
     DELETE,
@@ -105,6 +107,34 @@ def test_symbolic_links_are_the_hosts(tmp_path: Path) -> None:
     assert expected == run_with_files(tmp_path, main)
     assert str(tmp_path / "folder/file") == os.readlink(tmp_path / "full")
     assert "folder/file" == os.readlink(tmp_path / "near")
+
+
+def test_a_link_from_the_root_of_its_drive_leads_there(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"data")
+    (tmp_path / "folder").mkdir()
+
+    def main(guest: Guest, files: Files) -> Body:
+        target = link_data(SYMLINK, "\\file", relative=True)
+        status, handle = yield from make(files, "folder\\link", target, directory=False)
+        yield from files.close(handle)
+        handle = yield from files.open("folder\\link", disposition=OPEN)
+        guest.log.append((status, (yield from files.read(handle, 9))[1]))
+
+    assert [(0, b"data")] == run_with_files(tmp_path, main)
+
+
+@pytest.mark.parametrize("directory", [False, True])
+def test_what_the_host_cannot_make_a_link_stays_what_it_was(directory: bool, tmp_path: Path) -> None:
+    def main(guest: Guest, files: Files) -> Body:
+        far = "\\??\\C:" + "\\some-folder" * 500  # longer than a path of the host's can be
+        status, handle = yield from make(files, "name", link_data(SYMLINK, far), directory=directory)
+        guest.log.append(status >= 0xC0000000)
+        near = link_data(SYMLINK, "x", relative=True)
+        guest.log.append((yield from make(files, "name", near, directory=directory))[0])
+        yield from files.close(handle)
+
+    assert [True, 0] == run_with_files(tmp_path, main)
+    assert "x" == os.readlink(tmp_path / "name")
 
 
 def test_what_cannot_become_a_link_is_refused(tmp_path: Path) -> None:
