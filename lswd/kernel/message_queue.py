@@ -21,6 +21,8 @@ QS_TIMER = 0x10
 QS_ALLPOSTMESSAGE = 0x100
 WM_TIMER = 0x113
 MOST_POSTED = 10000
+_LAST_TIMER = 0x8000  # its number, from which those of others count down
+_MOST_TIMERS = 10000
 _SHORTEST_PERIOD = 10  # ms; USER_TIMER_MINIMUM
 
 
@@ -71,7 +73,7 @@ class MessageQueue:
         self._posted: list[Message] = []
         self._timers: dict[int, _Timer] = {}
         self._listeners: list[News] = []
-        self._last_timer = 0x8000
+        self._last_timer = _LAST_TIMER
         self.changed = 0
 
     def there(self) -> int:
@@ -111,14 +113,21 @@ class MessageQueue:
         self._listeners.remove(news)
 
     def set_timer(self, identifier: int, period: int, routine: int) -> int:
-        """Begin a timer, or begin an existing one anew; returns its identifier."""
+        """Begin a timer, or begin an existing one anew; returns its identifier, 0 when there are too many."""
         if identifier not in self._timers:
-            self._last_timer -= 1
-            identifier = self._last_timer
+            if len(self._timers) >= _MOST_TIMERS:
+                return 0
+            identifier = self._new_identifier()
         self.kill_timer(identifier)
         timer = self._timers[identifier] = _Timer(max(period, _SHORTEST_PERIOD), routine)
         self._start(timer)
         return identifier
+
+    def _new_identifier(self) -> int:
+        while True:
+            self._last_timer = self._last_timer - 1 or _LAST_TIMER
+            if self._last_timer not in self._timers:
+                return self._last_timer
 
     def kill_timer(self, identifier: int) -> bool:
         """End a timer; False when there is none."""

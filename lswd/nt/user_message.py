@@ -159,7 +159,7 @@ def NtUserSetTimer(
 ) -> ULONG_PTR:
     if hwnd:
         return failed(call.thread, ERROR_INVALID_WINDOW_HANDLE)
-    return _queue(call.thread).set_timer(nIDEvent, timeout, proc)
+    return _queue(call.thread).set_timer(nIDEvent, timeout, proc) or failed(call.thread, ERROR_NOT_ENOUGH_QUOTA)
 
 
 @syscall
