@@ -332,7 +332,7 @@ def get_application_protocol(thread: Thread, arguments: int) -> int:
     client, answer = _session(thread, q.session), SecPkgContext_ApplicationProtocol()
     try:
         name = (client.connection.selected_alpn_protocol() or "").encode()
-    except TlsError:
+    except (TlsError, ValueError):  # a server may choose what is no text
         return SEC_E_INTERNAL_ERROR
     if name:
         answer = SecPkgContext_ApplicationProtocol(

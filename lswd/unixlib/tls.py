@@ -29,10 +29,15 @@ class ClientCertificate:
             ValueError: they do not belong together, or are none.
         """
         from cryptography import x509
+        from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.hazmat.primitives import serialization
 
-        known = x509.load_der_x509_certificate(certificate)
-        if known.public_key() != key.public_key():
+        try:
+            known = x509.load_der_x509_certificate(certificate)
+            theirs = known.public_key()
+        except (x509.InvalidVersion, UnsupportedAlgorithm) as error:
+            raise ValueError(str(error)) from None
+        if theirs != key.public_key():
             raise ValueError("the key is not the certificate's")
         self._pem = known.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

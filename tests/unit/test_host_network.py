@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import resource
 import shutil
 import socket
 import subprocess
@@ -107,3 +109,21 @@ def test_answers_to_other_requests_are_none_of_ours() -> None:
                     bytes([echo.UNREACHABLE]) + bytes(7) + packet[:20] + another,
                     bytes([echo.UNREACHABLE]) + bytes(7) + packet[:24]):
         assert not request._is_answer(message)
+
+
+def test_an_echo_request_may_have_a_high_descriptor() -> None:
+    try:
+        request = echo.EchoRequest("127.0.0.1", b"data")
+    except OSError:
+        pytest.skip("this host does not let its user send echo requests")
+    low = request._socket
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(most[0], min(2048, most[1])), most[1]))
+    try:
+        request._socket = socket.socket(fileno=fcntl.fcntl(low.fileno(), fcntl.F_DUPFD_CLOEXEC, 1100))
+        low.close()
+        reply = request.ask(5)
+    finally:
+        request.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, most)
+    assert reply is None or b"data" == reply.data

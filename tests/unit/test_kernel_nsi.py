@@ -10,7 +10,11 @@ from typing import Any
 
 import pytest
 
+from lswd.host.network.echo import Reply
+from lswd.kernel.afd.address import to_guest
+from lswd.kernel.afd.protocol import AF_INET
 from lswd.kernel.nsi import device as nsi
+from lswd.kernel.nsi import icmp
 from lswd.kernel.nsi.ip import IPV4_TABLES, IPV6_TABLES
 from lswd.kernel.nsi.ndis import TABLES as NDIS_TABLES
 from lswd.kernel.nsi.transport import TCP_TABLES, UDP_TABLES
@@ -134,6 +138,23 @@ def test_a_policy_shows_only_this_machine(network: str, tmp_path: Path) -> None:
     locals_only = [endpoints[2][i * 28 : i * 28 + 28] for i in range(endpoints[1])]
     assert all(key[4] == 127 or key[8:24] == b"\0" * 15 + b"\1" for key in locals_only)
     assert network != "off" or not locals_only
+
+
+def test_a_reply_may_be_wanted_at_the_end_of_all_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def answered(address: str, data: bytes, q: object) -> Reply:
+        return Reply(0, 0, address, data, 1, 64, 0)
+
+    monkeypatch.setattr(icmp, "_ask", answered)
+
+    def main(guest: Guest, sockets: Sockets) -> Body:
+        handle = yield from sockets.open(name="\\Device\\Nsi")
+        to = to_guest(("127.0.0.1", 0), AF_INET)
+        for bits in (64, 32):
+            question = icmp.EchoQuestion(dst=to, user_reply_ptr=(1 << 64) - 8, bits=bits, timeout=1)
+            data = question.pack(8)[: icmp.EchoQuestion.offset(8, "timeout") + 4]
+            guest.log.append((yield from sockets.control(handle, nsi.IOCTL_NSIPROXY_WINE_ICMP_ECHO, data, 256))[0])
+
+    assert [0, 0] == run_with_sockets(tmp_path, main)
 
 
 def test_no_question_is_too_senseless(tmp_path: Path) -> None:

@@ -7,16 +7,22 @@ from typing import Any
 
 import pytest
 
-from lswd.ntdef.status import STATUS_INVALID_PARAMETER, STATUS_NOT_IMPLEMENTED, STATUS_NOT_SUPPORTED
+from lswd.ntdef.status import (
+    STATUS_INVALID_HANDLE,
+    STATUS_INVALID_PARAMETER,
+    STATUS_NOT_IMPLEMENTED,
+    STATUS_NOT_SUPPORTED,
+)
 from lswd.unixlib import LIBRARIES, handle_of
 from lswd.unixlib.bcrypt import key as bcrypt
+from lswd.unixlib.bcrypt.asymmetric import BCRYPT_PAD_PKCS1, CryptQuestion, PaddingInfo, SignQuestion
 from lswd.unixlib.bcrypt.symmetric import CipherQuestion
 
 from .afd_guest import Body, Sockets, run_with_sockets
 from .guest_threads import Guest
 
 LIBRARY = handle_of("bcrypt.dll")
-RESET, AUTH_DATA, ENCRYPT, DECRYPT, TAG, DESTROY = range(2, 8)
+RESET, AUTH_DATA, ENCRYPT, DECRYPT, TAG, DESTROY, GENERATE, _, RSA_ENCRYPT, _, SIGN = range(2, 13)
 SECRET = bytes(range(16))
 
 
@@ -101,6 +107,24 @@ def test_output_must_have_room(tmp_path: Path) -> None:
         guest.log.append((yield from crypt(guest, ENCRYPT, key, bytes(32), 16))[0])
 
     assert [STATUS_INVALID_PARAMETER] == run_with_sockets(tmp_path, main)
+
+
+def test_a_key_s_algorithm_may_not_change(tmp_path: Path) -> None:
+    def main(guest: Guest, _: Sockets) -> Body:
+        memory, out = guest.machine.process.space, guest.room(512)
+        key = guest.stored(bcrypt.AsymmetricKey(alg_id=bcrypt.ALG_ECDSA_P256, bitlen=256).pack(8))
+        guest.log.append((yield "__wine_unix_call", LIBRARY, GENERATE, key))
+        memory.write_u32(key + bcrypt.AsymmetricKey.offset(8, "alg_id"), bcrypt.ALG_RSA)
+        padding = guest.stored(PaddingInfo(pszAlgId=guest.stored("SHA1\0".encode("utf-16-le"))).pack(8))
+        sign = SignQuestion(
+            key=key, padding=padding, input=out, input_len=20, output=out, output_len=256, ret_len=guest.room(8),
+            flags=BCRYPT_PAD_PKCS1,
+        )  # fmt: skip
+        guest.log.append((yield "__wine_unix_call", LIBRARY, SIGN, guest.stored(sign.pack(8))))
+        crypt = CryptQuestion(key=key, input=out, input_len=20, output=out, output_len=256, ret_len=guest.room(8))
+        guest.log.append((yield "__wine_unix_call", LIBRARY, RSA_ENCRYPT, guest.stored(crypt.pack(8))))
+
+    assert [0, STATUS_INVALID_HANDLE, STATUS_INVALID_HANDLE] == run_with_sockets(tmp_path, main)
 
 
 @pytest.mark.parametrize("library", LIBRARIES)

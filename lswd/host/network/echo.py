@@ -81,8 +81,10 @@ class EchoRequest:
         """
         began = time.monotonic()
         self._socket.sendto(self._message, (self._address, 0))
+        readable = select.poll()
+        readable.register(self._socket, select.POLLIN)
         while (left := began + seconds - time.monotonic()) > 0:
-            if not select.select([self._socket], [], [], left)[0]:
+            if not readable.poll(left * 1000):
                 break
             data, ancillary, _, sender = self._socket.recvmsg(_LARGEST, 256)
             ttl = tos = 0

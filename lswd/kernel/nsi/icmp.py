@@ -109,14 +109,15 @@ async def echo(thread: Thread, question: bytes, room: int) -> bytes:
         return ICMP_ECHO_REPLY(Status=answer).pack(word)
     if room < size + len(answer.data):
         return ICMP_ECHO_REPLY(Status=IP_GENERAL_FAILURE).pack(word)
+    data_at = q.user_reply_ptr + size & (1 << 8 * word) - 1
     reply = ICMP_ECHO_REPLY(
         Address=bytes(int(part) for part in answer.address.split(".")),
         Status=_status(answer),
         RoundTripTime=answer.milliseconds,
         DataSize=len(answer.data),
         Reserved=1,  # how many replies there are
-        Data=q.user_reply_ptr + size,
-        Options=IP_OPTION_INFORMATION(Ttl=answer.ttl, Tos=answer.tos, OptionsData=q.user_reply_ptr + size),
+        Data=data_at,
+        Options=IP_OPTION_INFORMATION(Ttl=answer.ttl, Tos=answer.tos, OptionsData=data_at),
     )
     return reply.pack(word) + answer.data
 

@@ -158,7 +158,18 @@ class KeyPairs(Handles[KeyPair]):
 
 
 def _pair(thread: Thread, key: AnyAsymmetricKey) -> KeyPair:
-    return thread.process.system.part(KeyPairs).get(thread.process, key.private[0])
+    """
+    Raises:
+        NtError: STATUS_INVALID_HANDLE: there is none, or it is for another algorithm.
+    """
+    from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+
+    pair = thread.process.system.part(KeyPairs).get(thread.process, key.private[0])
+    other = dsa.DSAPublicKey if key.alg_id == ALG_DSA else ec.EllipticCurvePublicKey
+    # The algorithm lies where the guest can change it.
+    if not isinstance(pair.public, rsa.RSAPublicKey if key.alg_id in _RSA else other):
+        raise NtError(STATUS_INVALID_HANDLE)
+    return pair
 
 
 def _keep(thread: Thread, address: int, pair: KeyPair) -> None:
