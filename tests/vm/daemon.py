@@ -40,7 +40,7 @@ def start_lswd(vm: Machine, device: str, *, linger: bool = False, **settings: st
 
 
 def usage(vm: Machine, device: str) -> Usage:
-    """What a device's daemon takes, and all of its sessions: pss and rss in kilobytes, files."""
+    """What a device's daemon and its sessions' workers take: pss and rss in kilobytes, files."""
     result = vm.python(f"from tests.vm.inside import tell_usage; tell_usage({device!r})")
     assert 0 == result.code, result.output
     told: Usage = json.loads(result.output)

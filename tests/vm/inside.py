@@ -49,6 +49,14 @@ def daemon(device: str) -> int:
     return int(Path(f"/run/lsw/{device}.pid").read_text())
 
 
+def links(pid: int) -> list[str]:
+    """What a process's descriptors are; [] when it has just ended."""
+    try:
+        return [os.readlink(PROC / str(pid) / "fd" / name) for name in os.listdir(PROC / str(pid) / "fd")]
+    except OSError:
+        return []
+
+
 def usage(pid: int) -> dict[str, int]:
     """Of a process: kilobytes of memory that are its own (PSS) or that it has mapped in (RSS), and descriptors."""
     rollup = (PROC / str(pid) / "smaps_rollup").read_text().splitlines()[1:]
@@ -57,10 +65,14 @@ def usage(pid: int) -> dict[str, int]:
 
 
 def tell_usage(device: str) -> None:
-    """Print the usage of a device's daemon, and the sum of its sessions' processes."""
+    """Print the usage of a device's daemon, and of what serves native calls in its sessions.
+
+    What runs programs comes and goes.
+    """
     pid = daemon(device)
-    sessions = {"pss": 0, "rss": 0, "files": 0}
+    workers = {"pss": 0, "rss": 0, "files": 0}
     for process in descendants(pid):
-        for name, value in usage(process.pid).items():
-            sessions[name] += value
-    print(json.dumps({"daemon": usage(pid), "sessions": sessions}))
+        if "anon_inode:[eventpoll]" in links(process.pid):
+            for name, value in usage(process.pid).items():
+                workers[name] += value
+    print(json.dumps({"daemon": usage(pid), "workers": workers}))

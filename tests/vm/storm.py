@@ -23,7 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.vm.client import device, ioctl
-from tests.vm.inside import PROC, Process, descendants, processes, usage
+from tests.vm.inside import PROC, Process, descendants, links, processes, usage
 
 VICTIM, BYSTANDER = 1000, 1001
 CROWDS, LOADERS, STEADY = 2, 3, 3
@@ -130,14 +130,10 @@ class Storm:
         """What a session's process is."""
         if any(process.parent == spawner.pid for spawner in spawners):
             return "zygote"
-        files = PROC / str(process.pid) / "fd"
-        try:
-            links = [os.readlink(files / name) for name in os.listdir(files)]
-        except OSError:
-            return "program"
-        if "anon_inode:[eventpoll]" in links:
+        files = links(process.pid)
+        if "anon_inode:[eventpoll]" in files:
             return "worker"
-        return "spare" if sum(link.startswith("socket:") for link in links) else "program"
+        return "spare" if any(link.startswith("socket:") for link in files) else "program"
 
     # ---- what happens
 
@@ -158,7 +154,11 @@ class Storm:
         assert self.steady is not None
         self.steady.wait(PATIENCE)
         self.steady = None
-        until(lambda: not self.sessions(), "the end of sessions without a daemon")
+        try:
+            until(lambda: not self.sessions(), "the end of sessions without a daemon")
+        except AssertionError:
+            print([(processes()[pid], usage(pid), links(pid)) for pid in self.sessions()], flush=True)
+            raise
         self.daemon = self.start_daemon()
         self.probe()
 
