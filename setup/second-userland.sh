@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetch another version of the userland than the one that is installed, to run the tests under: Wine 10 of Debian 13, for
-# 64 and 32 bits, unpacked below build/userland. Needs neither root nor Debian: apt is asked with sources and lists of its
-# own, and nothing of the system changes. 215 MB to fetch, 1.3 GB on disk. Does nothing when it is there.
+# 64 and 32 bits, unpacked below build/userland. Needs no root: Debian's archive, as apt knows it, is asked with sources and
+# lists of its own, and nothing of the system changes. 215 MB to fetch, 1.3 GB on disk. Does nothing when it is there.
 #
 #   setup/second-userland.sh [SUITE]
 set -euo pipefail
@@ -15,12 +15,14 @@ fail() { say "$@" >&2; exit 1; }
 [ ! -e "$target/x86_64-windows/ntdll.dll" ] || exit 0
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 [ -e "$keyring" ] || fail "no $keyring here: install debian-archive-keyring"
+archive=$(apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' 'Label: Debian' 'Created-By: Packages' | head -n 1)
+[ -n "$archive" ] || fail "apt-get knows no archive of Debian: run apt-get update, on Debian"
 
 mkdir -p "$(dirname "$target")"
 scratch=$(mktemp -d "$(dirname "$target")/.fetching-XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 mkdir -p "$scratch"/{lists/partial,archives/partial,packages,out,made}
-echo "deb [signed-by=$keyring] http://deb.debian.org/debian $suite main" >"$scratch/sources.list"
+echo "deb [signed-by=$keyring] $archive $suite main" >"$scratch/sources.list"
 touch "$scratch/status"
 apt=(apt-get -qq -o APT::Architecture=amd64 -o APT::Architectures::=amd64 -o APT::Architectures::=i386
     -o "Dir::Etc::sourcelist=$scratch/sources.list" -o Dir::Etc::sourceparts=- -o "Dir::State::status=$scratch/status"

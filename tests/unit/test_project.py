@@ -175,7 +175,8 @@ def test_no_file_names_this_checkout() -> None:
 
 
 def test_no_file_names_a_package_registry() -> None:
-    hosts = "|".join((r"pypi\.org", r"pythonhosted\.org", r"npmjs\.(org|com)", r"proxy\.golang\.org", "crates\\.io"))
+    python, npm = (r"pypi\.org", r"pythonhosted\.org"), (r"npmjs\.(org|com)",)
+    hosts = "|".join((*python, *npm, r"proxy\.golang\.org", "crates\\.io", r"debian\.org"))
     # The brackets keep this file from naming what it looks for.
     registry = re.compile(rf"[/.](?:{hosts})|--(?:extra-)?index[-]url|--registr[y]", re.IGNORECASE)
     assert [] == [
