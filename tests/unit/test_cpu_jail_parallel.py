@@ -112,6 +112,24 @@ def test_an_interrupt_stops_one_thread_and_its_registers_can_be_replaced(guest: 
     assert not second.stopped()
 
 
+def test_a_new_thread_does_not_inherit_the_interrupt_of_one_that_has_ended(
+    guest: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = guest.thread(COUNT)
+    guest.start(ended)
+    ended.interrupt()
+    assert cpu.INTERRUPTED == guest.outcome(ended)
+    block = ended.block
+    ended.close()
+    while guest.engine.child.words[block + layout.STATE >> 2] != layout.STATE_GONE:
+        time.sleep(0.001)
+    thread = guest.thread(COUNT)
+    guest.start(thread)
+    assert block == thread.block
+    monkeypatch.setattr("lswd.cpu.jail.child._DEAF_SECONDS", 0.0)  # any interrupt is too long ago
+    thread.check()
+
+
 def test_a_call_that_comes_before_the_interrupt_is_answered_first(guest: Guest) -> None:
     thread = guest.thread("again: inc ebx\n" + guest.call(5) + "jmp again\n")
     for i in range(200):

@@ -173,6 +173,7 @@ class JailEngine:
         self._threads.discard(thread)
         if self._carrier is thread:
             self._carrier = None
+        self.child.interrupted.pop(thread.block, None)  # or it would count for the next thread with the block
         if thread.block >= 0 and self.child.pid:
             self.child.put_operations(thread.block, ())
             self.child.resume(thread.block, layout.ACTION_EXIT)
