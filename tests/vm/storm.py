@@ -59,7 +59,10 @@ class Storm:
         self.steady: subprocess.Popen[bytes] | None = None
         self.runs = 0
         self.log = tempfile.TemporaryFile("w+b")
+        self.strangers: set[int] = set()
         self.daemon = self.start_daemon()
+        own = {self.daemon.pid, *(process.pid for process in descendants(self.daemon.pid))}
+        self.strangers = set(self.sessions()) - own
 
     # ---- who there is
 
@@ -170,9 +173,9 @@ class Storm:
                 line = (PROC / str(process.pid) / "cmdline").read_bytes()
             except OSError:
                 continue
-            if line.endswith(b"-m\0lswd\0") and process.state != "Z" and process.pid != self.daemon.pid:
+            if line.endswith(b"-m\0lswd\0") and process.state != "Z":
                 found.append(process.pid)
-        return found
+        return [pid for pid in found if pid != self.daemon.pid and pid not in self.strangers]
 
     def probe(self) -> None:
         """A new client of a user who is not involved is served."""
