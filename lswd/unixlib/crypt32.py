@@ -67,13 +67,17 @@ class Pfx:
         Raises:
             ValueError: not such a file, another password, no RSA key in it.
         """
+        import warnings
+
         from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
         from cryptography.hazmat.primitives.serialization import Encoding
         from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
 
         from lswd.unixlib.rsa_blob import pack
 
-        found = load_pkcs12(data, (password or "").encode("utf-8", "surrogatepass"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they would be among the program's own words
+            found = load_pkcs12(data, (password or "").encode("utf-8", "surrogatepass"))
         if not isinstance(found.key, RSAPrivateKey):
             raise ValueError("no RSA key")
         self.key = pack(found.key)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 import struct
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from lswd.ntdef.status import STATUS_ACCESS_VIOLATION, NtError
 from lswd.userland.supplements import crypt32
@@ -109,3 +114,22 @@ def test_what_is_not_there_is_no_verdict() -> None:
     itself.content[:] = struct.pack("<Q", 0x1000) * (len(itself.content) // 8)
     call.space = itself
     assert crypt32.CertVerifyCertificateChainPolicy(call, 4, 0x1000, 0x1000, 0x1000) in (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("part", "instead"),
+    [("0603551d13", "0603551d11"), ("a003020102", "a003020109"), ("0c026d65", "0c02ffff")],
+    ids=["an extension twice", "version", "text"],
+)
+def test_a_certificate_that_is_odd_has_no_name(part: str, instead: str) -> None:
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "me")])
+    key = rsa.generate_private_key(65537, 1024)
+    begin = datetime.datetime(2020, 1, 1)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, begin + datetime.timedelta(36500))
+    if part == "0603551d13":
+        made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName("host.test")]), False)
+        made = made.add_extension(x509.BasicConstraints(False, None), False)
+    good = made.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+    damaged = good.replace(bytes.fromhex(part), bytes.fromhex(instead))
+    assert good != damaged
+    assert crypt32.CERT_E_CN_NO_MATCH == judged(0, name="host.test", certificate=damaged)

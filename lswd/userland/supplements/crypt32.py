@@ -173,12 +173,15 @@ def _leaf(reader: _Reader, context: Any) -> bytes:
 def _has_name(certificate: bytes, name: str) -> bool:
     """Is it a certificate of ``name``: a host's name, or an address? Names beside the subject's count before it."""
     import ipaddress
+    import warnings
 
     from cryptography import x509
     from cryptography.x509.oid import NameOID
 
     try:
-        known = x509.load_der_x509_certificate(certificate)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they would be among the program's own words
+            known = x509.load_der_x509_certificate(certificate)
         try:
             others = known.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
             names = others.get_values_for_type(x509.DNSName)
@@ -186,7 +189,7 @@ def _has_name(certificate: bytes, name: str) -> bool:
         except x509.ExtensionNotFound:
             names = [str(each.value) for each in known.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
             addresses = []
-    except ValueError:
+    except (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         return False
     try:
         if ipaddress.ip_address(name) in addresses:
