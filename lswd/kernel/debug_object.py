@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from lswd.kernel.object import Waitable
 from lswd.memory.region import MEM_IMAGE
-from lswd.ntdef.status import STATUS_DEBUGGER_INACTIVE, STATUS_INVALID_PARAMETER, NtError
+from lswd.ntdef.status import STATUS_DEBUGGER_INACTIVE, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, NtError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,14 +75,15 @@ class DebugEvent:
 
 
 class DebugObject(Waitable):
-    """A debugger's end. ``flags``: DEBUG_KILL_ON_CLOSE."""
+    """A debugger's end. ``flags``: DEBUG_KILL_ON_CLOSE. ``word``: its word size; it debugs no wider process."""
 
     type_name = "DebugObject"
     generic = (0x20001, 0x20002, 0x120000, DEBUG_ALL_ACCESS)
 
-    def __init__(self, flags: int) -> None:
+    def __init__(self, flags: int, word: int = 8) -> None:
         super().__init__()
         self.flags = flags
+        self.word = word
         self.processes: list[Process] = []
         self.events: list[DebugEvent] = []
 
@@ -92,8 +93,9 @@ class DebugObject(Waitable):
         """Debug ``process`` from now on; what one that runs already has done is told as if it happened now.
 
         Raises:
-            NtError: STATUS_ACCESS_VIOLATION: it has no PEB any more.
+            NtError: STATUS_ACCESS_VIOLATION: it has no PEB any more; STATUS_NOT_SUPPORTED: it is too wide.
         """
+        self.check_word(process.space.word)
         process.space.write(process.peb + _BEING_DEBUGGED, b"\1")
         process.debugger = self
         self.processes.append(process)
@@ -108,6 +110,14 @@ class DebugObject(Waitable):
                 event = DebugEvent(DbgLoadDllStateChange, process, first, first.tid)
                 event.region = region
                 self._post(event, freeze=not running)
+
+    def check_word(self, word: int) -> None:
+        """
+        Raises:
+            NtError: STATUS_NOT_SUPPORTED: processes of this word size have addresses that the debugger has no room for.
+        """
+        if word > self.word:
+            raise NtError(STATUS_NOT_SUPPORTED)
 
     def detach(self, process: Process) -> None:
         """Let go of ``process``: it runs as if nobody had ever watched."""

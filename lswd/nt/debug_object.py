@@ -67,7 +67,7 @@ def NtCreateDebugObject(
     if Flags & ~DEBUG_KILL_ON_CLOSE:
         return STATUS_INVALID_PARAMETER
     return create_object(
-        call, DebugObjectHandle, ObjectAttributes, DesiredAccess, DebugObject, lambda: DebugObject(Flags)
+        call, DebugObjectHandle, ObjectAttributes, DesiredAccess, DebugObject, lambda: DebugObject(Flags, call.word)
     )
 
 

@@ -11,6 +11,7 @@ from lswd.kernel.environment_block import RTL_USER_PROCESS_PARAMETERS
 from lswd.kernel.handle import OBJ_INHERIT
 from lswd.kernel.job import JOB_OBJECT_ASSIGN_PROCESS, Job
 from lswd.kernel.process import PROCESS_CREATE_PROCESS, Process
+from lswd.kernel.section import word_of
 from lswd.kernel.spawn import Inheritance, discard, open_program, spawn
 from lswd.kernel.start import StartParameters
 from lswd.kernel.token import TOKEN_ASSIGN_PRIMARY, Token, TokenPrimary
@@ -100,6 +101,8 @@ def NtCreateUserProcess(
     if parent.ended:
         return STATUS_PROCESS_IS_TERMINATING
     image = open_program(call.process, path)
+    if debugger is not None:
+        debugger.check_word(word_of(image))
     thread = spawn(parent, image, start, inheritance)
     process = thread.process
     if token is not None:
@@ -124,7 +127,7 @@ def NtCreateUserProcess(
     assert process.scheduler is not None
     if debugger is not None:
         process.debug_children = not ProcessFlags & PROCESS_CREATE_FLAGS_NO_DEBUG_INHERIT
-    elif parent.debug_children:
+    elif parent.debug_children and parent.debugger is not None and parent.debugger.word >= process.space.word:
         debugger = parent.debugger
     if debugger is not None:
         debugger.attach(process, running=False)

@@ -138,7 +138,7 @@ def NtUserGetSystemDpiForProcess(call: Call, process: HANDLE) -> ULONG:
     return DPI
 
 
-@syscall
+@syscall(partial="the caller's, whatever the process")
 def NtUserGetProcessDpiAwarenessContext(call: Call, process: HANDLE) -> ULONG:
     return call.process.dpi_awareness or _DPI_UNAWARE
 

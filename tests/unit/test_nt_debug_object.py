@@ -21,6 +21,7 @@ from lswd.ntdef.status import (
     STATUS_INFO_LENGTH_MISMATCH,
     STATUS_INVALID_HANDLE,
     STATUS_INVALID_PARAMETER,
+    STATUS_NOT_SUPPORTED,
     STATUS_PORT_ALREADY_SET,
     STATUS_PORT_NOT_SET,
     STATUS_PROCESS_IS_TERMINATING,
@@ -68,6 +69,14 @@ class Debugger:
 @pytest.fixture
 def debugger() -> Debugger:
     return Debugger(Caller())
+
+
+def test_a_debugger_s_words_are_wide_enough(debugger: Debugger) -> None:
+    debugger.object.word = 4
+    assert STATUS_NOT_SUPPORTED == debugger.attach()
+    assert debugger.other.process.debugger is None
+    debugger.object.word = 8
+    assert STATUS_SUCCESS == debugger.attach()
 
 
 def test_attaching_tells_of_what_is_there_and_marks_the_process(debugger: Debugger) -> None:
