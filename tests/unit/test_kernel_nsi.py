@@ -6,10 +6,12 @@ import random
 import socket
 import struct
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from lswd.host.network import proc
 from lswd.host.network.echo import Reply
 from lswd.kernel.afd.address import to_guest
 from lswd.kernel.afd.protocol import AF_INET
@@ -17,6 +19,7 @@ from lswd.kernel.nsi import device as nsi
 from lswd.kernel.nsi import icmp
 from lswd.kernel.nsi.ip import IPV4_TABLES, IPV6_TABLES
 from lswd.kernel.nsi.ndis import TABLES as NDIS_TABLES
+from lswd.kernel.nsi.table import Table
 from lswd.kernel.nsi.transport import TCP_TABLES, UDP_TABLES
 from lswd.ntdef.status import (
     STATUS_BUFFER_OVERFLOW,
@@ -138,6 +141,26 @@ def test_a_policy_shows_only_this_machine(network: str, tmp_path: Path) -> None:
     locals_only = [endpoints[2][i * 28 : i * 28 + 28] for i in range(endpoints[1])]
     assert all(key[4] == 127 or key[8:24] == b"\0" * 15 + b"\1" for key in locals_only)
     assert network != "off" or not locals_only
+
+
+@pytest.mark.parametrize("tables", [IPV4_TABLES, IPV6_TABLES, TCP_TABLES, UDP_TABLES])
+def test_counters_of_a_host_that_has_run_for_long(
+    tables: dict[int, Table], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proc, "_lines", _long_run)
+    for table in tables.values():
+        table.rows(cast(Any, SimpleNamespace(network="on", running_processes=list)))
+
+
+def _long_run(path: str) -> list[str]:
+    """Linux counts with 64 bits."""
+    names = "InReceives InMsgs InErrors OutMsgs OutErrors InSegs ActiveOpens NoPorts InDatagrams ForwDatagrams"
+    numbers = " ".join(str((1 << 40) + 5) for _ in names.split())
+    if path.endswith("snmp"):
+        return [f"{group}: {line}" for group in ("Ip", "Icmp", "Tcp", "Udp") for line in (names, numbers)]
+    if path.endswith("snmp6"):
+        return [f"{group}6{name} {(1 << 40) + 5}" for group in ("Ip", "Icmp", "Udp") for name in names.split()]
+    return []
 
 
 def test_a_reply_may_be_wanted_at_the_end_of_all_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

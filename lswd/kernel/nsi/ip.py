@@ -316,12 +316,15 @@ def _compartment(family: int, system: System) -> Iterator[Row]:
 def _icmp_counters(family: int, system: System) -> Iterator[Row]:
     messages, kinds = counters("Icmp", family), counters("IcmpMsg", family)
 
+    def number(name: str) -> int:
+        return messages.get(name, 0) & 0xFFFFFFFF
+
     def by_kind(direction: str) -> tuple[int, ...]:
         return tuple([kinds.get(f"{direction}Type{kind}", 0) & 0xFFFFFFFF for kind in range(256)])
 
     found = IcmpCounters(
-        in_msgs=messages.get("InMsgs", 0), in_errors=messages.get("InErrors", 0), in_type_counts=by_kind("In"),
-        out_msgs=messages.get("OutMsgs", 0), out_errors=messages.get("OutErrors", 0), out_type_counts=by_kind("Out"),
+        in_msgs=number("InMsgs"), in_errors=number("InErrors"), in_type_counts=by_kind("In"),
+        out_msgs=number("OutMsgs"), out_errors=number("OutErrors"), out_type_counts=by_kind("Out"),
     )  # fmt: skip
     yield None, None, found, None
 
