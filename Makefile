@@ -25,7 +25,7 @@ run: setup build/hello.exe ## build the example program and launch it
 
 build/lswrun: client/lswrun.c lswd/ioctl/lsw.h ## lswctl launch in C, for a running lswd
 	@mkdir -p build
-	@$(CC) -O2 -Wall -Wextra -Werror -Ilswd/ioctl -o $@ $<
+	@$(CC) -O2 -Wall -Wextra -Werror -pthread -Ilswd/ioctl -o $@ $<
 
 build/hello.exe: examples/hello.c | setup
 	@echo "run: building $@ from $<"

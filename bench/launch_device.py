@@ -2,7 +2,7 @@
 
     python bench/launch_device.py [--runs N] [--alone]
 
-Both run on the engine that works there, by turns. The daemon's session is warm; between launches there is a pause, as
+All run on the engine that works there, by turns. The daemon's session is warm; between launches there is a pause, as
 between two commands that a person types.
 """
 
@@ -16,18 +16,25 @@ from setting import ROOT, hello
 
 sys.path.insert(0, str(ROOT))
 
+from tests.guest.ways import lswrun
 from tests.vm.daemon import start_lswd
 from tests.vm.machine import USER, Machine, missing_packages
 
-WAYS = ("embedded", "device", "socket")
-CLIENT = """
-import subprocess, sys, time
-program, runs, *ways = sys.argv[1:]
+BY_LSWRUN = "lswrun, "  # lswctl as installed, before the way it takes
+WAYS = ("embedded", "device", "socket", BY_LSWRUN + "device", BY_LSWRUN + "socket")
+CLIENT = f"""
+import os, subprocess, sys, time
+lswrun, program, runs, *ways = sys.argv[1:]
+BY_LSWRUN = {BY_LSWRUN!r}
 for run in range(int(runs) + 1):
     for way in ways:
         time.sleep(5)
+        command = [sys.executable, "-m", "lswctl", "launch", program]
+        if way.startswith(BY_LSWRUN):
+            command = [lswrun, program]
+        environment = os.environ | dict(LSW_VIA=way.removeprefix(BY_LSWRUN))
         start = time.monotonic()
-        done = subprocess.run([sys.executable, "-m", "lswctl", "launch", "--via", way, program], capture_output=True)
+        done = subprocess.run(command, env=environment, capture_output=True)
         assert done.returncode == 0 and b"ello" in done.stdout, done
         if run:  # the first makes the session, and the machine's caches
             print(way, time.monotonic() - start, flush=True)
@@ -50,17 +57,17 @@ def main() -> None:
     with Machine(readable=[program], alone=options.alone) as machine:
         start_lswd(machine, "lsw")
         environment = {"LSW_ENGINE": "unicorn", "LSW_SOCKET": "/run/lsw/lsw.sock"}
-        words = [str(program), str(runs), *WAYS]
+        words = [str(lswrun()), str(program), str(runs), *WAYS]
         result = machine.python(CLIENT, *words, user=USER, environment=environment, timeout=100 + 100 * runs)
     if result.code:
         raise SystemExit(result.output)
     for line in result.output.splitlines():
-        way, seconds = line.split()
+        way, _, seconds = line.rpartition(" ")
         times[way].append(float(seconds))
     print(f"hello.exe from start to exit inside User-Mode Linux, median of {runs}")
     for way, seconds in times.items():
         ratios = [one / other for one, other in zip(seconds, times["embedded"], strict=True)]
-        print(f"  {way:10} {statistics.median(seconds) * 1e3:8.0f} ms   {statistics.median(ratios):5.2f} embedded")
+        print(f"  {way:16} {statistics.median(seconds) * 1e3:8.0f} ms   {statistics.median(ratios):5.2f} embedded")
 
 
 if __name__ == "__main__":

@@ -1,20 +1,23 @@
 /* lswrun - have a running lswd run a Windows program: lswrun PROGRAM [ARGS...], or lswctl launch PROGRAM [ARGS...]
  *
- * What lswctl launch does, for those who cannot wait for an interpreter: the same socket, the same order, the same exit
- * code. It only knows the way that is fast. Options, a configuration file, no lswd, and called as lswctl all its other
- * commands: these it leaves to the real lswctl, which it becomes. docs/protocol.md describes what is said here.
+ * What lswctl launch does, for those who cannot wait for an interpreter: the same socket or device, the same order, the
+ * same exit code. Options, a configuration file, no lswd, and called as lswctl all its other commands: these it leaves to
+ * the real lswctl, which it becomes. docs/protocol.md describes what is said here.
  * LSWCTL: where that is; without it, beside this program or on PATH. SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -32,6 +35,8 @@
 #define INTERNAL 125
 #define LARGEST_ORDER (4u << 20)
 #define AGAIN_MILLISECONDS 20
+#define DEVICE "/dev/lsw"
+#define ANEW "-device" /* behind our name: started anew with a command line that is right for the program */
 
 struct header {
     __u32 command;
@@ -241,6 +246,7 @@ static const struct {
 #define EVENT_COUNT (sizeof EVENTS / sizeof *EVENTS)
 
 static sigset_t watched;
+static int by_device; /* what is called daemon is the device, not the socket */
 
 /* Those that are ignored (nohup, a shell's background jobs) stay ignored. */
 static int watch_signals(void) {
@@ -253,7 +259,18 @@ static int watch_signals(void) {
     return signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+static unsigned again; /* events for a program that is not there yet, a bit each */
+
+static void event_answered(size_t index, int error) {
+    if (error == ESRCH || error == EAGAIN) again |= 1u << index;
+}
+
 static void send_event(int daemon, size_t index) {
+    if (by_device) {
+        struct lsw_signal signal = {getpid(), EVENTS[index].event};
+        if (ioctl(daemon, LSW_IOCTL_SIGNAL_PE, &signal)) event_answered(index, errno);
+        return;
+    }
     struct {
         struct header header;
         struct lsw_signal signal;
@@ -349,22 +366,28 @@ static int lost(const char *program, const char *how) {
     return INTERNAL;
 }
 
-/* Wait for the program's end; what to exit with. */
-static int wait_for_end(int daemon, int signals, const char *program) {
-    static struct packet packet;
-    unsigned again = 0; /* events for a program that is not there yet, a bit each */
+/* Pass signals on until there is something to read; 0 when waiting fails. */
+static int wait_for(int readable, int daemon, int signals) {
     for (;;) {
-        struct pollfd both[2] = {{daemon, POLLIN, 0}, {signals, POLLIN, 0}};
+        struct pollfd both[2] = {{readable, POLLIN, 0}, {signals, POLLIN, 0}};
         int ready = poll(both, 2, again ? AGAIN_MILLISECONDS : -1);
-        if (ready < 0 && errno != EINTR) return lost(program, strerror(errno));
+        if (ready < 0 && errno != EINTR) return 0;
         if (ready <= 0) {
-            for (size_t i = 0; i < EVENT_COUNT; i++)
-                if (again >> i & 1) send_event(daemon, i);
+            unsigned events = again;
             again = 0;
+            for (size_t i = 0; i < EVENT_COUNT; i++)
+                if (events >> i & 1) send_event(daemon, i);
             continue;
         }
         if (both[1].revents) pass_on(daemon, signals);
-        if (!both[0].revents) continue;
+        if (both[0].revents) return 1;
+    }
+}
+
+/* Wait for the program's end; what to exit with. */
+static int wait_for_end(int daemon, int signals, const char *program) {
+    static struct packet packet;
+    while (wait_for(daemon, daemon, signals)) {
         ssize_t size = recv(daemon, &packet, sizeof packet, 0);
         if (size < 0 && errno == ECONNRESET) size = recv(daemon, &packet, sizeof packet, 0); /* its last words */
         if (size <= 0) return lost(program, "lswd has gone, and the program with it");
@@ -375,7 +398,7 @@ static int wait_for_end(int daemon, int signals, const char *program) {
         if (header->flags != REPLY) continue;
         if (header->sequence != LAUNCH) {
             __u64 index = header->sequence - LAUNCH - 1;
-            if (index < EVENT_COUNT && (header->argument == -ESRCH || header->argument == -EAGAIN)) again |= 1u << index;
+            if (index < EVENT_COUNT) event_answered(index, -header->argument);
             continue;
         }
         switch (header->argument) {
@@ -387,6 +410,87 @@ static int wait_for_end(int daemon, int signals, const char *program) {
         }
         return lost(program, "lswd lost the program");
     }
+    return lost(program, strerror(errno));
+}
+
+/* ---- the device: we register ourselves, as a loader does, and ask for our execution */
+
+static const char *device_problem(int device) {
+    struct lsw_info info;
+    if (device < 0) return strerror(errno);
+    if (ioctl(device, LSW_IOCTL_INFO, &info)) return "no lswd's";
+    return info.features & LSW_FEATURE_EMULATE ? NULL : "only acknowledges programs";
+}
+
+static struct {
+    int device, done, error;
+} execution;
+
+/* Signals are blocked here: one that interrupted it, were it only the terminal's new size, would be Ctrl-C. */
+static void *execute(void *unused) {
+    __u64 one = 1;
+    execution.error = ioctl(execution.device, LSW_IOCTL_EXECUTE_PE, (unsigned long)getpid()) < 0 ? errno : 0;
+    if (write(execution.done, &one, sizeof one) != sizeof one) abort();
+    return unused;
+}
+
+/* Run the program with what it can find out about this process; what to exit with. */
+static int run_by_device(int device, const char *program) {
+    struct lsw_pe_info image = {.pid = getpid(), .is_64bit = 1};
+    struct lsw_wait end = {.pid = getpid()};
+    pthread_t thread;
+    sigset_t all, usual;
+    memcpy(image.path, program, strlen(program));
+    by_device = 1;
+    note_terminal();
+    int signals = watch_signals();
+    execution.device = device;
+    execution.done = eventfd(0, EFD_CLOEXEC);
+    if (signals < 0 || execution.done < 0) return lost(program, strerror(errno));
+    if (ioctl(device, LSW_IOCTL_REGISTER_PE, &image)) {
+        say("%s: " DEVICE " does not take the program: %s", program, strerror(errno));
+        return INTERNAL;
+    }
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &usual);
+    int failed = pthread_create(&thread, NULL, execute, NULL);
+    pthread_sigmask(SIG_SETMASK, &usual, NULL);
+    if (failed) return lost(program, strerror(failed));
+    if (!wait_for(execution.done, device, signals)) return lost(program, strerror(errno));
+    if (execution.error) {
+        restore_terminal();
+        say("%s: lswd lost the program: %s", program, strerror(execution.error));
+        return INTERNAL;
+    }
+    if (ioctl(device, LSW_IOCTL_WAIT_PE, &end)) return lost(program, "lswd has lost how the program ended");
+    if (end.reason != LSW_REASON_EXITED) restore_terminal();
+    return end.exit_status & 0xFF ? end.exit_status & 0xFF : !!end.exit_status;
+}
+
+/* If the device can run the program, what to exit with; otherwise the real lswctl says why not. Arguments are what
+ * follows "--" on a command line: if there are some, we start anew with such a one. */
+static int by_way_of_device(void) {
+    const char *program = words[1];
+    struct stat status;
+    int device = open(DEVICE, O_RDWR | O_CLOEXEC);
+    int dos = strchr(program, '\\') || program[1] == ':';
+    if (device_problem(device) || getenv("LSW_CONFINE") || getenv("LSW_NETWORK")) become_lswctl();
+    if (!dos && (stat(program, &status) || !S_ISREG(status.st_mode))) become_lswctl();
+    if (strlen(program) >= sizeof((struct lsw_pe_info *)0)->path) become_lswctl();
+    if (!words[2]) return run_by_device(device, program);
+    size_t count = 0;
+    char own_name[16];
+    while (words[count]) count++;
+    char **anew = calloc(count + 2, sizeof *anew);
+    if (!anew) become_lswctl();
+    snprintf(own_name, sizeof own_name, "%s" ANEW, name);
+    anew[0] = own_name;
+    anew[1] = words[1];
+    anew[2] = "--";
+    memcpy(anew + 3, words + 2, (count - 2) * sizeof *anew);
+    execv("/proc/self/exe", anew);
+    become_lswctl();
+    return INTERNAL;
 }
 
 /* Is this what we know how to do? */
@@ -395,7 +499,7 @@ static int is_plain(void) {
     const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
     char path[4096];
     if (!words || !words[0] || !words[1] || !*words[1] || *words[1] == '-') return 0;
-    if (via && *via && strcmp(via, "auto") && strcmp(via, "socket")) return 0;
+    if (via && *via && strcmp(via, "auto") && strcmp(via, "socket") && strcmp(via, "device")) return 0;
     if ((config && *config) || (version && *version)) return 0;
     int length = base && *base ? snprintf(path, sizeof path, "%s/lsw/config.toml", base)
                                : snprintf(path, sizeof path, "%s/.config/lsw/config.toml", home && *home ? home : "/nonexistent");
@@ -408,6 +512,12 @@ int main(int count, char **arguments) {
     struct stat status;
     const char *called = count ? strrchr(arguments[0], '/') : NULL;
     words = given = arguments;
+    if (count > 2 && !strcmp(arguments[2], "--") && (!strcmp(arguments[0], "lswctl" ANEW) || !strcmp(arguments[0], "lswrun" ANEW))) {
+        if (arguments[0][3] == 'c') name = "lswctl";
+        int device = open(DEVICE, O_RDWR | O_CLOEXEC);
+        const char *problem = device_problem(device);
+        return problem ? lost(arguments[1], problem) : run_by_device(device, arguments[1]);
+    }
     if (count && !strcmp(called ? called + 1 : arguments[0], "lswctl")) {
         name = "lswctl";
         words = count > 1 && !strcmp(arguments[1], "launch") ? arguments + 1 : NULL;
@@ -416,8 +526,11 @@ int main(int count, char **arguments) {
     for (int fd = 0; fd < 3; fd++) /* lest some file we open take the number of a stream that is closed */
         if (fstat(fd, &status) && open("/dev/null", O_RDWR) < 0) return INTERNAL;
     if (!is_plain()) become_lswctl();
-    int daemon = connect_to_daemon();
-    if (daemon < 0) become_lswctl();
+    const char *via = getenv("LSW_VIA");
+    int only_device = via && !strcmp(via, "device");
+    int daemon = only_device ? -1 : connect_to_daemon();
+    if (daemon < 0 && via && !strcmp(via, "socket")) become_lswctl();
+    if (daemon < 0) return by_way_of_device();
     write_order(words + 1);
     note_terminal();
     int signals = watch_signals();

@@ -51,7 +51,7 @@ install_all() {
     command_file lswd lswd main >"$DESTDIR$prefix/bin/lswd"
     chmod 755 "$DESTDIR$lib/lswctl.py" "$DESTDIR$prefix/bin/lswd"
     rm -f "$DESTDIR$prefix/bin/lswctl" "$DESTDIR$prefix/bin/lswrun"
-    if "${CC:-cc}" -O2 -Ilswd/ioctl "-DLSWCTL=\"$lib/lswctl.py\"" -o "$DESTDIR$prefix/bin/lswctl" client/lswrun.c; then
+    if "${CC:-cc}" -O2 -pthread -Ilswd/ioctl "-DLSWCTL=\"$lib/lswctl.py\"" -o "$DESTDIR$prefix/bin/lswctl" client/lswrun.c; then
         ln -s lswctl "$DESTDIR$prefix/bin/lswrun"
     else
         say "no C compiler, so lswctl launch is slower and there is no lswrun; everything else is there"

@@ -203,7 +203,7 @@ def installed(other: dict[str, str], tmp_path: Path) -> Path:
     target = tmp_path / "lswctl"
     where = tmp_path / "bin" / "lswctl"
     define = f'-DLSWCTL="{where}"'
-    command = ["cc", f"-I{ROOT}/lswd/ioctl", define, "-o", str(target), str(ROOT / "client" / "lswrun.c")]
+    command = ["cc", "-pthread", f"-I{ROOT}/lswd/ioctl", define, "-o", str(target), str(ROOT / "client" / "lswrun.c")]
     subprocess.run(command, check=True, timeout=LIMIT)
     return target
 

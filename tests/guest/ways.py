@@ -18,9 +18,9 @@ from .build import build
 from .cases import Program
 
 PROGRAM = Program("ways", ("launch/ways.c",))
-WAYS = ("embedded", "socket", "device", "lswrun")
 REAL_DEVICE = "LSW_TEST_REAL_DEVICE" in os.environ
 """/dev/lsw is there, and an lswd serves it: tests/vm has it so. Elsewhere the device's commands go over the socket."""
+WAYS = ("embedded", "socket", "device", "lswrun", *(["lswrun-device"] if REAL_DEVICE else []))
 COMPLETE = ("embedded", "socket")  # those that every option of lswctl passes through
 LIMIT = 90
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -84,13 +84,13 @@ class Way:
     def __init__(self, name: str, environment: dict[str, str]) -> None:
         self.name = name
         self.environment = {**environment, "LSW_VIA": name}
-        if name == "lswrun":  # which becomes the lswctl on PATH for what it does not know
+        if name.startswith("lswrun"):  # which becomes the lswctl on PATH for what it does not know
             path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"
-            self.environment |= {"LSW_VIA": "socket", "PATH": path}
+            self.environment |= {"LSW_VIA": name.removeprefix("lswrun-") if "-" in name else "socket", "PATH": path}
 
     def command(self, *words: str | Path) -> list[str]:
         """The command line of a launch."""
-        if self.name == "lswrun":
+        if self.name.startswith("lswrun"):
             return [str(lswrun()), *map(str, words)]
         module = "tests.guest.device_over_socket" if self.name == "device" and not REAL_DEVICE else "lswctl"
         return [sys.executable, "-m", module, "launch", *map(str, words)]
