@@ -75,6 +75,12 @@ def judged(errors: int, *, name: str = "", checks: int = 0, flags: int = 0, cert
     (0x10, 0, 0, crypt32.CERT_E_WRONG_USAGE),
     (0x4, 0, 0, crypt32.CERT_E_REVOKED),
     (0x40, 0, 0, 0),
+    (0x1000040, 0, 0, crypt32.CERT_E_REVOCATION_FAILURE),
+    (0x1000040, 0x80, 0, 0),
+    (0x1000040, 0, 0xF00, 0),
+    (0x1000040, 0, 0x100, 0),
+    (0x1000040, 0, 0x800, crypt32.CERT_E_REVOCATION_FAILURE),
+    (0x1000044, 0, 0xF00, crypt32.CERT_E_REVOKED),
     (0x8000000, 0x3380, 0, crypt32.CERT_E_CRITICAL),
 ])
 def test_the_first_thing_wrong_that_is_not_waived_is_the_verdict(

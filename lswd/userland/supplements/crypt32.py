@@ -29,7 +29,10 @@ CERT_E_WRONG_USAGE = 0x800B0110
 
 # SECURITY_FLAG_IGNORE_*
 _REVOCATION, _UNKNOWN_CA, _WRONG_USAGE, _CERT_CN, _CERT_DATE = 0x80, 0x100, 0x200, 0x1000, 0x2000
-_ALLOW_UNKNOWN_CA, _IGNORE_TIME = 0x10, 0x1  # CERT_CHAIN_POLICY_*
+# CERT_CHAIN_POLICY_*: what of dwFlags waives what fdwChecks can; then, where revocation may be unknown.
+_WAIVERS = ((0x1, _CERT_DATE), (0x10, _UNKNOWN_CA), (0x20, _WRONG_USAGE), (0x40, _CERT_CN))
+_END_UNKNOWN, _CA_UNKNOWN, _ROOT_UNKNOWN = 0x100, 0x400, 0x800
+_OFFLINE_REVOCATION = 0x1000000
 # What is wrong with a chain (CERT_TRUST_*), what the verdict is then, which of fdwChecks waives it; first come first.
 _JUDGEMENTS = (
     (0x8, TRUST_E_CERT_SIGNATURE, 0),
@@ -38,7 +41,7 @@ _JUDGEMENTS = (
     (0x1, CERT_E_EXPIRED, _CERT_DATE),
     (0x10, CERT_E_WRONG_USAGE, _WRONG_USAGE),
     (0x4, CERT_E_REVOKED, _REVOCATION),
-    (0x1000000, CERT_E_REVOCATION_FAILURE, _REVOCATION),  # offline
+    (_OFFLINE_REVOCATION, CERT_E_REVOCATION_FAILURE, _REVOCATION),
     (0x8000000, CERT_E_CRITICAL, 0),
 )
 _LARGEST_CERTIFICATE = 1 << 20
@@ -127,9 +130,9 @@ def CertVerifyCertificateChainPolicy(
             if parameters.pvExtraPolicyPara:
                 extra = reader.structure(parameters.pvExtraPolicyPara, HTTPSPolicyCallbackData)
         checks = extra.fdwChecks
-        checks |= _UNKNOWN_CA if flags & _ALLOW_UNKNOWN_CA else 0
-        checks |= _CERT_DATE if flags & _IGNORE_TIME else 0
-        status = _verdict(reader, pChainContext, checks, extra.pwszServerName)
+        for flag, check in _WAIVERS:
+            checks |= check if flags & flag else 0
+        status = _verdict(reader, pChainContext, checks, flags, extra.pwszServerName)
         status.cbSize = reader.structure(pPolicyStatus, PolicyStatus).cbSize
         call.space.write(pPolicyStatus, status.pack(call.word))
     except NtError:
@@ -137,15 +140,29 @@ def CertVerifyCertificateChainPolicy(
     return 1
 
 
-def _verdict(reader: _Reader, chain: int, checks: int, server_name: int) -> PolicyStatus:
+def _verdict(reader: _Reader, chain: int, checks: int, flags: int, server_name: int) -> PolicyStatus:
     context = reader.structure(chain, ChainContext)
     for wrong, error, waived in _JUDGEMENTS:
         if context.dwErrorStatus & wrong and not checks & waived:
+            if wrong == _OFFLINE_REVOCATION and _may_be_unknown(reader, context, flags):
+                continue
             where = _where(reader, context, wrong)
             return PolicyStatus(dwError=error, lChainIndex=where[0], lElementIndex=where[1])
     if server_name and not checks & _CERT_CN and not _has_name(_leaf(reader, context), reader.text(server_name)):
         return PolicyStatus(dwError=CERT_E_CN_NO_MATCH)
     return PolicyStatus(lChainIndex=-1, lElementIndex=-1)
+
+
+def _may_be_unknown(reader: _Reader, context: Any, flags: int) -> bool:
+    """Does the caller put up with it wherever nobody could be asked about revocation?"""
+    for i in range(min(context.count, _MOST)):
+        simple = reader.structure(reader.pointer(context.items, i), ChainContext)
+        for j in range(min(simple.count, _MOST)):
+            accepted = _END_UNKNOWN if not j else _ROOT_UNKNOWN if j == simple.count - 1 else _CA_UNKNOWN
+            element = reader.structure(reader.pointer(simple.items, j), ChainElement)
+            if element.dwErrorStatus & _OFFLINE_REVOCATION and not flags & accepted:
+                return False
+    return bool(flags & (_END_UNKNOWN | _CA_UNKNOWN | _ROOT_UNKNOWN))
 
 
 def _where(reader: _Reader, context: Any, wrong: int) -> tuple[int, int]:
