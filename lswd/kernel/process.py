@@ -62,7 +62,7 @@ class Process(Waitable):
         make_handler: given a thread, the function the engine calls for its system calls (set by nt.dispatch).
         failure: one line saying what killed it, when something did.
         judge: has the last word on the exit status, from the one the process gives itself.
-        on_close: what undoes changes to the host (terminal modes, signal handlers).
+        on_close: what undoes changes to the host (terminal modes, signal handlers), and forgets what is kept for it.
         console: the console the process is attached to (kernel.console), or None.
         detached: it was started apart from the console.
         group: the console process group, named by the process it began with.
@@ -263,7 +263,7 @@ class Process(Waitable):
         self.end(code, f"{what} ({status_name(code)})")
 
     def restore_host(self) -> None:
-        """Undo what was done to the host's terminal and signals."""
+        """Undo what was done to the host's terminal and signals, and let others forget it."""
         while self.on_close:
             self.on_close.pop()()
 
@@ -275,6 +275,7 @@ class Process(Waitable):
         self.engine.close()
         self._clock = None
         self.space.close()
+        self.restore_host()
 
     # ---- clock and signals
 

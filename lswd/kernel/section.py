@@ -290,10 +290,14 @@ class ImageSection(Section):
                 except OSError:  # the file's device has failed: zeros, as for a file that has become shorter
                     return
 
-    def __del__(self) -> None:
+    def close(self) -> None:
+        """Let go of the file; nothing is mapped from it any more."""
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
+
+    def __del__(self) -> None:
+        self.close()
 
 
 def _fetched_later(image: Image) -> set[int]:

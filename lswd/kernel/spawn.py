@@ -110,6 +110,7 @@ def spawn(parent: Process, image: ImageSection, start: StartParameters, inherita
     if job is not None:
         job.admit()
     process = system.new_process(word_of(image))
+    process.on_close.append(image.close)  # the process itself may be garbage for long
     process.parent_pid = parent.pid
     process.affinity = parent.affinity
     process.error_mode = parent.error_mode
@@ -138,6 +139,7 @@ def discard(process: Process) -> None:
     """End a process that has not come to life."""
     process.scheduler = None
     process.end(STATUS_NO_MEMORY)
+    process.close()
     process.close()
 
 

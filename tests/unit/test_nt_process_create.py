@@ -98,7 +98,7 @@ class Starter(Caller):
 @pytest.fixture
 def starter(monkeypatch: pytest.MonkeyPatch) -> Starter:
     starter = Starter()
-    image = SimpleNamespace(image=None)
+    image = SimpleNamespace(image=None, close=lambda: None)
     monkeypatch.setattr(nt, "open_program", lambda process, path: image)
     monkeypatch.setattr(nt, "image_information", lambda image: SECTION_IMAGE_INFORMATION())
     monkeypatch.setattr(kernel_spawn, "word_of", lambda image: 8)

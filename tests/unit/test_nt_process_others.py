@@ -31,13 +31,19 @@ from lswd.ntdef.status import (
     STATUS_PARTIAL_COPY,
     STATUS_PROCESS_IS_TERMINATING,
     STATUS_SUCCESS,
+    NtError,
 )
 from lswd.ntdef.types import CLIENT_ID, CURRENT_PROCESS, CURRENT_THREAD
+from lswd.unixlib.handles import Handles
 
 from .guest_threads import FakeEngine, Guest
 from .system_calls import Caller
 
 COMMIT, RELEASE = 0x3000, 0x8000
+
+
+class Kept(Handles[str]):
+    pass
 
 
 @pytest.fixture
@@ -279,3 +285,13 @@ def test_reads_that_go_on_end_with_their_thread_unless_a_port_waits_for_them(cal
     other.thread.finish(0)
     assert (False, True, True) == (bool(plain.pending), bool(reporting.pending), not survivor.terminated)
     assert cancelled.event is not None and cancelled.event.signalled
+
+
+def test_what_is_kept_for_a_process_goes_with_it(caller: Caller) -> None:
+    other = Other(caller)
+    pairs = caller.system.part(Kept)
+    number = pairs.add(other.process, "thing")
+    assert "thing" == pairs.get(other.process, number)
+    other.end()
+    with pytest.raises(NtError):
+        pairs.get(other.process, number)
