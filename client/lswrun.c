@@ -440,6 +440,7 @@ static int run_by_device(int device, const char *program) {
     struct lsw_wait end = {.pid = getpid()};
     pthread_t thread;
     sigset_t all, usual;
+    if (strlen(program) >= sizeof image.path) return lost(program, "its path is longer than " DEVICE " takes");
     memcpy(image.path, program, strlen(program));
     by_device = 1;
     note_terminal();
