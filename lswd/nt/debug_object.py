@@ -134,7 +134,11 @@ async def NtWaitForDebugEvent(
             return status
         event = debugger.take()
         if event is not None:
-            call.space.write(WaitStateChange, _state_change(call, event))
+            try:
+                call.space.write(WaitStateChange, _state_change(call, event))
+            except NtError:  # no room for handles, say: it has not been told
+                event.told = False
+                raise
             return STATUS_SUCCESS
 
 

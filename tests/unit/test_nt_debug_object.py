@@ -21,6 +21,7 @@ from lswd.ntdef.status import (
     STATUS_INFO_LENGTH_MISMATCH,
     STATUS_INVALID_HANDLE,
     STATUS_INVALID_PARAMETER,
+    STATUS_NO_MEMORY,
     STATUS_NOT_SUPPORTED,
     STATUS_PORT_ALREADY_SET,
     STATUS_PORT_NOT_SET,
@@ -77,6 +78,14 @@ def test_a_debugger_s_words_are_wide_enough(debugger: Debugger) -> None:
     assert debugger.other.process.debugger is None
     debugger.object.word = 8
     assert STATUS_SUCCESS == debugger.attach()
+
+
+def test_what_could_not_be_told_is_told_the_next_time(debugger: Debugger, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert STATUS_SUCCESS == debugger.attach()
+    monkeypatch.setattr("lswd.kernel.handle._LIMIT", 0)
+    assert STATUS_NO_MEMORY == debugger.wait()[0]
+    monkeypatch.undo()
+    assert kernel.DbgCreateProcessStateChange == debugger.next_state()
 
 
 def test_attaching_tells_of_what_is_there_and_marks_the_process(debugger: Debugger) -> None:
