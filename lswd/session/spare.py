@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 # Milliseconds from when one could be made, the zygote warm up, or one become hot, until that is done.
 _MAKE, _WARM, _HEAT_UP = 1, 10, 100
-_PROGRAMS_MATTER = 20  # so much later while programs run: most are short, and want the processors
+# So much later while programs run: most are short, and want the processors. There is less of a hurry if one is left that
+# can begin at once.
+_PROGRAMS_MATTER, _ONE_IS_LEFT = 20, 200
 READY_SPARES = 2  # that can begin at once; one more may be getting hot
 MOST_SPARES = READY_SPARES + 1
 MOST_FAILURES = 5  # deaths since one was of use, after which no more are made
@@ -154,7 +156,9 @@ class Spares:
         if delay is None or (delay == _HEAT_UP and programs):
             return None
         passed = int((time.monotonic() - self._since) * 1000)
-        return max(0, delay + (_PROGRAMS_MATTER if programs else 0) - passed)
+        if programs:
+            delay += _ONE_IS_LEFT if any(spare.ready for spare in self._spares) else _PROGRAMS_MATTER
+        return max(0, delay - passed)
 
     def _delay(self) -> int | None:
         """The delay of what is to be done next."""
