@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 # Milliseconds from when one could be made, the zygote warm up, or one become hot, until that is done.
 _MAKE, _WARM, _HEAT_UP = 1, 10, 100
-# So much later while programs run: most are short, and want the processors. There is less of a hurry if one is left that
-# can begin at once.
+# So much later while programs run: most are short, and want the processors. There is less of a hurry if one is left
+# that can begin at once.
 _PROGRAMS_MATTER, _ONE_IS_LEFT = 20, 200
 READY_SPARES = 2  # that can begin at once; one more may be getting hot
 MOST_SPARES = READY_SPARES + 1
