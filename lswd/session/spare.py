@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 
 # Milliseconds from when one could be made, the zygote warm up, or one become hot, until that is done.
 _MAKE, _WARM, _HEAT_UP = 1, 10, 100
-# So much later while programs run: most are short, and want the processors. There is less of a hurry if one is left
-# that can begin at once.
-_PROGRAMS_MATTER, _ONE_IS_LEFT = 20, 200
+_PROGRAMS_MATTER = 20  # so much later while programs run: most are short, and want the processors
+_ONE_PROCESSOR = 200  # the same where that is the program's own processor, and a spare is left that can begin at once
 READY_SPARES = 2  # that can begin at once; one more may be getting hot
 MOST_SPARES = READY_SPARES + 1
 MOST_FAILURES = 5  # deaths since one was of use, after which no more are made
@@ -103,6 +102,7 @@ class Spares:
         self.wanted = False  # somebody has asked for a program: some sessions only serve native calls
         self.warm = False  # the zygote has launched something itself
         self._poll = poll
+        self._one_processor = len(os.sched_getaffinity(0)) == 1
         self._spares: list[Spare] = []
         self._failures = 0
         self._waiting_for: int | None = None
@@ -157,7 +157,8 @@ class Spares:
             return None
         passed = int((time.monotonic() - self._since) * 1000)
         if programs:
-            delay += _ONE_IS_LEFT if any(spare.ready for spare in self._spares) else _PROGRAMS_MATTER
+            one_left = self._one_processor and any(spare.ready for spare in self._spares)
+            delay += _ONE_PROCESSOR if one_left else _PROGRAMS_MATTER
         return max(0, delay - passed)
 
     def _delay(self) -> int | None:

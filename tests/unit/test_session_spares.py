@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import time
@@ -15,7 +16,7 @@ import pytest
 
 from lswd.session import messages as m
 from lswd.session.order import LARGEST_ORDER, Ending, Order
-from lswd.session.spare import MOST_FAILURES, MOST_SPARES, READY_SPARES
+from lswd.session.spare import MOST_FAILURES, MOST_SPARES, READY_SPARES, Spare, Spares
 from lswd.session.zygote import Zygote
 
 SECONDS = 30
@@ -247,3 +248,20 @@ def test_all_end_with_the_session(tmp_path: Path) -> None:
     for pid in children:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+@pytest.mark.parametrize(("processors", "milliseconds"), [(1, 201), (2, 21)])
+def test_a_program_that_has_one_processor_is_left_alone(
+    processors: int, milliseconds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(processors)))
+    spares = Spares(select.poll())
+    spares.wanted = spares.warm = True
+    ours, its = socket.socketpair()
+    with ours, its:
+        ready = Spare(os.getpid(), -1, ours)
+        ready.ready = ready.hot = True
+        spares.add(ready)
+        assert 1 >= (spares.patience(0) or 0)
+        assert milliseconds - 10 <= (spares.patience(1) or 0) <= milliseconds
+        os.close(ready.pidfd)
