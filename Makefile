@@ -44,7 +44,7 @@ test-engines: setup-test ## all guest programs, 64- and 32-bit, on each engine
 
 test-userland: setup-test ## the guest programs under another userland, Wine 10 (fetches 215 MB)
 	@setup/second-userland.sh
-	@LSW_USERLAND=build/userland/trixie/x86_64-windows \
+	@LSW_USERLAND=$(CURDIR)/build/userland/trixie/x86_64-windows \
 	    .venv/bin/python -m pytest -n 2 tests/guest/test_fixtures.py tests/guest/test_i386.py $(ARGS)
 
 check: setup ## lint and types only
