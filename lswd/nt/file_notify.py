@@ -39,6 +39,26 @@ def _watched(call: Call, file: FileObject, changes: int, subtree: bool, length: 
     return file
 
 
+async def _notify(
+    call: Call,
+    file: FileObject,
+    event: int,
+    routine: int,
+    context: int,
+    status_block: Out[IO_STATUS_BLOCK],
+    buffer: int,
+    length: int,
+    changes: int,
+    tree: int,
+) -> int:
+    """What both calls do with the parameters that they share."""
+    if length:
+        call.space.probe_write(buffer, length)
+    directory = _watched(call, file, changes, bool(tree), length)
+    request = request_for(call, directory, event, routine, context, status_block)
+    return await request.run(_changes(call, directory, buffer, length), never_wait=directory.volume.serves_wine)
+
+
 @syscall(access={"FileHandle": FILE_LIST_DIRECTORY})
 async def NtNotifyChangeDirectoryFile(
     call: Call,
@@ -52,11 +72,9 @@ async def NtNotifyChangeDirectoryFile(
     CompletionFilter: ULONG,
     WatchTree: BOOLEAN,
 ) -> NTSTATUS:
-    if Length:
-        call.space.probe_write(Buffer, Length)
-    directory = _watched(call, FileHandle, CompletionFilter, bool(WatchTree), Length)
-    request = request_for(call, directory, Event, ApcRoutine, ApcContext, IoStatusBlock)
-    return await request.run(_changes(call, directory, Buffer, Length), never_wait=directory.volume.serves_wine)
+    return await _notify(
+        call, FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, Buffer, Length, CompletionFilter, WatchTree
+    )
 
 
 @syscall(partial="extended records are refused", access={"FileHandle": FILE_LIST_DIRECTORY})
@@ -75,8 +93,6 @@ async def NtNotifyChangeDirectoryFileEx(
 ) -> NTSTATUS:
     if DirectoryNotifyInformationClass != _DIRECTORY_NOTIFY_INFORMATION:
         return STATUS_INVALID_INFO_CLASS
-    if Length:
-        call.space.probe_write(Buffer, Length)
-    directory = _watched(call, FileHandle, CompletionFilter, bool(WatchTree), Length)
-    request = request_for(call, directory, Event, ApcRoutine, ApcContext, IoStatusBlock)
-    return await request.run(_changes(call, directory, Buffer, Length), never_wait=directory.volume.serves_wine)
+    return await _notify(
+        call, FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, Buffer, Length, CompletionFilter, WatchTree
+    )
