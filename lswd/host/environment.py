@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from lswd.host.names import to_guest_name, to_guest_text, upcase
+from lswd.host.processors import usable
 from lswd.ntdef.status import NtError
 
 TYPE_CHECKING = False
@@ -129,7 +130,7 @@ def _machine_variables(architecture: str) -> dict[str, str]:
     computer = computer_name(os.uname().nodename)
     return {
         "COMPUTERNAME": computer,
-        "NUMBER_OF_PROCESSORS": str(len(os.sched_getaffinity(0))),
+        "NUMBER_OF_PROCESSORS": str(len(usable())),
         "PROCESSOR_ARCHITECTURE": architecture,
         "USERDOMAIN": computer,
     }

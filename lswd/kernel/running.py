@@ -5,8 +5,9 @@ Adding, removing and waiting is done on the kernel's host thread.
 
 from __future__ import annotations
 
-import os
 import time
+
+from lswd.host.processors import usable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Running:
         self.threads: list[Thread] = []
         self._sleeping: ParallelEngine | None = None
         self._patrolled = 0.0
-        self._processors = len(os.sched_getaffinity(0))
+        self._processors = len(usable())
 
     def add(self, thread: Thread) -> None:
         """Its turn is over, and its code goes on."""

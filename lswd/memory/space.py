@@ -516,20 +516,27 @@ class AddressSpace:
             view[:] = data[done : done + len(view)]
             done += len(view)
 
+    def _plain(self, address: int, size: int) -> memoryview | None:
+        """A view of a range that is just data and has been looked at before; None: look closer."""
+        region = self._near.get(address >> 16)
+        if region is not None and size > 0 and region.base <= address <= region.end - size:
+            at = address - region.base
+            if not region.pages[at >> 12 : at + size + 0xFFF >> 12].translate(None, PLAIN_CODES):
+                at += region.offset
+                return region.backing.view[at : at + size]
+        return None
+
     def writable(self, address: int, size: int) -> list[memoryview]:
         """Views of a writable range, in order: for reading a file straight into the guest.
 
         Raises:
             NtError: STATUS_ACCESS_VIOLATION when any of it is not writable.
         """
+        plain = self._plain(address, size)
+        if plain is not None:
+            return [plain]
         if size <= 0:
             return []
-        region = self._near.get(address >> 16)
-        if region is not None and region.base <= address <= region.end - size:
-            at = address - region.base
-            if not region.pages[at >> 12 : at + size + 0xFFF >> 12].translate(None, PLAIN_CODES):
-                at += region.offset
-                return [region.backing.view[at : at + size]]
         span = self._span(address, size, WRITABLE_CODES)
         pieces = [(*span, size)] if span else self._access(address, size, WRITABLE_CODES)
         for region, at, length in pieces:
@@ -544,6 +551,9 @@ class AddressSpace:
 
     def readable(self, address: int, size: int) -> list[memoryview]:
         """Views of a readable range, in order: for writing guest memory straight to a file."""
+        plain = self._plain(address, size)
+        if plain is not None:
+            return [plain]
         span = self._span(address, size, READABLE_CODES) if size > 0 else None
         pieces = [(*span, size)] if span else self._access(address, size, READABLE_CODES)
         return [region.backing.view[at : at + length] for region, at, length in pieces]

@@ -36,7 +36,7 @@ def {name}(call, r1, r2, r3, r4, stack):
     thread.system_calls += 1
     process.current_thread = thread
     try:
-{fetch}{arguments}{call}
+{fetch}{make}
     except NtError as error:
         result = error.status
     except ThreadExit:
@@ -54,6 +54,11 @@ _FETCH = """\
             {names}, = unpack_from(memory, page + (at & 0xFFF))
         else:
             {names}, = unpack(read(at, {size}))
+"""
+_FAST = """\
+        result = fast(call{raw})
+        if result is None:
+    {slow}
 """
 _CALL = """\
         result = handler(call{names})
@@ -111,7 +116,11 @@ def text(call: SystemCall, word: int) -> str:
     arguments = "".join([_argument(p, n, word) for n, p in enumerate(parameters, 1)])
     names = "".join([f", a{n}" for n in range(1, count + 1)])
     make = _CALL_ASYNC if call.is_async else _CALL
-    return _TEXT.format(name=call.name, fetch=fetch, arguments=arguments, call=make.format(names=names).rstrip())
+    lines = (arguments + make.format(names=names)).rstrip()
+    if call.fast is not None:
+        raw = "".join([f", r{n}" for n in range(1, count + 1)])
+        lines = _FAST.format(raw=raw, slow=lines.replace("\n", "\n    ")).rstrip()
+    return _TEXT.format(name=call.name, fetch=fetch, make=lines)
 
 
 def _argument(parameter: Parameter, n: int, word: int) -> str:
@@ -160,7 +169,7 @@ def compiled(
     on_stack = stack_format(call.parameters, word)
     scope: dict[str, Any] = {
         "NtError": NtError, "ThreadExit": ThreadExit, "bug": bug, "Cell": Cell, "entries": process.handles.entries,
-        "handler": call.handler, "leave": leave, "memory": space.memory, "probe": space.probe_write,
+        "fast": call.fast, "handler": call.handler, "leave": leave, "memory": space.memory, "probe": space.probe_write,
         "process": process, "read": space.read, "readable": space.readable_pages, "space": space,
         "unpack": on_stack.unpack, "unpack_from": on_stack.unpack_from, "writable": space.writable_pages,
     }  # fmt: skip

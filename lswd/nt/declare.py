@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     In = Annotated[T, "in"]
     UnicodeString: TypeAlias = str
     Decoder: TypeAlias = Callable[["Call", int], Any]
+    FastPath: TypeAlias = Callable[..., "int | None"]
 
     class Out(Generic[T]):
         """Where a result goes."""
@@ -248,14 +249,17 @@ class Parameter:
 class SystemCall:
     """A declared system call."""
 
-    __slots__ = ("access", "handler", "is_async", "module", "name", "partial", "_parameters")
+    __slots__ = ("access", "fast", "handler", "is_async", "module", "name", "partial", "_parameters")
 
-    def __init__(self, handler: Callable[..., Any], partial: str, access: dict[str, int]) -> None:
+    def __init__(
+        self, handler: Callable[..., Any], partial: str, access: dict[str, int], fast: FastPath | None = None
+    ) -> None:
         self.name = handler.__name__
         self.handler = handler
         self.module = handler.__module__
         self.partial = partial
         self.access = access
+        self.fast = fast
         is_coroutine = bool(handler.__code__.co_flags & 0x80)  # inspect.CO_COROUTINE
         self.is_async = is_coroutine or handler.__annotations__.get("return", "NTSTATUS") != "NTSTATUS"
         self._parameters: list[Parameter] | None = None
@@ -354,19 +358,26 @@ DECLARED: dict[str, SystemCall] = {}
 
 
 def syscall(
-    handler: Callable[..., Any] | None = None, *, partial: str = "", access: dict[str, int] | None = None
+    handler: Callable[..., Any] | None = None,
+    *,
+    partial: str = "",
+    access: dict[str, int] | None = None,
+    fast: FastPath | None = None,
 ) -> Callable[..., Any]:
     """Declare a system call (or, in supplements, any function the guest reaches through a system call stub).
 
     Args:
         partial: what is missing, for the coverage page; empty means fully implemented.
         access: parameter name to the access rights its handle must have been opened with.
+        fast: does what the handler would, if the call is one of the many that are alike, from arguments that nobody
+            has looked at; or returns None, having done nothing that the handler may not do after it. Compiled calls ask
+            it first.
     """
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
         if function.__name__ in DECLARED:
             raise ValueError(f"{function.__name__} is declared twice")
-        DECLARED[function.__name__] = SystemCall(function, partial, access or {})
+        DECLARED[function.__name__] = SystemCall(function, partial, access or {}, fast)
         return function
 
     return declare(handler) if handler is not None else declare

@@ -6,8 +6,12 @@ Source: Microsoft "NtReadFile", "NtWriteFile", "ReadFileScatter", "NtFlushBuffer
 
 from __future__ import annotations
 
-from lswd.kernel.file import FileObject
-from lswd.kernel.request import Request, at_once, tells_only_its_caller
+import os
+from functools import partial
+
+from lswd.kernel.file import SYNCHRONOUS, FileObject
+from lswd.kernel.file_disk import DiskFile
+from lswd.kernel.request import STATUS_BLOCK, Request, at_once, tells_only_its_caller
 from lswd.kernel.thread import THREAD_TERMINATE, Thread
 from lswd.memory.protection import PAGE_SIZE
 from lswd.nt.declare import Call, Handle, In, Out, syscall
@@ -44,7 +48,52 @@ def request_for(
     return Request(call.thread, file, block, event=target, apc_routine=routine, apc_context=context)
 
 
-@syscall(access={"FileHandle": FILE_READ_DATA})
+def _fast(
+    access: int,
+    call: Call,
+    handle: int,
+    event: int,
+    routine: int,
+    context: int,
+    block: int,
+    buffer: int,
+    length: int,
+    offset: int,
+    key: int,
+) -> int | None:
+    """Read or write (``access``) all of ``length`` where a file's position is, its caller waiting and nobody else told.
+
+    To do it twice does no harm: the position moves only when all of it is done. (NT has a way of its own for these,
+    too: Microsoft "Fast I/O".)
+    """
+    entry = call.process.handles.entries.get(handle)
+    if entry is None or not entry.access & access or event or routine or offset or key:
+        return None
+    file = entry.object
+    if type(file) is not DiskFile or file.block.locks or file.completion is not None or not file.options & SYNCHRONOUS:
+        return None
+    space = call.space
+    page = space.writable_pages.get(block >> 12)
+    form = STATUS_BLOCK[space.word]
+    if page is None or block & 0xFFF > 0x1000 - form.size:
+        return None
+    length &= 0xFFFFFFFF
+    at = file.position
+    try:
+        if access == FILE_READ_DATA:
+            done = os.preadv(file.fd, space.writable(buffer, length), at)
+        else:
+            done = os.pwritev(file.fd, space.readable(buffer, length), at)
+    except (OSError, NtError):
+        return None
+    if done != length or not done:
+        return None
+    file.position = at + done
+    form.pack_into(space.memory, page + (block & 0xFFF), STATUS_SUCCESS, done)
+    return STATUS_SUCCESS
+
+
+@syscall(access={"FileHandle": FILE_READ_DATA}, fast=partial(_fast, FILE_READ_DATA))
 def NtReadFile(
     call: Call,
     FileHandle: Handle[FileObject],
@@ -75,7 +124,7 @@ def _writable_file(call: Call, handle: int) -> FileObject:
     return entry.object
 
 
-@syscall
+@syscall(fast=partial(_fast, FILE_WRITE_DATA))
 def NtWriteFile(
     call: Call,
     FileHandle: HANDLE,

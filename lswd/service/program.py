@@ -20,7 +20,8 @@ _PACKAGES = ("ntdef", "host", "image", "userland", "memory", "cpu", "kernel", "u
 _LATER = ("json", "select", "shutil", "sqlite3", "tempfile", "termios", "threading", "trio", "zoneinfo")
 _ENCODINGS = ("ascii", "latin-1", "utf-8", "utf-16-le", "utf-16-be")  # their modules are looked for at first use
 _SMALL_PROGRAM = "C:\\windows\\system32\\hostname.exe"
-_LAUNCHES = ("lswd.service.launch", "lswd.service.explain")
+_MEMORY = "/dev/shm"
+_LAUNCHES = ("lswd.service.launch", "lswd.service.explain", "lswd.session.plain_json")
 
 
 def preload() -> None:
@@ -54,7 +55,9 @@ def warm_up() -> None:
     from lswd.userland.cache import remember
 
     remember()
-    directory = tempfile.mkdtemp(prefix="lsw-ready-")
+    # In memory if it can be: on a disk the hundred directories of a prefix are most of the work.
+    memory = _MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else None
+    directory = tempfile.mkdtemp(prefix="lsw-ready-", dir=memory)
     try:
         os.environ["XDG_CACHE_HOME"] = os.environ["HOME"] = directory
         launch(Options(_SMALL_PROGRAM, prefix=os.path.join(directory, "prefix")), close=True)

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from lswd.nt import dispatch
+from lswd.nt.declare import DECLARED
 
 from .file_guest import (
     CREATE,
@@ -22,6 +28,15 @@ from .file_guest import (
     run_with_files,
 )
 from .guest_threads import NOTIFICATION, Guest
+
+
+@pytest.fixture(autouse=True, params=["decoded", "compiled"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How calls are answered, which makes no difference: compiled ones are asked for the fast path first."""
+    if request.param == "compiled":
+        monkeypatch.setattr(dispatch, "OFTEN", 0)
+    return str(request.param)
+
 
 WRITE_DATA, APPEND_DATA, READ_DATA = 2, 4, 1
 TO_THE_END, AT_THE_POSITION = -1, -2
@@ -49,6 +64,39 @@ def test_reads_and_writes_follow_one_position(tmp_path: Path) -> None:
     assert [
         (0, 10), (STATUS_END_OF_FILE, b""), (0, b"2345"), (0, b"67"), (0, b"89"), 10, (0, b"123"), 4,
     ] == run_with_files(tmp_path, main)  # fmt: skip
+
+
+def test_only_what_is_done_whole_at_the_position_is_done_fast(
+    tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fast: list[tuple[str, int | None]] = []
+    for name in ("NtReadFile", "NtWriteFile"):
+        monkeypatch.setattr(DECLARED[name], "fast", _noting(fast, name))
+
+    def main(guest: Guest, files: Files) -> Body:
+        handle = yield from files.open("f", disposition=CREATE)
+        guest.log.append((yield from files.write(handle, b"0123456789")))
+        yield from files.set(handle, POSITION, bytes(8))
+        guest.log.append((yield from files.read(handle, 4)))
+        guest.log.append((yield from files.read(handle, 4, 0)))
+        guest.log.append((yield from files.read(handle, 7)))
+        guest.log.append((yield from position(files, handle)))
+
+    assert [(0, 10), (0, b"0123"), (0, b"0123"), (0, b"456789"), 10] == run_with_files(tmp_path, main)
+    done = [("NtWriteFile", 0), ("NtReadFile", 0), ("NtReadFile", None), ("NtReadFile", None)]
+    assert fast == (done if way == "compiled" else [])
+
+
+def _noting(fast: list[tuple[str, int | None]], name: str) -> Callable[..., int | None]:
+    original = DECLARED[name].fast
+    assert original is not None
+
+    def noting(*arguments: Any) -> int | None:
+        result = original(*arguments)
+        fast.append((name, result))
+        return result
+
+    return noting
 
 
 def test_a_write_goes_to_the_end_when_asked_or_when_the_handle_only_appends(tmp_path: Path) -> None:

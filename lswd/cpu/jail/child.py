@@ -14,6 +14,7 @@ from select import POLLIN, poll
 from lswd.cpu.engine import EngineError, GuestLost
 from lswd.cpu.jail import layout
 from lswd.cpu.jail.layout import CONTROL, OPERATIONS
+from lswd.cpu.jail.placement import Placement
 from lswd.cpu.jail.seccomp import program, supervision
 from lswd.cpu.jail.spin import Spin
 from lswd.memory.backing import FileMapping
@@ -49,6 +50,7 @@ _LISTENER_FD = 0  # the lowest free descriptor when it is made
 _START_SECONDS = 5.0  # a start takes about a millisecond
 FOREVER = float("inf")
 _LOOK = 0.02  # seconds between looks at whether the child still lives
+_COMPUTES = 0.002  # seconds without a call, after which a guest seems to do something by itself
 _DEAF_SECONDS = 10.0  # an interrupted guest has stopped long before, unless it keeps its signals from coming
 _FUTEX_WAIT, _FUTEX_WAKE = 0, 1
 _SPINS = 40  # looks at what takes no time, before sleeping
@@ -112,7 +114,7 @@ class Child:
         interrupted: since when threads, by their blocks, have been told to stop and have not done so.
         hurried: there is something else to do than to wait for the guest.
         until: when there will be, on the monotonic clock.
-        spin: who spins for whom.
+        placement: where it runs, and we. spin: who spins for whom.
     """
 
     def __init__(self, memory_fd: int) -> None:
@@ -133,7 +135,8 @@ class Child:
         self.hurried = False
         self.until = FOREVER
         self._sleeping_at = 0  # the address we sleep at
-        self.spin = Spin()
+        self.placement = Placement()
+        self.spin = Spin(self.placement)
         self._threads = 1  # started so far
         self._socket = self._listener = -1
         stub = _stub()
@@ -228,6 +231,7 @@ class Child:
         finally:
             for fd in high:
                 os.close(fd)
+        self.placement.pid = self.pid
 
     def _started(self) -> None:
         self._wait_for(0, time.monotonic() + _START_SECONDS)
@@ -339,6 +343,11 @@ class Child:
                     raise GuestLost("a thread of the guest has ended itself")
                 seconds = _LOOK
                 if block:
+                    if self.placement.together:
+                        if woken:
+                            self.placement.release()  # the guest computes
+                        else:
+                            seconds = _COMPUTES
                     if self.until < FOREVER:
                         seconds = min(seconds, self.until - time.monotonic())
                     if self.hurried or seconds <= 0:
@@ -504,6 +513,7 @@ class Child:
     def close(self) -> None:
         """End the process and let go of the blocks."""
         self.kill()
+        self.placement.close()
         for fd in (self._socket, self._listener):
             if fd >= 0:
                 os.close(fd)

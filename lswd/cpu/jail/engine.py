@@ -85,7 +85,6 @@ class JailEngine:
         self._threads: set[JailThread] = set()
         self._leaving: list[int] = []  # blocks of threads that have been told to end
         self._carrier: JailThread | None = None  # who has been given changes of memory last
-        self.shared = False
         self.hurry = self.child.hurry
         self.wait_any, self.wake = _watch.wait, _watch.wake
         self.faults = 0  # page faults that were answered with a mapping
@@ -104,6 +103,15 @@ class JailEngine:
     def descriptors(self) -> list[int]:
         """The numbers that files mapped into the guest have there."""
         return self._mirror.descriptors()
+
+    @property
+    def shared(self) -> bool:
+        """Are there other threads that run, or want to?"""
+        return self.child.placement.shared
+
+    @shared.setter
+    def shared(self, value: bool) -> None:
+        self.child.placement.shared = value
 
     def blocks_in_use(self) -> int:
         """Blocks of threads that have not ended for certain, and the manager's."""
@@ -127,7 +135,7 @@ class JailEngine:
         if len(self._threads) >= layout.BLOCKS - 1:
             raise NtError(STATUS_NO_MEMORY)
         if not self._threads:  # the engine may have been started long ago, when the host was busy
-            self.child.spin = Spin()
+            self.child.spin = Spin(self.child.placement)
         thread = JailThread(self, teb)
         self._threads.add(thread)
         return thread
@@ -160,6 +168,7 @@ class JailEngine:
         else:
             child.quads[block + layout.FS_BASE >> 3] = thread.teb
             self.space.write(thread.teb + layout.TEB_BLOCK, (layout.CONTROL + block).to_bytes(8, "little"))
+        child.placement.join()  # the manager, from which the thread has it
         child.put_operations(block, own)
         child.words[block + layout.ACTION >> 2] = layout.ACTION_CONTEXT
         child.words[block + layout.STATE >> 2] = layout.STATE_RUNNING
@@ -218,7 +227,7 @@ class JailEngine:
                     return cpu.INTERRUPTED
                 self._resume(thread, filling)
                 filling = []
-                if child.spin.looks:
+                if self._mirror.growth.expects and child.spin.apart():
                     self._mirror.growth.fill_ahead()
                 if self.shared:
                     return cpu.RUNNING

@@ -2,7 +2,7 @@
 
 A page of a shared memory file that is not there yet costs twice as much to touch as one of a process's own memory; of
 those that are there, Linux maps sixteen at once. So a piece of the usual size is filled when it is committed, and after
-a second one in a row the next is filled while the guest runs, if the kernel would only spin.
+a second one in a row the next is filled while the guest runs, if there is a processor for each.
 """
 
 from __future__ import annotations
@@ -37,6 +37,11 @@ class Growth:
         self._ahead = (base + size, size) if base == self._end else (0, 0)
         self._end = base + size
         return True
+
+    @property
+    def expects(self) -> bool:
+        """Is there something to fill ahead?"""
+        return self._ahead[1] > 0
 
     def fill_ahead(self) -> None:
         """Fill what the guest will commit next if it goes on like that, unless it has been committed meanwhile."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
+from lswd.host.processors import usable
 from lswd.kernel.registry.windows_version import DEFAULT
 
 TYPE_CHECKING = False
@@ -125,4 +124,4 @@ def read_processor(path: str = "/proc/cpuinfo") -> Processor:
 
 def processor_count() -> int:
     """Processors a program can use."""
-    return len(os.sched_getaffinity(0))
+    return len(usable())

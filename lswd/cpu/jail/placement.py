@@ -1,0 +1,113 @@
+"""One processor for the kernel and its guest, or one for each?
+
+Where a guest asks for one thing after the other, the two never run at the same time. On one processor they hand over in
+10 us. On two, who sleeps must be woken by another processor: 40 to 100 us in a virtual machine. Handing over without
+sleep (spin.py) is faster still, but needs two processors, and pays only for a guest that asks often. So both share one
+at first; they part when they are to spin, and are left to Linux as soon as they could run at the same time: when the
+guest computes, has several threads, or starts another program, and when others want that processor.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+from lswd.host.processors import usable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
+_MOST_DELAY = 1 / 3  # of the time spent waiting for the processor
+_REST = 16  # reviews
+_sched_getcpu = ctypes.CDLL(None).sched_getcpu
+_placements: set[Placement] = set()  # of the jails of this process
+
+
+class Placement:
+    """Of one jailed process and the host thread that is its kernel, which calls all of this.
+
+    Attributes:
+        pid: that process, once there is one.
+        together: both are tied to one processor.
+    """
+
+    def __init__(self) -> None:
+        for other in _placements:
+            other.release()
+        self.pid = 0
+        self.together = False
+        self._rest = 0  # reviews until they may share one again
+        self._shared = False
+        self._possible = len(usable()) > 1
+        self._delayed = 0
+        _placements.add(self)
+
+    @property
+    def shared(self) -> bool:
+        """Do several guest threads run?"""
+        return self._shared
+
+    @shared.setter
+    def shared(self, value: bool) -> None:
+        self._shared = value
+        if value:
+            self.release()
+
+    def join(self) -> None:
+        """Share a processor, if nothing speaks against it."""
+        if self.together or self._shared or self._rest or not self._possible or len(_placements) > 1:
+            return
+        here = {_sched_getcpu()}
+        self.together = self._place(here, here)
+        self._delayed = _delay()
+
+    def release(self) -> None:
+        """Run where Linux sees fit."""
+        if self.together:
+            self.together = False
+            self._place(usable(), usable())
+
+    def part(self) -> None:
+        """Run on two processors, those that Linux sees fit."""
+        if self.together:
+            self._place(usable() - {_sched_getcpu()}, usable())
+        self.release()
+
+    def review(self, seconds: float) -> None:
+        """After so long: is the shared processor one that others want?"""
+        if self._rest:
+            self._rest -= 1
+        if self.together:
+            before, self._delayed = self._delayed, _delay()
+            if self._delayed - before > seconds * 1e9 * _MOST_DELAY:
+                self._rest = _REST
+                self.release()
+
+    def close(self) -> None:
+        """The jail has ended."""
+        _placements.discard(self)
+        self.release()
+
+    def _place(self, guest: AbstractSet[int], kernel: AbstractSet[int]) -> bool:
+        """Tie both to these processors. The guest's threads are those that Linux knows, whatever it has said itself."""
+        done = True
+        try:
+            for thread in os.listdir(f"/proc/{self.pid}/task"):
+                os.sched_setaffinity(int(thread), guest)
+        except OSError:  # it has just ended, or the host does not let us
+            done, kernel = False, usable()
+        try:
+            os.sched_setaffinity(0, kernel)
+        except OSError:
+            done = False
+        return done
+
+
+def _delay() -> int:
+    """Nanoseconds this thread has waited for a processor so far (linux/Documentation/scheduler/sched-stats)."""
+    try:
+        with open("/proc/thread-self/schedstat", "rb", 0) as file:
+            return int(file.read(100).split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
