@@ -43,7 +43,7 @@ class Host:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.engine = FakeEngine()
-        monkeypatch.setattr("lswd.kernel.running.os.sched_getaffinity", lambda pid: {0, 1})
+        monkeypatch.setattr("lswd.kernel.running.usable", lambda: frozenset({0, 1}))
         monkeypatch.setattr("lswd.kernel.running.time.monotonic", lambda: self.engine.now)
         self.failures: list[str] = []
         self.process = SimpleNamespace(
