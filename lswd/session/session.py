@@ -14,6 +14,7 @@ from lswd.ioctl.commands import REASON_LOST, REASON_RUNNING
 from lswd.session import messages as m
 from lswd.session.lend import serve as serve_loan
 from lswd.session.link import Link, Pending
+from lswd.session.log_limit import LimitedLog
 from lswd.session.order import Ending, OrderError
 
 TYPE_CHECKING = False
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 _REQUEST_SIZE = 88
 _LARGEST_ERRNO = 511  # beyond are the kernel's own
 _CANCEL_SECONDS = 0.25
-_MOST_SAID = 100  # lines that one session may write to the log
 _EXIT_INTERNAL = 125
 # Calls that wait for something else than the session: NtWaitForSingleObject, NtDelayExecution,
 # NtWaitForMultipleObjects and the console's.
@@ -77,9 +77,8 @@ class Session:
         self.alive = True
         self.openers: set[int] = set()
         self.last_used = trio.current_time()
-        self._log = log
+        self._log = LimitedLog(lambda line: log("warning", f"session of {identity}: {line}"))
         self._next = 1
-        self._said = 0
         self._without = 0  # native calls until the next that is waited for without the event loop
         self._penalty = _FEWEST_WITHOUT
         self._pending: dict[int, Pending] = {}
@@ -100,6 +99,7 @@ class Session:
                 await self._program_link.run()
             finally:
                 self._lost_programs()
+                self._log.tell_left_out()
             nursery.cancel_scope.cancel()
 
     async def _run_natives(self) -> None:
@@ -232,8 +232,4 @@ class Session:
                 self.close_when_idle()
 
     def _say(self, data: bytes) -> None:
-        self._said += 1
-        if self._said > _MOST_SAID:
-            return
-        text = "".join(c if c.isprintable() else "?" for c in data[:1024].decode("utf-8", "replace"))
-        self._log("warning", f"session of {self.identity}: {text}")
+        self._log.say("".join(c if c.isprintable() else "?" for c in data[:1024].decode("utf-8", "replace")))

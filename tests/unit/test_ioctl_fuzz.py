@@ -9,10 +9,12 @@ from typing import cast
 
 import pytest
 import trio
+import trio.testing
 
 from lswd.ioctl.native.process_files import open_proc
 from lswd.session import messages as m
 from lswd.session.identity import Identity
+from lswd.session.log_limit import PERIOD_SECONDS, LimitedLog
 from lswd.session.order import Ending, Order, OrderError
 from lswd.session.session import Session
 from lswd.session.worker import Worker
@@ -90,7 +92,25 @@ def test_a_session_that_never_stops_talking_holds_up_nobody() -> None:
                 nursery.cancel_scope.cancel()
 
     trio.run(main)
-    assert 100 == len(log)
+    *said, first, last = (text.removeprefix("session of uid 1, gid 1: ") for text in log)
+    assert (["noise"] * 100, "more than 100 lines in 600 seconds: the others are left out") == (said, first)
+    assert last.endswith(" lines were left out")
+
+
+def test_a_session_that_was_cut_short_may_speak_again_later() -> None:
+    log: list[str] = []
+
+    async def main() -> None:
+        limited = LimitedLog(log.append)
+        for _ in range(103):
+            limited.say("noise")
+        assert 101 == len(log)
+        await trio.sleep(PERIOD_SECONDS)
+        limited.say("one more")
+        limited.tell_left_out()
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert ["3 lines were left out", "one more"] == log[101:]
 
 
 def test_a_worker_ignores_packets_that_are_none() -> None:
