@@ -40,6 +40,10 @@ sys.exit($3())
 END
 }
 
+compile() { # as make does: CC is a piece of shell, like "ccache gcc"
+    sh -c "${CC:-cc}"' "$@"' compile "$@"
+}
+
 install_all() {
     python=$(readlink -f .venv/bin/python)
     rm -rf "$DESTDIR$lib"
@@ -51,7 +55,7 @@ install_all() {
     command_file lswd lswd main >"$DESTDIR$prefix/bin/lswd"
     chmod 755 "$DESTDIR$lib/lswctl.py" "$DESTDIR$prefix/bin/lswd"
     rm -f "$DESTDIR$prefix/bin/lswctl" "$DESTDIR$prefix/bin/lswrun"
-    if "${CC:-cc}" -O2 -pthread -Ilswd/ioctl "-DLSWCTL=\"$lib/lswctl.py\"" -o "$DESTDIR$prefix/bin/lswctl" client/lswrun.c; then
+    if compile -O2 -pthread -Ilswd/ioctl "-DLSWCTL=\"$lib/lswctl.py\"" -o "$DESTDIR$prefix/bin/lswctl" client/lswrun.c; then
         ln -s lswctl "$DESTDIR$prefix/bin/lswrun"
     else
         say "no C compiler, so lswctl launch is slower and there is no lswrun; everything else is there"
