@@ -1,7 +1,7 @@
 """One I/O request: running its operation, now or behind the thread's back, and telling whoever wants to know.
 
 On a synchronous file the caller waits. On an overlapped one an operation that cannot finish at once goes on by itself
-and the call returns STATUS_PENDING. Either way the end of it is an IOSTATUS_BLOCK, an event, an APC, a packet for a
+and the call returns STATUS_PENDING. Either way the end of it is an IO_STATUS_BLOCK, an event, an APC, a packet for a
 completion port.
 Source: Microsoft "NtReadFile", "Synchronous and Asynchronous I/O", "I/O Completion Ports".
 """
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 
 FILE_SKIP_COMPLETION_PORT_ON_SUCCESS = 1
 _ERROR = 0xC0000000
-STATUS_BLOCK = {8: struct.Struct("<QQ"), 4: struct.Struct("<II")}  # IOSTATUS_BLOCK: status, information
+STATUS_BLOCK = {8: struct.Struct("<QQ"), 4: struct.Struct("<II")}  # IO_STATUS_BLOCK: status, information
 
 
 def put_status(space: AddressSpace, address: int, status: int, information: int) -> None:
-    """Write the IOSTATUS_BLOCK at ``address``."""
+    """Write the IO_STATUS_BLOCK at ``address``."""
     form = STATUS_BLOCK[space.word]
     page = space.writable_pages.get(address >> 12)
     if page is not None and address & 0xFFF <= 0x1000 - form.size:
@@ -86,7 +86,7 @@ class Request:
     """See the module's docstring.
 
     Attributes:
-        status_block: guest address of the caller's IOSTATUS_BLOCK, or 0.
+        status_block: guest address of the caller's IO_STATUS_BLOCK, or 0.
         operation: what goes on by itself, if it does; scope: what cancels it in the event loop.
         cancelled: its thread waits for it, and should not.
     """

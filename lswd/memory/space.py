@@ -516,12 +516,13 @@ class AddressSpace:
             view[:] = data[done : done + len(view)]
             done += len(view)
 
-    def _plain(self, address: int, size: int) -> memoryview | None:
-        """A view of a range that is just data and has been looked at before; None: look closer."""
+    def known(self, address: int, size: int, codes: bytes) -> memoryview | None:
+        """A view of a range near one that has been looked at before, if all pages have one of ``codes``; None: look
+        closer. Nothing changes: no guard page is used up, no copy-on-write page taken for written to."""
         region = self._near.get(address >> 16)
         if region is not None and size > 0 and region.base <= address <= region.end - size:
             at = address - region.base
-            if not region.pages[at >> 12 : at + size + 0xFFF >> 12].translate(None, PLAIN_CODES):
+            if not region.pages[at >> 12 : at + size + 0xFFF >> 12].translate(None, codes):
                 at += region.offset
                 return region.backing.view[at : at + size]
         return None
@@ -532,9 +533,9 @@ class AddressSpace:
         Raises:
             NtError: STATUS_ACCESS_VIOLATION when any of it is not writable.
         """
-        plain = self._plain(address, size)
-        if plain is not None:
-            return [plain]
+        known = self.known(address, size, PLAIN_CODES)
+        if known is not None:
+            return [known]
         if size <= 0:
             return []
         span = self._span(address, size, WRITABLE_CODES)
@@ -551,9 +552,9 @@ class AddressSpace:
 
     def readable(self, address: int, size: int) -> list[memoryview]:
         """Views of a readable range, in order: for writing guest memory straight to a file."""
-        plain = self._plain(address, size)
-        if plain is not None:
-            return [plain]
+        known = self.known(address, size, READABLE_CODES)
+        if known is not None:
+            return [known]
         span = self._span(address, size, READABLE_CODES) if size > 0 else None
         pieces = [(*span, size)] if span else self._access(address, size, READABLE_CODES)
         return [region.backing.view[at : at + length] for region, at, length in pieces]

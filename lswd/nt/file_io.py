@@ -13,7 +13,7 @@ from lswd.kernel.file import SYNCHRONOUS, FileObject
 from lswd.kernel.file_disk import DiskFile
 from lswd.kernel.request import STATUS_BLOCK, Request, at_once, tells_only_its_caller
 from lswd.kernel.thread import THREAD_TERMINATE, Thread
-from lswd.memory.protection import PAGE_SIZE
+from lswd.memory.protection import PAGE_SIZE, PLAIN_CODES, READABLE_CODES
 from lswd.nt.declare import Call, Handle, In, Out, syscall
 from lswd.ntdef.file import FILE_APPEND_DATA, FILE_READ_DATA, FILE_WRITE_DATA
 from lswd.ntdef.status import (
@@ -63,8 +63,8 @@ def _fast(
 ) -> int | None:
     """Read or write (``access``) all of ``length`` where a file's position is, its caller waiting and nobody else told.
 
-    To do it twice does no harm: the position moves only when all of it is done. (NT has a way of its own for these,
-    too: Microsoft "Fast I/O".)
+    To do it twice does no harm: nothing but the file or the buffer changes before all of it is done. (NT has a way of
+    its own for these, too: Microsoft "Fast I/O".)
     """
     entry = call.process.handles.entries.get(handle)
     if entry is None or not entry.access & access or event or routine or offset or key:
@@ -78,15 +78,16 @@ def _fast(
     if page is None or block & 0xFFF > 0x1000 - form.size:
         return None
     length &= 0xFFFFFFFF
+    reads = access == FILE_READ_DATA
+    view = space.known(buffer, length, PLAIN_CODES if reads else READABLE_CODES)
+    if view is None or (file.append_only and not reads):
+        return None
     at = file.position
     try:
-        if access == FILE_READ_DATA:
-            done = os.preadv(file.fd, space.writable(buffer, length), at)
-        else:
-            done = os.pwritev(file.fd, space.readable(buffer, length), at)
-    except (OSError, NtError):
+        done = (os.preadv if reads else os.pwritev)(file.fd, (view,), at)
+    except OSError:
         return None
-    if done != length or not done:
+    if done != length:
         return None
     file.position = at + done
     form.pack_into(space.memory, page + (block & 0xFFF), STATUS_SUCCESS, done)

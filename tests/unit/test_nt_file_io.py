@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from lswd.memory.protection import PAGE_GUARD, PAGE_READWRITE, PAGE_SIZE
 from lswd.nt import dispatch
 from lswd.nt.declare import DECLARED
+from lswd.ntdef.status import STATUS_ACCESS_VIOLATION
 
 from .file_guest import (
     CREATE,
@@ -27,7 +29,7 @@ from .file_guest import (
     Files,
     run_with_files,
 )
-from .guest_threads import NOTIFICATION, Guest
+from .guest_threads import CURRENT_PROCESS, NOTIFICATION, Guest
 
 
 @pytest.fixture(autouse=True, params=["decoded", "compiled"])
@@ -111,6 +113,34 @@ def test_a_write_goes_to_the_end_when_asked_or_when_the_handle_only_appends(tmp_
 
     assert [(0, 2), 7, (0, 2)] == run_with_files(tmp_path, main)
     assert b"start+1+2" == (tmp_path / "f").read_bytes()
+
+
+def test_a_file_that_only_appends_does_so_through_a_duplicate_with_more_rights(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"start")
+
+    def main(guest: Guest, files: Files) -> Body:
+        appender = yield from files.open("f", APPEND_DATA)
+        cell = guest.room(8)
+        yield "NtDuplicateObject", CURRENT_PROCESS, appender, CURRENT_PROCESS, cell, WRITE_DATA | APPEND_DATA, 0, 0
+        guest.log.append((yield from files.write(guest.value(cell, 8), b"+1")))
+
+    assert [(0, 2)] == run_with_files(tmp_path, main)
+    assert b"start+1" == (tmp_path / "f").read_bytes()
+
+
+@pytest.mark.parametrize("call", ["NtReadFile", "NtWriteFile"])
+def test_a_guard_page_refuses_its_first_use(tmp_path: Path, call: str) -> None:
+    (tmp_path / "f").write_bytes(b"0123456789")
+
+    def main(guest: Guest, files: Files) -> Body:
+        space = guest.machine.process.space
+        region = space.reserve(0, PAGE_SIZE, PAGE_READWRITE)
+        space.commit(region, region.base, PAGE_SIZE, PAGE_READWRITE | PAGE_GUARD)
+        handle = yield from files.open("f")
+        for _ in range(2):
+            guest.log.append((yield call, handle, 0, 0, 0, files.block, region.base, 4, 0, 0))
+
+    assert [STATUS_ACCESS_VIOLATION, 0] == run_with_files(tmp_path, main)
 
 
 def test_a_write_behind_the_end_leaves_zeros(tmp_path: Path) -> None:
