@@ -60,9 +60,9 @@ def touch_unsettled(thread: Thread, address: int) -> bool:
         and not context.eflags & _DIRECTION
         and _code_at(space, context.pc, len(_REP_STOS[word])) == _REP_STOS[word]
     ):
-        begin = max(first, stack.end - LOADER_COMMIT) - stack.base
-        if begin < end - stack.base:
-            space.raw(stack)[begin : end - stack.base] = bytes(end - stack.base - begin)
+        begin = max(first, stack.end - LOADER_COMMIT)
+        if begin < end:
+            space.clear(stack, begin, end - begin)
         context[to] = end
         context[count] = 0
         thread.set_context(context)

@@ -122,11 +122,13 @@ class AddressSpace:
                 return region
         return None
 
-    def _forget(self) -> None:
-        """Regions or pages change: what is known about single ones may be wrong now."""
-        self._near.clear()
-        self.readable_pages.clear()
-        self.writable_pages.clear()
+    def _forget(self, base: int, size: int) -> None:
+        """Pages change: what is known about them may be wrong now."""
+        first, last = base >> 12, (base + size) >> 12
+        for known in (self.readable_pages, self.writable_pages):
+            for page in range(first, last) if last - first < len(known) else tuple(known):
+                if first <= page < last:
+                    known.pop(page, None)
 
     def _remember(self, known: dict[int, int], region: Region, address: int) -> None:
         """The page at ``address`` has been found to be accessible; see ``readable_pages``."""
@@ -162,18 +164,25 @@ class AddressSpace:
         align = max(align, GRANULARITY)
         low = max(low, self.lowest)
         high = min(high or self.ceiling, self.ceiling)
-        gaps = [low, *(e for r in self._regions for e in (r.base, r.end)), high + 1]
-        # gaps: start, end of hole, start of next hole, ... in order
-        pairs = [(max(gaps[i], low), min(gaps[i + 1], high + 1)) for i in range(0, len(gaps), 2)]
-        for start, end in reversed(pairs) if top_down else pairs:
-            if top_down:
-                base = (end - size) & -align
-                if base >= start:
-                    return base
-            else:
-                base = (start + align - 1) & -align
-                if base + size <= end:
-                    return base
+        last = bisect_left(self._bases, high + 1)  # regions from here on are above
+        if top_down:
+            end = high + 1
+            for region in reversed(self._regions[:last]):
+                if (end - size) & -align >= region.end:
+                    break
+                end = region.base
+            base = (end - size) & -align
+            if base >= low:
+                return base
+        else:
+            start = low
+            for region in self._regions[max(bisect_right(self._bases, low) - 1, 0) : last]:
+                if ((start + align - 1) & -align) + size <= region.base:
+                    break
+                start = max(start, region.end)
+            base = (start + align - 1) & -align
+            if base + size <= high + 1:
+                return base
         raise NtError(STATUS_NO_MEMORY)
 
     def map(
@@ -213,7 +222,8 @@ class AddressSpace:
         """Remove a region and give its memory back."""
         i = self._regions.index(region)
         del self._regions[i], self._bases[i]
-        self._forget()
+        self._near.clear()
+        self._forget(region.base, region.size)
         if self.listener and not region.placeholder:
             if any(region.pages.find(code) >= 0 for code in EXECUTABLE_CODES):
                 self.listener.code_changed(region.base, 0)
@@ -265,7 +275,7 @@ class AddressSpace:
         fresh = region.pages[first:last].count(RESERVED)
         region.pages[first:last] = bytes((code,)) * (last - first)
         if fresh != last - first:
-            self._forget()
+            self._forget(base, size)
         if fresh and region.backing is self.private:
             self.private.renew(region.offset + base - region.base, size)
         if region.kind == MEM_PRIVATE:
@@ -284,7 +294,7 @@ class AddressSpace:
         first, last = (base - region.base) // PAGE_SIZE, (base + size - region.base) // PAGE_SIZE
         self.committed -= (last - first - region.pages[first:last].count(RESERVED)) * PAGE_SIZE
         region.pages[first:last] = bytes(last - first)
-        self._forget()
+        self._forget(base, size)
         if self.listener:
             self.listener.code_changed(base, size)
             self.listener.changed(base, size)
@@ -328,7 +338,7 @@ class AddressSpace:
         self._regions[i : i + 1] = parts
         self._bases[i : i + 1] = [p.base for p in parts]
         region.backing.users += len(parts) - 1
-        self._forget()
+        self._near.clear()
         return next(part for part in parts if part.base == start)
 
     def protect(self, base: int, size: int, protect: int) -> int:
@@ -355,7 +365,7 @@ class AddressSpace:
             # An image is mapped privately: asking for write means copy-on-write, as NT reports it.
             code = encode((protect & 0xFF) << 1 | (protect & ~0xFF))
         region.pages[first:last] = bytes((code,)) * (last - first)
-        self._forget()
+        self._forget(base, size)
         if self.listener:
             self.listener.changed(base, size)
         return NT_PROTECT[codes[0]]
@@ -565,6 +575,17 @@ class AddressSpace:
             self._fetch(region, 0, len(region.pages))
         return region.backing.view[region.offset : region.offset + region.size]
 
+    def clear(self, region: Region, base: int, size: int) -> None:
+        """Make committed bytes of private memory zeros; whole pages of them cost nothing until they are touched."""
+        view, offset = self.raw(region), base - region.base
+        begin, end = (offset + PAGE_SIZE - 1) & -PAGE_SIZE, (offset + size) & -PAGE_SIZE
+        if begin < end:
+            self.private.discard(region.offset + begin, end - begin)
+        else:
+            begin = end = offset + size
+        view[offset:begin] = bytes(begin - offset)
+        view[end : offset + size] = bytes(offset + size - end)
+
     def poke(self, region: Region, offset: int, data: bytes) -> None:
         """Write into a region whatever its protection; the rest of it may stay absent."""
         if region.fetch is not None:
@@ -610,5 +631,7 @@ class AddressSpace:
                 region.backing.close()
         self._regions.clear()
         self._bases.clear()
-        self._forget()
+        self._near.clear()
+        self.readable_pages.clear()
+        self.writable_pages.clear()
         self.private.close()

@@ -239,3 +239,51 @@ def test_top_down_and_limited_searches_stay_in_their_bounds(space: AddressSpace)
     assert high > space.highest - 0x30000
     assert space.find_free(0x10000, high=0x7FFFFFFF, top_down=True) == 0x7FFF0000
     assert space.find_free(0x1000, low=0x12340001) == 0x12350000
+
+
+@pytest.mark.parametrize("pages", [1, 64])
+@pytest.mark.parametrize("change", ["protect", "decommit", "release", "release_part"])
+def test_what_is_known_of_a_page_goes_when_that_page_changes(space: AddressSpace, change: str, pages: int) -> None:
+    other = space.reserve(0, 0x1000, PAGE_READWRITE)
+    space.commit(other, other.base, 0x1000, PAGE_READWRITE)
+    region = space.reserve(0, pages * PAGE_SIZE, PAGE_READWRITE)
+    space.commit(region, region.base, region.size, PAGE_READWRITE)
+    last = region.end - PAGE_SIZE
+    for address in (other.base, last):
+        space.probe_write(address, 8)
+        space.read(address, 8)
+    if change == "protect":
+        space.protect(region.base, region.size, PAGE_NOACCESS)
+    elif change == "decommit":
+        space.decommit(region, region.base, region.size)
+    elif change == "release":
+        space.release(region.base)
+    else:
+        space.release_part(region, last, region.end)
+    for access in (lambda: space.read(last, 8), lambda: space.write(last, b"x"), lambda: space.probe_write(last, 8)):
+        with pytest.raises(NtError):
+            access()
+    assert other.base >> 12 in space.readable_pages
+    assert other.base >> 12 in space.writable_pages
+
+
+@pytest.mark.parametrize(("start", "size"), [(0x10, 0x20), (0xFF0, 0x20), (0x1000, 0x2000), (0x800, 0x3000)])
+def test_clearing_makes_zeros_and_of_nothing_else(space: AddressSpace, start: int, size: int) -> None:
+    region = space.reserve(0, 0x5000, PAGE_READWRITE)
+    space.commit(region, region.base, 0x5000, PAGE_READWRITE)
+    space.write(region.base, b"x" * 0x5000)
+    space.clear(region, region.base + start, size)
+    assert space.read(region.base, 0x5000) == b"x" * start + bytes(size) + b"x" * (0x5000 - start - size)
+
+
+def test_a_search_finds_the_first_hole_that_is_large_enough(space: AddressSpace) -> None:
+    for base in (0x20000, 0x40000, 0x60000):
+        space.reserve(base, 0x10000, PAGE_READWRITE)
+    assert space.find_free(0x10000) == 0x10000
+    assert space.find_free(0x10000, low=0x28000) == 0x30000
+    assert space.find_free(0x20000) == 0x70000
+    assert space.find_free(0x10000, high=0x7FFFF, top_down=True) == 0x70000
+    assert space.find_free(0x10000, high=0x6FFFF, top_down=True) == 0x50000
+    for top_down in (False, True):
+        with pytest.raises(NtError):
+            space.find_free(0x20000, high=0x7FFFF, top_down=top_down)
