@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import struct
 
+from lswd.host.regular_file import open_regular
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,7 +34,7 @@ def fonts(places: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for path in _files(places):
         try:
-            with open(path, "rb") as file:
+            with open(open_regular(path), "rb") as file:
                 names = [name for at in _offsets(file.read(256)) if (name := _name(file.fileno(), at))]
         except (OSError, struct.error):
             continue

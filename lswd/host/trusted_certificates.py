@@ -7,7 +7,8 @@ Source: OpenSSL's manual page SSL_CTX_load_verify_locations(3).
 from __future__ import annotations
 
 import os
-import stat
+
+from lswd.host.regular_file import open_regular
 
 _PLACES = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Arch
@@ -43,9 +44,7 @@ def _file(path: str) -> list[bytes]:
     from binascii import Error, a2b_base64
 
     try:
-        with open(path, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return []
+        with open(open_regular(path), "rb") as file:
             pieces = file.read(_LARGEST_FILE).split(_BEGIN)[1:]
     except OSError:
         return []

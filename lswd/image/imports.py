@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from struct import Struct, iter_unpack
 
+from lswd.host.regular_file import open_regular
 from lswd.image.errors import BAD_HEADER, BAD_IMPORTS, ImageError, printable
 from lswd.image.exports import export_table
 from lswd.image.pe import DIRECTORY_DELAY_IMPORT, DIRECTORY_IMPORT, parse
@@ -242,7 +243,7 @@ class _Walk:
     def enter(self, path: str) -> ExportTable:
         """Read one file: its imports become pending, its exports known."""
         name = path.rpartition("/")[2]
-        with open(path, "rb") as file, _contents(file) as data:
+        with open(open_regular(path), "rb") as file, _contents(file) as data:
             image = parse(data, name)
             if self._machine and image.machine != self._machine:
                 raise ImageError(BAD_IMPORTS, "it is made for another processor than the program", name=name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from lswd.host.regular_file import open_regular
 from lswd.kernel.section import SEC_COMMIT, FileSection, file_identity
 from lswd.memory.protection import PAGE_READONLY
 from lswd.ntdef.status import STATUS_INVALID_PARAMETER_1, STATUS_OBJECT_NAME_NOT_FOUND, NtError
@@ -79,7 +80,7 @@ def map_table(process: Process, name: str) -> tuple[int, int]:
     if path is None:
         raise NtError(STATUS_OBJECT_NAME_NOT_FOUND)
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = open_regular(path)
     except OSError:
         raise NtError(STATUS_OBJECT_NAME_NOT_FOUND) from None
     size = os.fstat(fd).st_size

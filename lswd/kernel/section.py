@@ -8,6 +8,7 @@ from __future__ import annotations
 import mmap
 import os
 
+from lswd.host.regular_file import open_regular
 from lswd.image.errors import ImageError
 from lswd.image.layout import SCN_MEM_DISCARDABLE, SCN_MEM_EXECUTE, SCN_MEM_WRITE, plan
 from lswd.image.pe import Image, parse
@@ -187,10 +188,9 @@ class ImageSection(Section):
         """From a host file.
 
         Raises:
-            ImageError: it is no usable image. OSError: it cannot be read.
+            ImageError: it is no usable image. OSError: it cannot be read, or is no regular file.
         """
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        return cls.from_fd(fd, path, dos_name, steady=steady)
+        return cls.from_fd(open_regular(path), path, dos_name, steady=steady)
 
     @classmethod
     def from_fd(cls, fd: int, path: str, dos_name: str = "", *, steady: bool = False) -> ImageSection:

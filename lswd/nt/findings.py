@@ -7,6 +7,7 @@ unsupported, and uses of calls whose declaration says that a part is missing.
 
 from __future__ import annotations
 
+from lswd.host.regular_file import open_regular
 from lswd.kernel.backtrace import backtrace
 from lswd.kernel.exception import STUB_WORDS
 from lswd.ntdef.status import (
@@ -228,7 +229,7 @@ def _exported(region: Region) -> list[tuple[int, str]]:
     if not path or getattr(source, "image", None) is None:
         return []
     try:
-        with open(path, "rb") as file:
+        with open(open_regular(path), "rb") as file:
             data = file.read()
         image = parse(data, path)
         names = export_table(OnDisk(data, image), image).names

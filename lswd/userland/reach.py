@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from lswd.host.regular_file import open_regular
 from lswd.image.calls import CallGraph, call_graph
 from lswd.image.errors import ImageError
 from lswd.image.exports import export_table
@@ -38,7 +39,7 @@ _UNIX_CALL = "__wine_unix_call"
 
 def userland_for(path: str, userland: Userland) -> Userland:
     """The userland of the program's word size. Raises ImageError, OSError; UserlandError: there is none."""
-    with open(path, "rb") as file:
+    with open(open_regular(path), "rb") as file:
         image = parse(file.read(), os.path.basename(path))
     return userland if image.is_64bit else userland.i386
 
@@ -85,7 +86,7 @@ class _Dll:
 
 
 def _tables(path: str, own: bool) -> tuple[Any, ...]:
-    with open(path, "rb") as file:
+    with open(open_regular(path), "rb") as file:
         data = file.read()
     image = parse(data, os.path.basename(path))
     reader = OnDisk(data, image)
@@ -261,7 +262,7 @@ def _names_in(path: str) -> set[str]:
     """The words in a file that might be a function's or a DLL's name, each as a text by itself."""
     import re
 
-    with open(path, "rb") as file:
+    with open(open_regular(path), "rb") as file:
         data = file.read()
     found = re.findall(rb"(?<=\0)[A-Za-z_][A-Za-z0-9_.\-]{%d,79}(?=\0)" % (_SHORTEST_NAME - 1), data)
     return {word.decode("ascii") for word in found}

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 
+from lswd.host.regular_file import open_regular
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -89,9 +91,9 @@ def is_database(path: str) -> bool:
     """Whether the file starts as SQLite's do.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: it cannot be read, or is no regular file.
     """
-    with open(path, "rb", buffering=0) as file:
+    with open(open_regular(path), "rb", buffering=0) as file:
         return file.read(16) == b"SQLite format 3\0"
 
 

@@ -14,6 +14,8 @@ import marshal
 import os
 import time
 
+from lswd.host.regular_file import open_regular
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -60,7 +62,7 @@ def stamp(database: str) -> Stamp | None:
 def load(database: str, current: Stamp) -> tuple[Keys, Values] | None:
     """Rows of all keys by parent and of all values by key, if the side file is good for the stamp ``current``."""
     try:
-        with open(database + ".cache", "rb", buffering=0) as file:
+        with open(open_regular(database + ".cache"), "rb", buffering=0) as file:
             content = file.read(2 * _MAX_BYTES)
         if content[:8] != _checksum(content[8:]):
             return None

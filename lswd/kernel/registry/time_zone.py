@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import struct
 
+from lswd.host.regular_file import open_regular
 from lswd.kernel.registry.zone_table import ZONES
 
 TYPE_CHECKING = False
@@ -209,7 +210,7 @@ def _place(file: str) -> str:
 def _footer(file: str) -> str:
     """The TZ rule at the end of a TZif file, "" if there is none."""
     try:
-        with open(file, "rb", buffering=0) as tzif:
+        with open(open_regular(file), "rb", buffering=0) as tzif:
             content = tzif.read(1 << 20)
     except OSError:
         return ""
