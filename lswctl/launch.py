@@ -23,7 +23,8 @@ Standard input, output and error, the working directory and the environment are 
 
 options:
   --confine HOW       what this side of the program may do to the host: on (no calls that no program needs), strict (and
-                      files of the system, the prefix, named drives, its own and the working directory only), off
+                      files of the system, the prefix, named drives, its own and the working directory only, which must
+                      not be /), off
   --cwd DIR           start in DIR (a Linux path)
   --drive X:=PATH     map drive X: to PATH (may be repeated)
   --engine NAME       what runs the code: auto, jail, unicorn

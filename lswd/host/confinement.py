@@ -85,6 +85,14 @@ def _python() -> list[str]:
     return [ours, os.path.join(os.path.dirname(ours), "lswctl"), sys.prefix, sys.base_prefix, *installed]
 
 
+def is_everything(path: str) -> bool:
+    """Whether ``path``, by whatever name, is the root of all files."""
+    try:
+        return os.path.samefile(path, "/")
+    except OSError:
+        return False
+
+
 def temporary(environ: Mapping[str, str]) -> list[str]:
     """Directories for temporary files."""
     return ["/tmp", "/var/tmp", *filter(None, (environ.get(name, "") for name in ("TMPDIR", "TEMP", "TMP")))]

@@ -351,13 +351,29 @@ def _confine(
         named = prefix.drives() | dict(options.drives)
         if named.get("Z") == "/" and "Z" not in dict(options.drives):
             del named["Z"]  # by default it is everything
-        writable = [prefix.root, *named.values(), os.path.dirname(host), *confinement.temporary(os.environ)]
-        writable += [os.path.abspath(options.cwd), *([cache] if cache else [])]
-        writable += [os.path.dirname(os.path.abspath(options.report))] if options.report else []
+        implied = _implied(options, host)
+        for what, path in implied:
+            if confinement.is_everything(path):
+                raise LaunchError(f"--confine strict: {what} is /, so nothing would be out of reach", EXIT_USAGE)
+        writable = [prefix.root, *named.values(), *(path for _, path in implied), *([cache] if cache else [])]
     try:
         confinement.confine(policy, network=network, readable=readable, writable=writable, report=report)
     except confinement.ConfinementError as error:
         raise LaunchError(str(error), EXIT_USAGE) from None
+
+
+def _implied(options: Options, host: str) -> list[tuple[str, str]]:
+    """Directories that "strict" leaves within reach though nobody has named them for it: what each is, and its path."""
+    from lswd.host import confinement
+
+    found = [
+        ("the working directory (--cwd DIR starts in another)", os.path.abspath(options.cwd)),
+        ("the program's directory", os.path.dirname(host)),
+        *(("a directory for temporary files", path) for path in confinement.temporary(os.environ)),
+    ]
+    if options.report:
+        found.append(("the report's directory", os.path.dirname(os.path.abspath(options.report))))
+    return found
 
 
 def _network(word: str) -> str:
