@@ -81,9 +81,9 @@ def test_a_drive_that_is_named_is_within_reach(way: Way, outside: Path, tmp_path
 def test_strict_is_refused_where_it_would_leave_everything_within_reach(by: str, way: Way, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("/")
     options = ["--cwd", str(tmp_path / "link")] if by == "link" else []
-    variables = {"TMPDIR": "/"} if by == "TMPDIR" else {}
+    temporary = "/" if by == "TMPDIR" else "/tmp"
     cwd = Path("/") if by == "working directory" else tmp_path
-    done = way.run("--confine", "strict", *options, CMD, "/c", "exit", cwd=cwd, **variables)
+    done = way.run("--confine", "strict", *options, CMD, "/c", "exit", cwd=cwd, TMPDIR=temporary)
     assert 120 == done.returncode
     assert b" is /, so nothing would be out of reach" in done.stderr
     instead = way.run("--confine", "strict", "--cwd", str(tmp_path), CMD, "/c", "exit", cwd=Path("/"))
