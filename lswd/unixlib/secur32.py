@@ -24,7 +24,7 @@ from lswd.unixlib.security_buffers import (
     SECBUFFER_TOKEN,
     Buffers,
 )
-from lswd.unixlib.tls import VERSIONS, ClientCertificate, Suite, TlsClient, TlsError
+from lswd.unixlib.tls import LARGEST_RECORD, RECORD_HEADER, VERSIONS, ClientCertificate, Suite, TlsClient, TlsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +49,6 @@ _HASHES = {"SHA": (0x8004, 160), "SHA256": (0x800C, 256), "SHA384": (0x800D, 384
 
 _ALPN = 2  # SecApplicationProtocolNegotiationExt_ALPN
 _NEGOTIATED = 1  # SecApplicationProtocolNegotiationStatus_Success
-_LARGEST_RECORD = 1 << 14
 _LONGEST = 1 << 20
 _LONGEST_NAME = 255
 
@@ -248,7 +247,7 @@ def set_application_protocols(thread: Thread, arguments: int) -> int:
 
 
 def handshake(thread: Thread, arguments: int) -> int:
-    """One step: takes all of the input there is, gives as much output as there is room for."""
+    """One step: takes the input up to the end of the handshake, gives as much output as there is room for."""
     q = question(thread, arguments, HandshakeQuestion)
     space, client = thread.process.space, _session(thread, q.session)
     if q.input_size > _LONGEST:
@@ -256,15 +255,17 @@ def handshake(thread: Thread, arguments: int) -> int:
     data = b""
     if q.input and q.input_size:
         data = Buffers(space, q.input).read(SECBUFFER_TOKEN, q.input_size)
+    taken, status = len(data), SEC_E_OK
     try:
         if q.control_token:
             client.close()
-            status = SEC_E_OK
+        elif client.handshake(data):
+            taken = max(0, taken - client.give_back())
         else:
-            status = SEC_E_OK if client.handshake(data) else SEC_I_CONTINUE_NEEDED
+            status = SEC_I_CONTINUE_NEEDED
     except TlsError:
         status = SEC_E_INTERNAL_ERROR
-    space.write_u32(q.input_offset, len(data))
+    space.write_u32(q.input_offset, taken)
     used, size = -1, 0
     if q.output:
         buffers = Buffers(space, q.output)
@@ -280,7 +281,10 @@ def handshake(thread: Thread, arguments: int) -> int:
 
 
 def send(thread: Thread, arguments: int) -> int:
-    """Encrypt: the record runs through the buffers for header, data and trailer, one after the other."""
+    """Encrypt: the record runs through the buffers for header, data and trailer, one after the other.
+
+    What is refused for lack of room has not been encrypted, so the caller may repeat it.
+    """
     q = question(thread, arguments, SendQuestion)
     space, client = thread.process.space, _session(thread, q.session)
     if q.length > _LONGEST:
@@ -291,11 +295,16 @@ def send(thread: Thread, arguments: int) -> int:
         wanted = (SECBUFFER_TOKEN, SECBUFFER_DATA, SECBUFFER_TOKEN)
     places = buffers.in_order(wanted)
     try:
+        most = client.most_encrypted(q.length)
+        if sum(buffers.room(index) for index in places) < most:
+            return SEC_E_BUFFER_TOO_SMALL
+        for index in places:
+            buffers.probe_write(index, most)
+        space.probe_write(q.output_buffer_idx, 4)
+        space.probe_write(q.output_offset, 4)
         record = client.encrypt(space.read(q.buffer, q.length))
     except TlsError:
         return SEC_E_INTERNAL_ERROR
-    if sum(buffers.room(index) for index in places) < len(record):
-        return SEC_E_BUFFER_TOO_SMALL
     index, size = -1, 0
     for index in places:
         part, record = record[: buffers.room(index)], record[buffers.room(index) :]
@@ -309,12 +318,14 @@ def send(thread: Thread, arguments: int) -> int:
 
 
 def recv(thread: Thread, arguments: int) -> int:
-    """Decrypt whole records."""
+    """Decrypt whole records, if there is room for what they can carry."""
     q = question(thread, arguments, RecvQuestion)
     space, client = thread.process.space, _session(thread, q.session)
     room = space.read_u32(q.length)
     if q.input_size > _LONGEST:
         return STATUS_INVALID_PARAMETER
+    if room < q.input_size - RECORD_HEADER:
+        return SEC_E_BUFFER_TOO_SMALL
     space.probe_write(q.buffer, min(room, _LONGEST))
     try:
         plain = client.decrypt(Buffers(space, q.input).read(SECBUFFER_DATA, q.input_size))
@@ -424,7 +435,7 @@ def get_key_signature_algorithm(thread: Thread, arguments: int) -> int:
 
 def get_max_message_size(thread: Thread, arguments: int) -> int:
     """The result is the answer."""
-    return _LARGEST_RECORD
+    return LARGEST_RECORD
 
 
 def get_session_cipher_block_size(thread: Thread, arguments: int) -> int:

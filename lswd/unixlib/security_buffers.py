@@ -73,6 +73,10 @@ class Buffers:
         size: int = self._buffers[index].cbBuffer
         return size
 
+    def probe_write(self, index: int, most: int) -> None:
+        """Check that its first ``most`` bytes can be written, before something that cannot be taken back."""
+        self._space.probe_write(self._buffers[index].pvBuffer, min(most, self.room(index)))
+
     def read(self, kind: int, size: int) -> bytes:
         """The first ``size`` bytes of the first one of that type.
 

@@ -13,6 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+RECORD_HEADER = 5
+LARGEST_RECORD = 1 << 14
 VERSIONS = (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
 
 
@@ -126,8 +128,18 @@ class TlsClient:
         except (ssl.SSLError, ValueError) as error:
             raise TlsError(str(error)) from None
 
-    def encrypt(self, data: bytes) -> bytes:
+    def most_encrypted(self, size: int) -> int:
+        """How many bytes ``encrypt`` makes of so many, at most.
+
+        Raises:
+            TlsError: there is no connection.
         """
+        records = max(1, -(-size // LARGEST_RECORD))
+        return self._outgoing.pending + Suite(self).most_encrypted(size, records)
+
+    def encrypt(self, data: bytes) -> bytes:
+        """The records that carry ``data``, behind all that waits to be sent.
+
         Raises:
             TlsError
         """
@@ -155,6 +167,10 @@ class TlsClient:
         except (ssl.SSLError, ValueError) as error:
             raise TlsError(str(error)) from None
         return plain
+
+    def give_back(self) -> int:
+        """Forget what has come behind the last step of the handshake; how many bytes that were."""
+        return len(self._incoming.read())
 
     def output(self, most: int) -> bytes:
         """What is to be sent, at most ``most`` bytes of it."""
@@ -201,3 +217,17 @@ class Suite:
         self.hash = self.words[-1]
         if self.hash in ("POLY1305", "CCM", "CCM8"):
             self.hash = "SHA256"
+
+    def most_encrypted(self, size: int, records: int) -> int:
+        """How many bytes ``records`` with ``size`` bytes of data in them take, at most.
+
+        Source: RFC 5246 6.2.3, RFC 5288 3, RFC 8446 5.2 and 4.6.3.
+        """
+        if self.version == "TLSv1.3":
+            record, before = RECORD_HEADER + 1 + 16, 27  # the key may have to be changed first
+        elif self.has_own_integrity:
+            record, before = RECORD_HEADER + 8 + 16, 0
+        else:
+            record = RECORD_HEADER + 16 + 48 + 16  # a vector, the longest code, padding
+            before = record if self.version == "TLSv1" else 0  # an empty record, against guesses of the vector
+        return before + size + records * record
