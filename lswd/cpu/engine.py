@@ -117,7 +117,7 @@ if TYPE_CHECKING:
             """Carry out changes of memory now, so that no thread has to."""
 
         def interrupt(self) -> None:
-            """Make the running guest code return INTERRUPTED soon; from any host thread."""
+            """Make the running guest code return INTERRUPTED soon, or the next to run; from any host thread."""
             ...
 
         def close(self) -> None: ...
@@ -135,7 +135,7 @@ if TYPE_CHECKING:
         until: float
 
         def hurry(self) -> None:
-            """Have a ``run`` that waits return RUNNING soon; from any host thread."""
+            """Have a ``run`` that waits return RUNNING soon, or the next one at once; from any host thread."""
             ...
 
         def wait_any(self, threads: Sequence[ParallelThread], seconds: float) -> None:

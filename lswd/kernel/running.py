@@ -21,10 +21,16 @@ _PATROL = 0.02  # seconds between looks after those who do not stop
 
 
 class Running:
-    """See the module's docstring. ``threads`` may be looked at from any host thread."""
+    """See the module's docstring.
+
+    Attributes:
+        threads: them; may be looked at from any host thread.
+        woken: ``wake`` was called since this was last reset, which is done before looking for what it was called for.
+    """
 
     def __init__(self) -> None:
         self.threads: list[Thread] = []
+        self.woken = False
         self._sleeping: ParallelEngine | None = None
         self._patrolled = 0.0
         self._processors = len(usable())
@@ -66,7 +72,8 @@ class Running:
         threads = [_cpu(thread) for thread in self.threads]
         engine = self._sleeping = _engine(self.threads[0])
         try:
-            engine.wait_any(threads, most if seconds is None else min(seconds, most))
+            if not self.woken:
+                engine.wait_any(threads, most if seconds is None else min(seconds, most))
         finally:
             self._sleeping = None
         now = time.monotonic()
@@ -87,7 +94,8 @@ class Running:
                     thread.process.fail(STATUS_UNSUCCESSFUL, str(error))
 
     def wake(self) -> None:
-        """End ``wait``; from any host thread."""
+        """End ``wait``, or the next one; from any host thread."""
+        self.woken = True
         engine = self._sleeping
         if engine is not None:
             engine.wake()

@@ -82,17 +82,9 @@ class Scheduler:
 
     def _share(self) -> None:
         """Whose turn it is need not be waited for any longer."""
-        engine = self._parallel_engine()
+        engine = _parallel_engine(self._current)
         if engine is not None:
             engine.shared = True
-
-    def _parallel_engine(self) -> ParallelEngine | None:
-        """The engine of the thread whose turn it is, if it is a parallel one."""
-        current = self._current
-        if current is None or not current.process.engine.parallel:
-            return None
-        engine: Any = current.process.engine
-        return engine  # type: ignore[no-any-return]
 
     def others_ready(self) -> bool:
         """Does anybody but the thread whose turn it is want the processor now?"""
@@ -150,11 +142,12 @@ class Scheduler:
         self._end_turn()
 
     def _end_turn(self) -> None:
-        """There is something else to do; from any host thread."""
+        """There is something else to do, so the turn is over, or the next one; from any host thread."""
+        self._running.wake()
         current = self._current
         if current is None:
-            self._running.wake()
-        elif (engine := self._parallel_engine()) is not None:
+            return
+        if (engine := _parallel_engine(current)) is not None:
             engine.hurry()
         else:
             current.process.engine.interrupt()
@@ -206,8 +199,13 @@ class Scheduler:
                 self._running.wait(self.deadlines.seconds())
             else:
                 self.idle(self.deadlines.seconds())
-            process.deliver_signals()
-            self._close_ended()
+            self._attend()
+
+    def _attend(self) -> None:
+        """See to what ``poke`` is called for."""
+        self._running.woken = False
+        self.process.deliver_signals()
+        self._close_ended()
 
     def _take_turns(self) -> bool:
         """Let the thread that has been ready longest have a turn, and all whose code has stopped; False if none can."""
@@ -261,6 +259,7 @@ class Scheduler:
         process = self.process
         looked = 0.0
         nap = _SHORTEST_NAP
+        self._attend()  # for pokes while the loop was being started
         while not process.ended:
             self.deadlines.expire()
             busy = self._take_turns()
@@ -279,8 +278,7 @@ class Scheduler:
                 with trio.move_on_after(float("inf") if seconds is None else seconds):
                     await self._work.wait()
                 self._work = None
-            process.deliver_signals()
-            self._close_ended()
+            self._attend()
 
     def _close_ended(self) -> None:
         """Let go of what processes that have ended held; of the first, whoever ran it does."""
@@ -318,10 +316,12 @@ class Scheduler:
         process.current_thread = thread
         others = bool(self._running.threads) or self._more_to_do()
         self._current = thread
-        engine = self._parallel_engine()
+        engine = _parallel_engine(thread)
         if engine is not None:
             engine.shared = others
             engine.until = self.deadlines.at()
+        if self._running.woken:  # when it was nobody's turn
+            self._end_turn()
         self.ticker.begin(process)
         started = time.monotonic()
         reason = -1
@@ -435,6 +435,14 @@ class Scheduler:
         if killed and thread.process.exiting:
             return  # what the last thread still runs may read what others have left on their stacks
         free_thread_memory(thread, keep_teb=killed)
+
+
+def _parallel_engine(thread: Thread | None) -> ParallelEngine | None:
+    """The engine of ``thread``, if it is a parallel one."""
+    if thread is None or not thread.process.engine.parallel:
+        return None
+    engine: Any = thread.process.engine
+    return engine  # type: ignore[no-any-return]
 
 
 def _first_cause(group: BaseExceptionGroup[BaseException]) -> BaseException:

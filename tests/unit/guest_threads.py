@@ -66,8 +66,13 @@ class FakeThread:
         self.closed = False
 
     def run(self, handler: cpu.SystemCallHandler) -> int:
+        try:
+            return self._run(handler)
+        finally:
+            self._engine.interrupted = False
+
+    def _run(self, handler: cpu.SystemCallHandler) -> int:
         engine = self._engine
-        engine.interrupted = False
         if self._entry is not None:
             begin = Context(engine.space.read(self._entry["rcx"], SIZE))
             self._running = [engine.program(begin["rcx"])(engine.guest, begin["rdx"])]

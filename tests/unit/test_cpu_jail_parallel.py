@@ -145,19 +145,15 @@ def test_a_call_that_comes_before_the_interrupt_is_answered_first(guest: Guest) 
 
 def test_waiting_for_one_ends_when_there_is_something_else_to_do(guest: Guest) -> None:
     thread = guest.thread(COUNT)
-    over = threading.Event()
-
-    def hurry() -> None:
-        while not over.wait(0.01):
-            guest.engine.hurry()
-
-    helper = threading.Thread(target=hurry)
+    guest.engine.until = time.monotonic() + 5
+    guest.engine.hurry()
+    assert cpu.INTERRUPTED == thread.run(guest.machine.answer)  # before it has run at all
+    helper = threading.Timer(0.05, guest.engine.hurry)
     helper.start()
-    while (outcome := thread.run(guest.machine.answer)) == cpu.INTERRUPTED:  # before it has run at all
-        pass
-    assert cpu.RUNNING == outcome
-    over.set()
+    assert cpu.RUNNING == thread.run(guest.machine.answer)
     helper.join()
+    guest.engine.hurry()
+    assert cpu.RUNNING == thread.run(guest.machine.answer)
     guest.engine.until = time.monotonic() + 0.05
     assert cpu.RUNNING == thread.run(guest.machine.answer)
     assert time.monotonic() >= guest.engine.until
@@ -166,6 +162,29 @@ def test_waiting_for_one_ends_when_there_is_something_else_to_do(guest: Guest) -
     stopper.start()
     assert cpu.INTERRUPTED == thread.run(guest.machine.answer)
     stopper.join()
+
+
+def test_hurry_is_heard_by_who_is_just_about_to_sleep(guest: Guest, monkeypatch: pytest.MonkeyPatch) -> None:
+    thread = guest.thread(COUNT)
+    guest.engine.until = time.monotonic() + 0.05
+    assert cpu.RUNNING == thread.run(guest.machine.answer)
+    guest.engine.until = float("inf")
+    child = guest.engine.child
+    sleep = child._syscall
+    calls = []
+
+    def hurry_first(*arguments: int) -> int:
+        calls.append(arguments)
+        if len(calls) == 1:
+            guest.engine.hurry()
+        return int(sleep(*arguments))
+
+    monkeypatch.setattr(child, "_syscall", hurry_first)
+    monkeypatch.setattr("lswd.cpu.jail.child._LOOK", 0.9)  # less than a second: the field is nanoseconds
+    child.placement.release()
+    begun = time.monotonic()
+    assert cpu.RUNNING == thread.run(guest.machine.answer)
+    assert time.monotonic() - begun < 0.5
 
 
 @pytest.mark.parametrize("several", [True, False], ids=["futex_waitv", "before-5.16"])

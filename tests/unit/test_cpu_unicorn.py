@@ -262,6 +262,12 @@ def test_interrupts_from_another_host_thread_do_not_change_what_code_computes(
     assert [expected] == [call[1:3] for call in machine.calls]
 
 
+def test_an_interrupt_that_comes_too_early_is_not_forgotten(machine: Machine, tmp_path: Path) -> None:
+    thread = machine.thread(assembled("mov ecx, 1000\nagain: loop again\nhlt", tmp_path))
+    machine.engine.interrupt()
+    assert cpu.INTERRUPTED == thread.run(machine.answer)
+
+
 def test_an_endless_loop_is_interrupted_from_another_host_thread(machine: Machine, tmp_path: Path) -> None:
     thread = machine.thread(assembled("l: inc rbx\njmp l", tmp_path))
     done = threading.Event()

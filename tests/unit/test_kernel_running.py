@@ -91,6 +91,16 @@ def test_a_guest_that_is_lost_fails_its_process(host: Host) -> None:
     assert ["lost"] == host.failures
 
 
+def test_who_wakes_before_there_is_anybody_to_wake_is_heard(host: Host) -> None:
+    host.thread()
+    host.running.wake()
+    host.running.wait(None, 1.0)
+    assert (100.0, True) == (host.engine.now, host.running.woken)
+    host.running.woken = False
+    host.running.wait(None, 1.0)
+    assert 101.0 == host.engine.now
+
+
 def test_those_that_have_stopped_are_found(host: Host) -> None:
     first, second = host.thread(), host.thread()
     second.cpu.has_stopped = True

@@ -292,6 +292,59 @@ def test_a_signal_is_acted_on_between_turns_and_while_idle() -> None:
     assert ["between turns", "running"] == machine.guest.log
 
 
+def test_a_signal_between_two_turns_ends_the_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine()
+    process, scheduler = machine.process, machine.scheduler
+    monkeypatch.setattr(scheduler.ticker, "turn_is_over", lambda ticks: False)
+    deliver = process.deliver_signals
+
+    def deliver_too_early() -> None:
+        deliver()
+        monkeypatch.setattr(process, "deliver_signals", deliver)
+        process.signals.append(lambda: process.end(99))
+        scheduler.poke()
+
+    monkeypatch.setattr(process, "deliver_signals", deliver_too_early)
+
+    def main(guest: Guest, _: int) -> Body:
+        yield PREEMPT
+        for number in range(100):
+            guest.log.append(number)
+            yield "NtQueryPerformanceCounter", guest.room(8), 0
+
+    assert (99, []) == (machine.run(main), machine.guest.log)
+
+
+def test_a_signal_while_the_event_loop_is_being_started_is_acted_on(
+    declare: Declare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import trio
+
+    slept = []
+
+    async def NtSleepInLoop(call: Call) -> NTSTATUS:
+        await event_loop()
+        await trio.sleep(1)
+        slept.append(True)
+        return 0
+
+    declare(NtSleepInLoop)
+    machine = Machine()
+    run = trio.run
+
+    def run_after_signal(main: Callable[..., Any]) -> object:
+        machine.process.signals.append(lambda: machine.process.end(99))
+        machine.scheduler.poke()
+        return run(main)
+
+    monkeypatch.setattr(trio, "run", run_after_signal)
+
+    def main(guest: Guest, _: int) -> Body:
+        yield ("NtSleepInLoop",)
+
+    assert (99, []) == (machine.run(main), slept)
+
+
 def test_poking_wakes_an_idle_scheduler_even_if_it_comes_first() -> None:
     machine = Machine()
     scheduler = machine.scheduler

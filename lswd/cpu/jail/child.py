@@ -112,7 +112,7 @@ class Child:
         address: where that is.
         addresses: where the stub's labels are in it.
         interrupted: since when threads, by their blocks, have been told to stop and have not done so.
-        hurried: there is something else to do than to wait for the guest.
+        hurried: there is something else to do than to wait for the guest; who heeds it resets it.
         until: when there will be, on the monotonic clock.
         placement: where it runs, and we. spin: who spins for whom.
     """
@@ -350,9 +350,10 @@ class Child:
                             seconds = _COMPUTES
                     if self.until < FOREVER:
                         seconds = min(seconds, self.until - time.monotonic())
-                    if self.hurried or seconds <= 0:
-                        return False
-                self._timeout.nanoseconds = int(seconds * 1e9)
+                self._timeout.nanoseconds = max(int(seconds * 1e9), 0)
+                if block and (self.hurried or seconds <= 0):
+                    self.hurried = False
+                    return False
                 self._syscall(layout.SYS_FUTEX, address, _FUTEX_WAIT, state, self._timeout_at)
                 woken = True  # by the thread, by time, or by a guest that wants us to wait for ever
         finally:
@@ -362,6 +363,7 @@ class Child:
     def hurry(self) -> None:
         """Have a ``wait`` for a thread of the guest end soon, the next one too; from any host thread."""
         self.hurried = True
+        self._timeout.nanoseconds = 0  # if it is about to sleep, and has looked already
         address = self._sleeping_at
         if address:
             self._syscall(layout.SYS_FUTEX, address, _FUTEX_WAKE, 2, None)

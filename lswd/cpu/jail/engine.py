@@ -210,7 +210,6 @@ class JailEngine:
     def run(self, thread: JailThread, handler: SystemCallHandler) -> int:
         thread.fault = None
         child = self.child
-        child.hurried = False
         going_on = thread.running
         if not going_on:
             thread.interrupted = False
@@ -223,7 +222,7 @@ class JailEngine:
             if not going_on:
                 thread.running = True
                 if thread.interrupted or child.hurried:
-                    thread.running = False
+                    thread.running = child.hurried = False
                     return cpu.INTERRUPTED
                 self._resume(thread, filling)
                 filling = []
@@ -321,7 +320,7 @@ class JailEngine:
                 return _ANSWERED
             thread.running = True
             if thread.interrupted or child.hurried:
-                thread.running = False
+                thread.running = child.hurried = False
                 return cpu.INTERRUPTED
             if word == 4:
                 thread.load_return()

@@ -61,7 +61,7 @@ class Watch:
             if self._several:
                 self._wait_for_several(watched, seconds)
             if not self._several and not self._bell.value:
-                self._wait_for_one(watched[-1], seconds)
+                self._wait_for_one(watched[-1], min(seconds, _OFTEN))
         finally:
             for thread in watched:
                 thread.host_sleeps(False)

@@ -105,7 +105,6 @@ class UnicornEngine:
         self._replacement: Context | None = None
         self._running = False
         self._left = False
-        self._interrupted = False
         self._stale_code: list[tuple[int, int]] = []
         self._detached: list[tuple[int, int]] = []
         self._page_fault: Fault | None = None
@@ -359,9 +358,10 @@ class UnicornEngine:
                 for base, size in self._stale_code:
                     self._drop_code(base, size)
                 self._stale_code.clear()
-                if not (self._left or self._interrupted or self._trap is not None or error):
+                if not (self._left or self._preemption.requested() or self._trap is not None or error):
                     continue
             break
+        interrupted = self._preemption.take()
         if self._left:
             return cpu.LEFT
         if self._trap is not None:
@@ -382,15 +382,14 @@ class UnicornEngine:
             return cpu.FAULT
         if error:
             self._check(error)
-        if self._interrupted:
+        if interrupted:
             return cpu.INTERRUPTED
         # The Uc stopped by itself: `hlt`, which user code may not execute.
         thread.fault = Fault(cpu.GENERAL_PROTECTION)
         return cpu.FAULT
 
     def _forget_outcome(self) -> None:
-        self._left = self._interrupted = False
-        self._preemption.withdraw()
+        self._left = False
         self._trap = self._page_fault = None
         self._trap_behind = 0
 
@@ -399,7 +398,6 @@ class UnicornEngine:
         return self._running and self._current is thread
 
     def interrupt(self) -> None:
-        self._interrupted = True
         self._preemption.request()
 
     def close(self) -> None:

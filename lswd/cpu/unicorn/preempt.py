@@ -59,9 +59,16 @@ class Preemption:
             self._stop(handle)
 
     def request(self) -> None:
-        """Stop at the next block; from any host thread."""
+        """Stop at the next block, if only that of the next run; from any host thread."""
         self._flag[0] = 1
 
-    def withdraw(self) -> None:
-        """A run begins: forget what was asked before."""
-        self._flag[0] = 0
+    def requested(self) -> bool:
+        """Has it been asked for?"""
+        return self._flag[0] != 0
+
+    def take(self) -> bool:
+        """A run is over: has it been asked to? It has heeded that, and the next has not."""
+        requested = self.requested()
+        if requested:
+            self._flag[0] = 0
+        return requested
