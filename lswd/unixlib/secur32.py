@@ -1,8 +1,8 @@
 """The Unix half of secur32 (Wine 8): Schannel's TLS, by Python's ``ssl``. Clients only, as in the DLL; no DTLS.
 
 The guest brings what has come from the network and carries away what is to be sent: nothing here touches a socket.
-Source: Microsoft "Schannel", "SecPkgContext_ConnectionInfo", "SecPkgContext_CipherInfo"; the layouts and the numbers of
-the functions are in the type information of the DLL.
+Source: Microsoft "Schannel", "Schannel Error Codes for TLS and SSL Alerts", "SecPkgContext_ConnectionInfo",
+"SecPkgContext_CipherInfo"; the layouts and the numbers of the functions are in the type information of the DLL.
 """
 
 from __future__ import annotations
@@ -24,7 +24,16 @@ from lswd.unixlib.security_buffers import (
     SECBUFFER_TOKEN,
     Buffers,
 )
-from lswd.unixlib.tls import LARGEST_RECORD, RECORD_HEADER, VERSIONS, ClientCertificate, Suite, TlsClient, TlsError
+from lswd.unixlib.tls import (
+    LARGEST_RECORD,
+    RECORD_HEADER,
+    VERSIONS,
+    ClientCertificate,
+    Suite,
+    TlsClient,
+    TlsError,
+    available,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,8 +41,11 @@ if TYPE_CHECKING:
     from lswd.unixlib import UnixFunction
 
 SEC_E_OK = 0
+SEC_E_UNSUPPORTED_FUNCTION = 0x80090302
 SEC_E_INTERNAL_ERROR = 0x80090304
 SEC_E_BUFFER_TOO_SMALL = 0x80090321
+SEC_E_ILLEGAL_MESSAGE = 0x80090326
+SEC_E_ALGORITHM_MISMATCH = 0x80090331
 SEC_I_CONTINUE_NEEDED = 0x00090312
 
 SECPKG_CRED_OUTBOUND = 2
@@ -41,6 +53,16 @@ SECPKG_CRED_OUTBOUND = 2
 _PROTOCOLS = dict(zip((0x80, 0x200, 0x800, 0x2000), VERSIONS, strict=True))
 _VERSION_NUMBERS = {"TLSv1": 0x301, "TLSv1.1": 0x302, "TLSv1.2": 0x303, "TLSv1.3": 0x304}
 _PROTOCOL_BITS = {"TLSv1": 0x80, "TLSv1.1": 0x200, "TLSv1.2": 0x800, "TLSv1.3": 0x2000}
+
+# Why a handshake failed, by OpenSSL's name: no version, or no cipher, that both sides speak. Anything else is an
+# internal error, as in Wine.
+_FAILURES = {
+    "NO_PROTOCOLS_AVAILABLE": SEC_E_UNSUPPORTED_FUNCTION,
+    "UNSUPPORTED_PROTOCOL": SEC_E_UNSUPPORTED_FUNCTION,
+    "TLSV1_ALERT_PROTOCOL_VERSION": SEC_E_UNSUPPORTED_FUNCTION,
+    "TLSV1_ALERT_INSUFFICIENT_SECURITY": SEC_E_ALGORITHM_MISMATCH,
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": SEC_E_ILLEGAL_MESSAGE,
+}
 
 CALG_3DES, CALG_AES_128, CALG_AES_256 = 0x6603, 0x660E, 0x6610
 CALG_RSA_SIGN, CALG_ECDSA = 0x2400, 0x2203
@@ -263,8 +285,8 @@ def handshake(thread: Thread, arguments: int) -> int:
             taken = max(0, taken - client.give_back())
         else:
             status = SEC_I_CONTINUE_NEEDED
-    except TlsError:
-        status = SEC_E_INTERNAL_ERROR
+    except TlsError as error:
+        status = _FAILURES.get(error.reason, SEC_E_INTERNAL_ERROR)
     space.write_u32(q.input_offset, taken)
     used, size = -1, 0
     if q.output:
@@ -423,8 +445,8 @@ def get_cipher_info(thread: Thread, arguments: int) -> int:
 
 
 def get_enabled_protocols(thread: Thread, arguments: int) -> int:
-    """The result is the answer."""
-    return sum(_PROTOCOLS)
+    """What can be spoken here; the DLL refuses credentials for anything else. The result is the answer."""
+    return sum(bit for bit, version in _PROTOCOLS.items() if version in available())
 
 
 def get_key_signature_algorithm(thread: Thread, arguments: int) -> int:

@@ -5,6 +5,7 @@ Nothing is verified here: what the certificates are worth is found out by the gu
 
 from __future__ import annotations
 
+import functools
 import os
 import ssl
 import warnings
@@ -19,7 +20,14 @@ VERSIONS = (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2
 
 
 class TlsError(Exception):
-    """The connection has failed; what is to be told to the other side is in the output."""
+    """The connection has failed; what is to be told to the other side is in the output.
+
+    ``reason`` is OpenSSL's name for why, where it was the handshake that failed.
+    """
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class ClientCertificate:
@@ -57,9 +65,27 @@ class ClientCertificate:
             os.close(descriptor)
 
 
+@functools.cache
+def available() -> tuple[ssl.TLSVersion, ...]:
+    """Those of VERSIONS that this host's OpenSSL begins a handshake with."""
+    found = []
+    for version in VERSIONS:
+        try:
+            TlsClient([version]).handshake(b"")
+        except TlsError:
+            continue
+        found.append(version)
+    return tuple(found)
+
+
 class TlsClient:
     """A client's end. ``versions`` are those of VERSIONS that it may speak; what is set later counts until the first
-    step of the handshake."""
+    step of the handshake.
+
+    TLS 1.0 and 1.1 are spoken only where nothing newer is among them: they take OpenSSL's level of security 0, which
+    would let newer versions have weak keys and ciphers too, and a server could be made to seem old. So who may speak
+    1.0 to 1.2 speaks 1.2.
+    """
 
     def __init__(self, versions: list[ssl.TLSVersion], certificate: ClientCertificate | None = None) -> None:
         self._versions = versions
@@ -111,7 +137,9 @@ class TlsClient:
             self._connection.do_handshake()
         except ssl.SSLWantReadError:
             return False
-        except (ssl.SSLError, ValueError) as error:
+        except ssl.SSLError as error:
+            raise TlsError(str(error), error.reason or "") from None
+        except ValueError as error:
             raise TlsError(str(error)) from None
         return True
 

@@ -19,7 +19,7 @@ from lswd.unixlib.security_buffers import (
     SecBuffer,
     SecBufferDesc,
 )
-from lswd.unixlib.tls import VERSIONS, TlsClient
+from lswd.unixlib.tls import VERSIONS, TlsClient, TlsError, available
 from tests.guest import authority
 
 from .afd_guest import Body, Sockets, run_with_sockets
@@ -48,13 +48,13 @@ class Server:
         self.connected = False
 
     def answer(self, data: bytes) -> bytes:
-        """To what the client has sent, until both are connected."""
+        """To what the client has sent, until both are connected or this end gives up."""
         self._incoming.write(data)
         try:
             if not self.connected:
                 self.connection.do_handshake()
                 self.connected = True
-        except ssl.SSLWantReadError:
+        except ssl.SSLError:
             pass
         return self._outgoing.read()
 
@@ -198,6 +198,53 @@ def test_data_right_behind_the_handshake_is_left_to_be_decrypted(tmp_path: Path)
         guest.log.append((yield from session.receive(greeting, len(greeting) - 5)))
 
     assert [(0, True), (0, b"220 hello")] == run_with_sockets(tmp_path, main)
+
+
+@pytest.mark.parametrize(
+    ("protocols", "version", "status"),
+    [
+        (0x80, TLS1_0, 0), (0x280, TLS1_1, 0), (0xA80, TLS1_2, 0), (0x2800, TLS1_2, 0),
+        (0x80, TLS1_2, secur32.SEC_E_UNSUPPORTED_FUNCTION),
+        (0x800, TLS1_3, secur32.SEC_E_UNSUPPORTED_FUNCTION),
+        (0xA80, TLS1_0, secur32.SEC_E_ILLEGAL_MESSAGE),  # old ones are not spoken along with a newer one
+    ],
+)  # fmt: skip
+def test_a_version_that_only_one_side_speaks_is_said_to_be_that(
+    protocols: int, version: ssl.TLSVersion, status: int, tmp_path: Path
+) -> None:
+    server = Server(tmp_path, version)
+
+    def main(guest: Guest, sockets: Sockets) -> Body:
+        session = Session(guest, sockets)
+        yield from session.create(protocols)
+        outcome, _, sent = yield from session.step(b"")
+        while outcome == secur32.SEC_I_CONTINUE_NEEDED:
+            outcome, _, sent = yield from session.step(server.answer(sent))
+        guest.log.append(outcome)
+
+    assert [status] == run_with_sockets(tmp_path, main)
+
+
+@pytest.mark.parametrize("old", [True, False])
+def test_versions_that_this_host_lacks_are_not_offered(
+    old: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = TlsClient.handshake
+
+    def handshake(self: TlsClient, data: bytes) -> bool:
+        if not old and max(self._versions) < TLS1_2:
+            raise TlsError("no protocols available", "NO_PROTOCOLS_AVAILABLE")
+        return begin(self, data)
+
+    def main(guest: Guest, _: Sockets) -> Body:
+        guest.log.append((yield "__wine_unix_call", LIBRARY, 9, 0))
+
+    monkeypatch.setattr(TlsClient, "handshake", handshake)
+    available.cache_clear()
+    try:
+        assert [0x2A80 if old else 0x2800] == run_with_sockets(tmp_path, main)
+    finally:
+        available.cache_clear()
 
 
 @pytest.mark.parametrize(
