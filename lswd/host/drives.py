@@ -119,7 +119,7 @@ class Drives:
     overlays   in order: the first that knows a name supplies it; a real file always goes before
     """
 
-    __slots__ = ("_overlays", "_real_roots", "_roots", "_scans", "_unconfined")
+    __slots__ = ("_deepest", "_overlays", "_real_roots", "_roots", "_scans", "_unconfined")
 
     def __init__(self, roots: Mapping[str, str], overlays: Sequence[Overlay] = ()) -> None:
         self._roots: dict[str, str] = {}
@@ -127,7 +127,8 @@ class Drives:
             if not is_drive_letter(letter):
                 raise ValueError(f"not a drive letter: {letter!r}")
             self._roots[letter.upper()] = os.path.normpath(os.path.join("/", root)).replace("//", "/")
-        self._real_roots: dict[str, str] | None = None
+        self._deepest = _deepest_first(self._roots)
+        self._real_roots: list[tuple[str, str, str]] | None = None
         self._unconfined = "/" in self._roots.values()
         self._overlays: dict[str, list[Overlay]] = {}
         for overlay in overlays:
@@ -224,7 +225,7 @@ class Drives:
         if ".." in directory.split("/"):  # through a link this is not what the text says
             directory = os.path.realpath(directory)
         path = os.path.abspath(os.path.join(directory, name)).replace("//", "/")
-        letter, rest = _longest(self._roots, path)
+        letter, rest = _longest(self._deepest, path)
         if not letter or (len(rest) == len(path) and not as_written):  # nothing, or only "/", holds it
             if os.path.lexists(path):
                 head, tail = os.path.split(path)
@@ -299,7 +300,7 @@ class Drives:
             found = _stat(link)
             return (link, found) if found is not None else (os.path.realpath(link), None)
         real = os.path.realpath(link)
-        if not any(real == root or real.startswith(_join(root, "")) for root in self._reals().values()):
+        if not _longest(self._reals(), real)[0]:
             raise NtError(STATUS_ACCESS_DENIED)
         found = _lstat(real)
         if found is not None and stat.S_ISLNK(found.st_mode):  # realpath leaves only what it could not resolve
@@ -322,9 +323,10 @@ class Drives:
             return Resolution(host, found, overlay.prefix.rstrip("\\") + "\\" + spelled, overlay=True)
         return None
 
-    def _reals(self) -> dict[str, str]:
+    def _reals(self) -> list[tuple[str, str, str]]:
         if self._real_roots is None:
-            self._real_roots = {letter: os.path.realpath(root) for letter, root in self._roots.items()}
+            reals = {letter: os.path.realpath(root) for letter, root in self._roots.items()}
+            self._real_roots = _deepest_first(reals)
         return self._real_roots
 
 
@@ -332,15 +334,18 @@ def _join(directory: str, name: str) -> str:
     return f"{directory}/{name}" if directory != "/" else f"/{name}"
 
 
-def _longest(roots: Mapping[str, str], path: str) -> tuple[str, str]:
-    """Letter of the deepest root that holds ``path``, and the rest of the path below it (``"", path`` if none)."""
-    best, length = "", -1
-    for letter, root in sorted(roots.items()):
-        if len(root) > length and (path == root or path.startswith(_join(root, ""))):
-            best, length = letter, len(root)
-    if length < 0:
-        return "", path
-    return best, path[length:] if roots[best] != "/" else path
+def _deepest_first(roots: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Roots, what a path below each begins with, and their letters."""
+    ordered = sorted(roots.items(), key=lambda pair: (-len(pair[1]), pair[0]))
+    return [(root, _join(root, ""), letter) for letter, root in ordered]
+
+
+def _longest(roots: Sequence[tuple[str, str, str]], path: str) -> tuple[str, str]:
+    """Letter of the first root that holds ``path``, and the rest of the path below it (``"", path`` if none)."""
+    for root, below, letter in roots:
+        if path.startswith(below) or path == root:
+            return letter, path[len(root) :] if root != "/" else path
+    return "", path
 
 
 def _status_of(error: OSError) -> int:

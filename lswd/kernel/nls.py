@@ -83,9 +83,10 @@ def map_table(process: Process, name: str) -> tuple[int, int]:
         fd = open_regular(path)
     except OSError:
         raise NtError(STATUS_OBJECT_NAME_NOT_FOUND) from None
-    size = os.fstat(fd).st_size
+    key = _known[path] = file_identity(fd)
+    size = key[2]
     section = NlsSection(fd, size, PAGE_READONLY, SEC_COMMIT, name=dos_name)
-    section.key = _known[path] = file_identity(fd)
+    section.key = key
     if not 0 < size <= _LONGEST_TABLE:
         raise NtError(STATUS_OBJECT_NAME_NOT_FOUND)
     region, _ = section.map(space, 0, 0, 0, PAGE_READONLY)

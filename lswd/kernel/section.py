@@ -262,7 +262,7 @@ class ImageSection(Section):
         for rva, size, raw_offset in layout.loads:
             space.private.load(region.offset + rva, size, self.fd, raw_offset)
         memory, offset = space.private, region.offset  # and not the region: it would keep itself alive
-        region.fetch = lambda first, n: self._fetch(memory, offset, first * PAGE_SIZE, n * PAGE_SIZE)
+        region.fetch = lambda first, n: self._fetch(layout, memory, offset, first * PAGE_SIZE, n * PAGE_SIZE)
         region.pristine = self._pristine
         if known is not None and layout.parts and space.listener is not None:
             original = Original(self.fd, known.key, layout.parts)
@@ -280,9 +280,9 @@ class ImageSection(Section):
                 return data if len(data) == PAGE_SIZE else data.ljust(PAGE_SIZE, b"\0")
         return bytes(PAGE_SIZE)
 
-    def _fetch(self, memory: PrivateMemory, offset: int, start: int, size: int) -> None:
+    def _fetch(self, layout: _Layout, memory: PrivateMemory, offset: int, start: int, size: int) -> None:
         """Copy what the file has of ``size`` bytes from the RVA ``start``; the image begins at ``offset``."""
-        for rva, _, raw_offset, raw_bytes, _ in plan(self.image):
+        for rva, _, raw_offset, raw_bytes, _ in layout.plan:
             low, high = max(rva, start), min(rva + raw_bytes, start + size)
             if low < high:
                 try:

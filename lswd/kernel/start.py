@@ -229,6 +229,7 @@ def write_peb(process: Process, parameters: int) -> None:
     assert process.image is not None
     image = process.image.image
     windows = process.system.windows
+    processors = os.cpu_count() or 1
     # Wine's ntdll keeps its debug channel options two pages behind the PEB; zeros mean none are set.
     region = space.reserve(0, 4 * PAGE_SIZE, PAGE_READWRITE, high=_TEB_AREA, top_down=True, name="PEB")
     space.commit(region, region.base, region.size, PAGE_READWRITE)
@@ -237,7 +238,7 @@ def write_peb(process: Process, parameters: int) -> None:
         ImageBaseAddress=process.image_base,
         ProcessParameters=parameters,
         ApiSetMap=_map_api_sets(process),
-        NumberOfProcessors=os.cpu_count() or 1,
+        NumberOfProcessors=processors,
         CriticalSectionTimeout=-2592000 * 10_000_000,
         HeapSegmentReserve=image.heap_reserve or 0x100000,
         HeapSegmentCommit=image.heap_commit or 0x2000,
@@ -251,7 +252,7 @@ def write_peb(process: Process, parameters: int) -> None:
         ImageSubsystem=image.subsystem,
         ImageSubsystemMajorVersion=image.subsystem_version[0],
         ImageSubsystemMinorVersion=image.subsystem_version[1],
-        ActiveProcessAffinityMask=(1 << (os.cpu_count() or 1)) - 1,
+        ActiveProcessAffinityMask=(1 << processors) - 1,
     )
     data = peb.pack(space.word)
     space.raw(region)[: len(data)] = data

@@ -23,6 +23,11 @@ _MOST_STALE = 4 << 20  # bytes a process
 _MOST_LARGE = 4  # processes with the first size at once: the host gives us 128 TiB of addresses, for hundreds
 
 
+_PYBUF_READ, _PYBUF_WRITE = 0x100, 0x200
+_view = ctypes.pythonapi.PyMemoryView_FromMemory
+_view.restype = ctypes.py_object
+_view.argtypes = [ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_int]
+
 _loaded: list[ctypes.CDLL] = []
 
 
@@ -89,8 +94,7 @@ class FileMapping(Backing):
             error = ctypes.get_errno()
             raise OSError(error, os.strerror(error))
         self.address = int(address)
-        view = memoryview((ctypes.c_char * size).from_address(self.address)).cast("B")
-        super().__init__(view if writable else view.toreadonly(), size)
+        super().__init__(_view(self.address, size, _PYBUF_WRITE if writable else _PYBUF_READ), size)
 
     def flush(self) -> None:
         if not self.view.readonly and _libc().msync(self.address, self.size, _MS_SYNC):

@@ -73,10 +73,11 @@ class Call:
 
     def unicode_string(self, address: int) -> str:
         """The text of the UNICODE_STRING at ``address``."""
-        s = UNICODE_STRING.unpack(self.word, self.space.read(address, UNICODE_STRING.size(self.word)))
-        if s.Length & 1:
+        layout = UNICODE_STRING.layout(self.word)
+        length, _, buffer = layout.packer.unpack(self.space.read(address, layout.size))
+        if length & 1:
             raise NtError(STATUS_OBJECT_NAME_INVALID)
-        return decode_wide(self.space.read(s.Buffer, s.Length)) if s.Length else ""
+        return decode_wide(self.space.read(buffer, length)) if length else ""
 
 
 def decode_wide(data: bytes) -> str:
@@ -322,11 +323,10 @@ def _object_attributes(optional: bool) -> Decoder:
     def decode(call: Call, value: int) -> Any:
         if optional and not value:
             return None
-        word = call.word
-        a = OBJECT_ATTRIBUTES.unpack(word, call.space.read(value, OBJECT_ATTRIBUTES.size(word)))
-        root = call.process.handles.get(a.RootDirectory) if a.RootDirectory else None
-        name = call.unicode_string(a.ObjectName) if a.ObjectName else ""
-        return ObjectAttributes(root, name, a.Attributes, a.SecurityDescriptor, a.SecurityQualityOfService)
+        layout = OBJECT_ATTRIBUTES.layout(call.word)
+        _, directory, at, flags, security, quality = layout.packer.unpack(call.space.read(value, layout.size))
+        root = call.process.handles.get(directory) if directory else None
+        return ObjectAttributes(root, call.unicode_string(at) if at else "", flags, security, quality)
 
     return decode
 

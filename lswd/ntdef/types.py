@@ -106,7 +106,7 @@ def array(element: Any, count: int) -> Any:
 class _Layout:
     """A structure compiled for one word size: one flat ``struct`` format and where each field's values go."""
 
-    __slots__ = ("alignment", "fields", "format", "narrow", "offsets", "packer", "size")
+    __slots__ = ("alignment", "fields", "format", "narrow", "offsets", "packer", "plain", "size")
     if TYPE_CHECKING:
         size: int
 
@@ -155,6 +155,9 @@ class _Layout:
         if pad:
             self.format += f"{pad}x"
         self.size = offset + pad
+        # The fields' names if each is one number, or else nothing.
+        arrays = any(isinstance(cls.__dict__.get(name), _Array) for name in self.offsets)
+        self.plain = () if arrays or any(f[2] for f in self.fields) else tuple(self.offsets)
         self.packer = struct.Struct("<" + self.format)
 
 
@@ -192,9 +195,11 @@ class Struct:
         return cls.layout(word).offsets[field]
 
     def _flat(self, word: int) -> list[Any]:
-        values: list[Any] = []
         own = self.__dict__
         layout = self.layout(word)
+        if layout.plain and not layout.narrow:
+            return [own.get(name) or 0 for name in layout.plain]
+        values: list[Any] = []
         for name, count, nested, many in layout.fields:
             value = own.get(name)
             if nested is not None:
@@ -234,7 +239,13 @@ class Struct:
         Raises:
             struct.error: ``data`` is too short.
         """
-        return cls._build(word, list(cls.layout(word).packer.unpack_from(data, offset)), 0)[0]
+        layout = cls.layout(word)
+        values = layout.packer.unpack_from(data, offset)
+        if not layout.plain:
+            return cls._build(word, list(values), 0)[0]
+        result = cls()
+        result.__dict__.update(zip(layout.plain, values, strict=True))
+        return result
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.__dict__ == other.__dict__

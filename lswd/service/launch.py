@@ -485,7 +485,7 @@ def _surroundings(options: Options, prefix: Prefix, drives: Drives, word: int) -
     directory = drives.to_dos(os.path.abspath(options.cwd) if options.cwd else os.getcwd())
     architecture = "AMD64" if word == 8 else "x86"
     return directory, windows_environment(
-        os.environ, drives, prefix.user, options.environment, architecture=architecture
+        dict(os.environ), drives, prefix.user, options.environment, architecture=architecture
     )
 
 
