@@ -361,9 +361,14 @@ class AddressSpace:
         codes = region.pages[first:last]
         if RESERVED in codes:
             raise NtError(STATUS_NOT_COMMITTED)
-        if region.kind == MEM_IMAGE and protect & 0xFF in (0x04, 0x40):
-            # An image is mapped privately: asking for write means copy-on-write, as NT reports it.
-            code = encode((protect & 0xFF) << 1 | (protect & ~0xFF))
+        same = bytes((code,))
+        if region.kind == MEM_IMAGE:
+            if protect & 0xFF in (0x04, 0x40):
+                # An image is mapped privately: asking for write means copy-on-write, as NT reports it.
+                code = encode((protect & 0xFF) << 1 | (protect & ~0xFF))
+            same = bytes({code, COPY_ON_WRITE[code] or code})  # a page that has been copied stays what it is
+        if not codes.translate(None, same):
+            return NT_PROTECT[codes[0]]
         region.pages[first:last] = bytes((code,)) * (last - first)
         self._forget(base, size)
         if self.listener:

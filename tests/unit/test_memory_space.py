@@ -8,6 +8,7 @@ import pytest
 
 from lswd.memory.protection import (
     PAGE_EXECUTE_READ,
+    PAGE_EXECUTE_WRITECOPY,
     PAGE_GUARD,
     PAGE_NOACCESS,
     PAGE_READONLY,
@@ -18,7 +19,7 @@ from lswd.memory.protection import (
     WRITE,
     encode,
 )
-from lswd.memory.region import MEM_COMMIT, MEM_FREE, MEM_PRIVATE, MEM_RESERVE
+from lswd.memory.region import MEM_COMMIT, MEM_FREE, MEM_IMAGE, MEM_PRIVATE, MEM_RESERVE
 from lswd.memory.space import AddressSpace
 from lswd.ntdef.status import (
     STATUS_ACCESS_VIOLATION,
@@ -287,3 +288,45 @@ def test_a_search_finds_the_first_hole_that_is_large_enough(space: AddressSpace)
     for top_down in (False, True):
         with pytest.raises(NtError):
             space.find_free(0x20000, high=0x7FFFF, top_down=top_down)
+
+
+class Hearer:
+    """A listener that keeps what it is told of changes."""
+
+    def __init__(self) -> None:
+        self.changes: list[tuple[int, int]] = []
+
+    def attach_backing(self, backing: object) -> None: ...
+    def detach_backing(self, backing: object) -> None: ...
+    def committed(self, base: int, size: int) -> None: ...
+    def code_changed(self, base: int, size: int) -> None: ...
+    def changed(self, base: int, size: int) -> None:
+        self.changes.append((base, size))
+
+    def offer(self, original: object) -> bool:
+        return False
+
+
+def test_pages_that_get_the_protection_they_have_do_not_change(space: AddressSpace) -> None:
+    hearer = space.listener = Hearer()
+    region = space.reserve(0, 0x2000, PAGE_READWRITE)
+    space.commit(region, region.base, 0x2000, PAGE_READWRITE)
+    assert space.protect(region.base, 0x2000, PAGE_READWRITE) == PAGE_READWRITE
+    assert hearer.changes == []
+    space.protect(region.base, 0x1000, PAGE_READONLY)
+    assert space.protect(region.base, 0x2000, PAGE_READWRITE) == PAGE_READONLY
+    assert hearer.changes == [(region.base, 0x1000), (region.base, 0x2000)]
+
+
+def test_a_page_of_an_image_that_was_copied_stays_writable_as_its_own(space: AddressSpace) -> None:
+    hearer = space.listener = Hearer()
+    image = space.map(0x10000, 0x2000, MEM_IMAGE, PAGE_EXECUTE_WRITECOPY)
+    image.pages[:] = bytes((encode(PAGE_WRITECOPY),)) * 2
+    assert space.protect(image.base, 0x2000, PAGE_READWRITE) == PAGE_WRITECOPY
+    space.write(image.base, b"x")
+    for protect in (PAGE_READWRITE, PAGE_WRITECOPY):
+        assert space.protect(image.base, 0x2000, protect) == PAGE_READWRITE
+        assert [space.query(image.base + at)[5] for at in (0, 0x1000)] == [PAGE_READWRITE, PAGE_WRITECOPY]
+    assert hearer.changes == []
+    space.protect(image.base, 0x2000, PAGE_READONLY)
+    assert hearer.changes == [(image.base, 0x2000)]
