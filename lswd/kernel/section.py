@@ -349,12 +349,23 @@ class _Layout:
             if not absent and steady and private and raw_bytes >= _WORTH_SHARING[ACCESS[code] & WRITE]:
                 absent = raw_bytes // PAGE_SIZE
                 if not raw_offset % PAGE_SIZE:
-                    self.parts.append((first, absent, raw_offset))
+                    _add(self.parts, (first, absent, raw_offset), PAGE_SIZE)
             pages += bytes((code | ABSENT,)) * absent + bytes((code,)) * (count - absent)
             start = absent * PAGE_SIZE
             if start < raw_bytes:
-                self.loads.append((rva + start, raw_bytes - start, raw_offset + start))
+                _add(self.loads, (rva + start, raw_bytes - start, raw_offset + start), 1)
         self.pages = bytes(pages)
+
+
+def _add(pieces: list[tuple[int, int, int]], piece: tuple[int, int, int], unit: int) -> None:
+    """Append (where, how many units, offset in the file), or make the last one longer."""
+    where, count, offset = piece
+    if pieces:
+        begin, before, start = pieces[-1]
+        if begin + before == where and start + before * unit == offset:
+            pieces[-1] = (begin, before + count, start)
+            return
+    pieces.append(piece)
 
 
 class _Known:

@@ -106,7 +106,7 @@ class FileMapping(Backing):
         _libc().munmap(self.address, self.size)
 
 
-_PIECE = 1 << 20
+_PIECE = 1 << 18
 _ZEROS = memoryview(bytes(0x10000))
 _STEP = 4 << 20  # by which the memfd grows
 _SLACK = 64 << 20  # how much too large it may be
@@ -192,21 +192,16 @@ class PrivateMemory(Backing):
     def load(self, offset: int, size: int, fd: int, start: int) -> None:
         """Fill a range that was never touched from ``fd`` at ``start``; what the file lacks stays zero.
 
-        The host copies from page cache to page: half the time of reading through the mapping, which would have to
-        fault each page in first (measured, 22 MB: 12 ms against 20).
+        Writing takes half the time of reading into the mapping, which would have to fault each page in first.
         """
-        os.lseek(self.fd, offset, os.SEEK_SET)
         while size > 0:
-            try:
-                copied = os.sendfile(self.fd, fd, start, size)
-            except OSError as error:
-                if error.errno != errno.EINVAL:  # a file system that cannot
-                    raise
-                copied = os.write(self.fd, os.pread(fd, min(size, _PIECE), start))
-            if not copied:
+            data = os.pread(fd, min(size, _PIECE), start)
+            if not data:
                 return
-            start += copied
-            size -= copied
+            written = os.pwrite(self.fd, data, offset)
+            start += written
+            offset += written
+            size -= written
 
     def leave(self, offset: int, size: int) -> None:
         """The range is not needed for now: it reads as zero only after ``renew``."""

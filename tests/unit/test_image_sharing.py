@@ -164,6 +164,26 @@ def test_an_image_elsewhere_is_copied_and_relocated(machine: Machine, path: Path
     assert not any(code & ABSENT for code in second.pages)
 
 
+def test_neighbours_in_memory_and_file_are_one_piece(tmp_path: Path) -> None:
+    sections = (
+        (".text", b"T" * 0x2000, 0, CODE),
+        (".rdata", b"R" * 0x1000, 0, RDATA),
+        (".data", b"D" * 0x1000, 0, DATA),
+        (".more", b"M" * 0x1000, 0x3000, DATA),
+        (".last", b"L" * 0x1000, 0, RDATA),
+    )
+    path = tmp_path / "x.dll"
+    path.write_bytes(build_pe(sections, image_base=BASE, file_alignment=PAGE_SIZE))
+    section = ImageSection.open(str(path), steady=True)
+    machine = Machine(JailEngine)
+    region, _ = section.map(machine.space, 0, 0, 0, 0)
+    assert region.original is not None
+    assert [(0, 4, 0), (8, 1, 0x6000)] == list(region.original.parts)
+    contents = b"".join(bytes([machine.space.read(BASE + page * PAGE_SIZE, 1)[0]]) for page in range(1, 9))
+    assert b"TTRDM\0\0L" == contents
+    machine.engine.close()
+
+
 def test_one_descriptor_serves_all_views(path: Path) -> None:
     machine = Machine(JailEngine)
     engine = machine.engine
