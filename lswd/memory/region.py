@@ -104,7 +104,7 @@ class Region:
         count = len(pages)
         at = page
         while at < count:
-            chunk = bytes(pages[at : at + 4096])
+            chunk = pages[at : at + 4096]
             rest = chunk.lstrip(same)
             at += len(chunk) - len(rest)
             if rest:

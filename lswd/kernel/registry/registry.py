@@ -164,7 +164,7 @@ class Registry:
         if path.startswith("\\") != absolute:
             raise NtError(STATUS_OBJECT_PATH_SYNTAX_BAD)
         parts = [part for part in path.split("\\") if part]
-        if any(len(part) > MAX_KEY_NAME // 2 and units(part) > MAX_KEY_NAME for part in parts):
+        if len(path) > MAX_KEY_NAME // 2 and any(units(part) > MAX_KEY_NAME for part in parts):
             raise NtError(STATUS_INVALID_PARAMETER)
         if absolute and (not parts or upcase(parts[0]) != "REGISTRY"):
             raise NtError(STATUS_OBJECT_PATH_NOT_FOUND if len(parts) > 1 else STATUS_OBJECT_NAME_NOT_FOUND)

@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from lswd.kernel.registry.values import SeedValue
+    from lswd.kernel.registry.values import Plain, SeedValue
 
 # Last write time of every seeded key: 2024-01-01 00:00 UTC as a FILETIME.
 SEED_TIME = 133_485_408_000_000_000
@@ -27,7 +27,7 @@ class SeedKey:
         volatile: changes to the key stay in memory (the key shows a fact of the host or of this run).
     """
 
-    __slots__ = ("_children", "_encoded", "_fill", "_values", "name", "volatile")
+    __slots__ = ("_asked", "_children", "_encoded", "_fill", "_values", "name", "volatile")
 
     def __init__(self, name: str, fill: Callable[[SeedKey], None] | None = None, *, volatile: bool = False) -> None:
         self.name = name
@@ -35,6 +35,7 @@ class SeedKey:
         self._children: dict[str, SeedKey] = {}
         self._values: dict[str, SeedValue] = {}
         self._encoded: dict[str, Value | None] | None = None
+        self._asked: list[tuple[str, str, Callable[[], Plain]]] = []
         self._fill = fill
 
     def _filled(self) -> None:
@@ -65,9 +66,10 @@ class SeedKey:
             known = self._encoded = {
                 upcase(name): None if callable(plain) else Value(name, *encode(plain)) for name, plain in values.items()
             }
-        found = {}
-        for (name, plain), (fold, value) in zip(values.items(), known.items(), strict=True):
-            found[fold] = Value(name, *encode(plain())) if value is None and callable(plain) else value
+            self._asked = [(upcase(name), name, plain) for name, plain in values.items() if callable(plain)]
+        found = dict(known)
+        for fold, name, plain in self._asked:
+            found[fold] = Value(name, *encode(plain()))
         return found  # type: ignore[return-value]
 
     @property
