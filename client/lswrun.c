@@ -352,6 +352,7 @@ static int finish(const char *program, struct lsw_launch *end) {
                *text_of(end->report, "failure", text, sizeof text)) {
         say("%s: %s", program, text);
     }
+    if (end->exit_status && *text_of(end->report, "note", text, sizeof text)) say("%s: %s", program, text);
     const char *missing = strstr(end->report, "\"missing_calls\": {\"");
     if (missing && end->exit_status) {
         missing += strlen("\"missing_calls\": {");
@@ -475,7 +476,7 @@ static int by_way_of_device(void) {
     struct stat status;
     int device = open(DEVICE, O_RDWR | O_CLOEXEC);
     int dos = strchr(program, '\\') || program[1] == ':';
-    if (device_problem(device) || getenv("LSW_CONFINE") || getenv("LSW_NETWORK")) become_lswctl();
+    if (device_problem(device) || getenv("LSW_CONFINE") || getenv("LSW_LIMIT") || getenv("LSW_NETWORK")) become_lswctl();
     if (!dos && (stat(program, &status) || !S_ISREG(status.st_mode))) become_lswctl();
     if (strlen(program) >= sizeof((struct lsw_pe_info *)0)->path) become_lswctl();
     if (!words[2]) return run_by_device(device, program);

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PATH = "/dev/lsw"
 _LONGEST_PROGRAM = 255
-_UNFIT = ("confine", "drives", "engine", "network", "report", "trace", "verbose", "windows_version")
+_UNFIT = ("confine", "drives", "engine", "limit", "network", "report", "trace", "verbose", "windows_version")
 _AGAIN = "from lswctl.device import main; main()"
 
 

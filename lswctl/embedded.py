@@ -24,6 +24,7 @@ def run(request: Request, trace: Stderr | None) -> int:
         drives=request.drives,
         engine=request.engine,
         environment=request.environment,
+        limit=request.limit,
         network=request.network,
         prefix=request.prefix,
         report=request.report,

@@ -30,6 +30,8 @@ options:
   --engine NAME       what runs the code: auto, jail, unicorn
   --env NAME=VALUE    set a variable for the program (may be repeated)
   --json              when it has ended, write how as one line of JSON to standard error
+  --limit WHAT=VALUE  what it and all that it starts may use at most: memory=512M (committed), cpu=60 (seconds of
+                      processor time), processes=N, threads=N (may be repeated)
   --network WHAT      what of the network it may use: on, loopback (this machine only), off
   --prefix DIR        where drive C: and the registry live (default: $LSW_PREFIX, else ~/.lsw)
   --report FILE       when it has ended, write to FILE which system calls and functions were missing or incomplete, how
@@ -50,12 +52,13 @@ exit code:
 environment and configuration file:
   LSW_PREFIX, LSW_USERLAND (Wine's directory x86_64-windows), LSW_USERLAND_I386 (its i386-windows, for 32-bit programs),
   LSW_CONFIG (TOML; default ~/.config/lsw/config.toml),
-  LSW_CONFINE (as --confine), LSW_NETWORK (as --network), LSW_WINDOWS_VERSION (as --windows-version),
+  LSW_CONFINE (as --confine), LSW_LIMIT (as --limit, with commas between several), LSW_NETWORK (as --network),
+  LSW_WINDOWS_VERSION (as --windows-version),
   LSW_SOCKET (lswd's socket; default $XDG_RUNTIME_DIR/lsw/lswd.sock, then /run/lsw/lswd.sock)
 """
 
 _WITH_VALUE = (
-    "--confine", "--cwd", "--drive", "--engine", "--env", "--network", "--prefix", "--report", "--via",
+    "--confine", "--cwd", "--drive", "--engine", "--env", "--limit", "--network", "--prefix", "--report", "--via",
     "--windows-version",
 )  # fmt: skip
 AUTO, SOCKET, DEVICE, EMBEDDED = "auto", "socket", "device", "embedded"
@@ -108,8 +111,8 @@ class Request:
     """
 
     __slots__ = (
-        "arguments", "confine", "cwd", "drives", "engine", "environment", "json", "network", "prefix", "program",
-        "report", "trace", "userland", "verbose", "via", "windows_version",
+        "arguments", "confine", "cwd", "drives", "engine", "environment", "json", "limit", "network", "prefix",
+        "program", "report", "trace", "userland", "verbose", "via", "windows_version",
     )  # fmt: skip
 
     def __init__(self, program: str, arguments: list[str]) -> None:
@@ -121,6 +124,7 @@ class Request:
         self.engine = ""
         self.environment: dict[str, str] = {}
         self.json = False
+        self.limit = ""
         self.network = ""
         self.prefix = ""
         self.report = ""
@@ -187,6 +191,7 @@ def _request(options: dict[str, list[str]], command: list[str]) -> Request:
     request.engine = options.get("--engine", [""])[-1]
     request.prefix = options.get("--prefix", [""])[-1]
     request.confine = options.get("--confine", [""])[-1]
+    request.limit = ",".join(options.get("--limit", []))
     request.network = options.get("--network", [""])[-1]
     request.report = options.get("--report", [""])[-1]
     request.windows_version = options.get("--windows-version", [""])[-1]
@@ -221,6 +226,7 @@ def _configure(request: Request) -> None:
 
     environ = os.environ
     request.confine = request.confine or environ.get("LSW_CONFINE", "")
+    request.limit = request.limit or environ.get("LSW_LIMIT", "")
     request.network = request.network or environ.get("LSW_NETWORK", "")
     request.windows_version = request.windows_version or environ.get("LSW_WINDOWS_VERSION", "")
     path = find(environ)
@@ -234,6 +240,7 @@ def _configure(request: Request) -> None:
         raise UsageError(str(error)) from None
     request.engine = request.engine or config.engine
     request.confine = request.confine or config.confine
+    request.limit = request.limit or config.limit
     request.network = request.network or config.network
     request.windows_version = request.windows_version or config.windows_version
     if not request.prefix and not environ.get("LSW_PREFIX"):

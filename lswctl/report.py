@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         failure: str
         import_error: str
         missing_calls: dict[str, int]
+        note: str
         phases: list[tuple[str, float]]
         system_calls: int
 
@@ -72,6 +73,8 @@ def report(program: str, outcome: Outcome, *, verbose: bool, json: bool) -> None
     else:
         if outcome.failure:
             say(f"{program}: {outcome.failure}")
+        if outcome.note and outcome.exit_status:
+            say(f"{program}: {outcome.note}")
         if outcome.missing_calls and (verbose or outcome.exit_status):
             say(f"{program}: used system calls that are not implemented yet: {_counted(outcome.missing_calls)}")
     if json:

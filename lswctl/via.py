@@ -220,6 +220,7 @@ def _order(request: Request) -> bytes:
         cwd=request.cwd,
         drives=request.drives,
         engine=request.engine,
+        limit=request.limit,
         network=request.network,
         prefix=request.prefix,
         report=os.path.abspath(request.report) if request.report else "",

@@ -7,8 +7,16 @@ Source: Microsoft "Job Objects", "Nested Jobs", JOBOBJECT_BASIC_LIMIT_INFORMATIO
 
 from __future__ import annotations
 
+from weakref import WeakSet
+
 from lswd.kernel.object import Waitable
-from lswd.ntdef.status import STATUS_ACCESS_DENIED, STATUS_QUOTA_EXCEEDED, STATUS_SUCCESS, NtError
+from lswd.ntdef.status import (
+    STATUS_ACCESS_DENIED,
+    STATUS_QUOTA_EXCEEDED,
+    STATUS_SUCCESS,
+    STATUS_TOO_MANY_THREADS,
+    NtError,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +24,7 @@ if TYPE_CHECKING:
 
     from lswd.kernel.completion_port import CompletionPort
     from lswd.kernel.process import Process
+    from lswd.kernel.section import FileSection
     from lswd.kernel.thread import Thread
 
 JOB_OBJECT_ASSIGN_PROCESS = 0x01
@@ -62,11 +71,12 @@ class Limits:
 
     Attributes:
         process_time, job_time: of user code, in 100 ns.
+        threads: of all processes together, which NT has no limit for; 0: any number.
     """
 
     __slots__ = (
         "active_processes", "affinity", "flags", "job_memory", "job_time", "priority_class", "process_memory",
-        "process_time", "scheduling_class", "working_set",
+        "process_time", "scheduling_class", "threads", "working_set",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -78,6 +88,7 @@ class Limits:
         self.scheduling_class = 5
         self.working_set = (0, 0)
         self.process_memory = self.job_memory = 0
+        self.threads = 0
 
 
 class Job(Waitable):
@@ -90,6 +101,9 @@ class Job(Waitable):
         total, killed: how many processes there have been, and how many a limit has ended.
         ended_seconds: processor time of those that have ended.
         end_of_time_posts: when the job's time is up its port is told, instead of everything being ended.
+        time_is_up: everything has been ended for that. refusals: the flags of limits for which something was refused,
+            0 for that of threads.
+        sections: memory that its processes have made to share, which no single one of them has.
     """
 
     type_name = "Job"
@@ -107,12 +121,14 @@ class Job(Waitable):
         self.ended_seconds = 0.0
         self.peak_process_memory = self.peak_job_memory = 0
         self.end_of_time_posts = False
-        self._signalled = False
+        self.time_is_up = False
+        self.refusals: set[int] = set()
+        self.sections: WeakSet[FileSection] = WeakSet()
         self._watching = False
         self._time_told = False
 
     def is_signalled(self, thread: Thread) -> bool:
-        return self._signalled
+        return self.time_is_up
 
     def chain(self) -> Iterator[Job]:
         """This job and those around it, from the inside out."""
@@ -134,8 +150,19 @@ class Job(Waitable):
         """
         for job in self.chain():
             if job.limits.flags & LIMIT_ACTIVE_PROCESS and len(job.processes) >= job.limits.active_processes:
+                job.refusals.add(LIMIT_ACTIVE_PROCESS)
                 job.tell(MSG_ACTIVE_PROCESS_LIMIT, 0)
                 raise NtError(STATUS_QUOTA_EXCEEDED)
+
+    def admit_thread(self) -> None:
+        """
+        Raises:
+            NtError: STATUS_TOO_MANY_THREADS when this job, or one around it, has all the threads it may have.
+        """
+        for job in self.chain():
+            if job.limits.threads and sum(len(p.threads) for p in job.processes) >= job.limits.threads:
+                job.refusals.add(0)
+                raise NtError(STATUS_TOO_MANY_THREADS)
 
     def assign(self, process: Process) -> None:
         """Put a running process into the job.
@@ -227,11 +254,19 @@ class Job(Waitable):
             if limits.flags & LIMIT_PROCESS_MEMORY and process.space.committed + more > limits.process_memory:
                 job.tell(MSG_PROCESS_MEMORY_LIMIT, process.pid)
                 return False
-            committed = sum(p.space.committed for p in job.processes)
-            if limits.flags & LIMIT_JOB_MEMORY and committed + more > limits.job_memory:
+            if limits.flags & LIMIT_JOB_MEMORY and job._committed() + more > limits.job_memory:
+                job.refusals.add(LIMIT_JOB_MEMORY)
                 job.tell(MSG_JOB_MEMORY_LIMIT, process.pid)
                 return False
         return True
+
+    def _committed(self) -> int:
+        return sum(p.space.committed for p in self.processes) + sum(section.charge for section in self.sections)
+
+    def note_section(self, section: FileSection) -> None:
+        """Count memory that a process has made to share, as long as it is there."""
+        for job in self.chain():
+            job.sections.add(section)
 
     def note_memory(self) -> None:
         """Remember the most memory there has been."""
@@ -268,7 +303,7 @@ class Job(Waitable):
             else:
                 self.killed += len(self.processes)
                 self.terminate(_STATUS_TIME_LIMIT)
-                self._signalled = True
+                self.time_is_up = True
                 self.wake()
         self._watch()
 

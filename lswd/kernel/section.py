@@ -92,6 +92,13 @@ class FileSection(Section):
         self.file_name = name
         self._committed: list[tuple[int, int]] = []  # with SEC_RESERVE: runs of pages, sorted, never adjacent
 
+    @property
+    def charge(self) -> int:
+        """Bytes of the page file that are promised to it."""
+        if self.attributes & SEC_RESERVE:
+            return sum(end - first for first, end in self._committed) * PAGE_SIZE
+        return self.size
+
     def note_committed(self, first: int, count: int) -> bool:
         """Pages are committed, whoever maps them; False when all of them were already."""
         end = first + count

@@ -41,6 +41,7 @@ from lswd.nt.declare import Call, Handle, InOut, ObjectAttributes, Out, syscall
 from lswd.nt.named_object import create_object, open_object
 from lswd.ntdef.status import (
     STATUS_ACCESS_DENIED,
+    STATUS_COMMITMENT_LIMIT,
     STATUS_FILE_IS_A_DIRECTORY,
     STATUS_INFO_LENGTH_MISMATCH,
     STATUS_INVALID_FILE_FOR_SECTION,
@@ -138,6 +139,18 @@ def image_information(image: Image) -> SECTION_IMAGE_INFORMATION:
     )
 
 
+def _anonymous(process: Process, size: int, protect: int, attributes: int) -> Section:
+    """A section backed by the page file."""
+    job = process.job
+    if job is None:
+        return FileSection.anonymous(size, protect, attributes)
+    if not attributes & SEC_RESERVE and not job.check_memory(process, size):
+        raise NtError(STATUS_COMMITMENT_LIMIT)
+    section = FileSection.anonymous(size, protect, attributes)
+    job.note_section(section)
+    return section
+
+
 def _create(call: Call, size: int, protect: int, attributes: int, file: FileObject | None) -> Section:
     if encode(protect) < 0 or not protect & 0xFE:
         raise NtError(STATUS_INVALID_PAGE_PROTECTION)
@@ -153,7 +166,7 @@ def _create(call: Call, size: int, protect: int, attributes: int, file: FileObje
     if file is None:
         if size <= 0:
             raise NtError(STATUS_INVALID_PARAMETER_4)
-        return FileSection.anonymous(size, protect, attributes or SEC_COMMIT)
+        return _anonymous(call.process, size, protect, attributes or SEC_COMMIT)
     writable = protect & 0xFF in _WRITABLE
     if writable and not file.granted_write:
         raise NtError(STATUS_ACCESS_DENIED)

@@ -78,6 +78,8 @@ def NtCreateThreadEx(
         return STATUS_PROCESS_IS_TERMINATING
     if len(process.threads) >= _MAXIMUM_THREADS:
         return STATUS_TOO_MANY_THREADS
+    if process.job is not None:
+        process.job.admit_thread()
     attributes = read_attributes(call, AttributeList)
     assert process.scheduler is not None
     thread = new_thread(process, StartRoutine, Argument, stack_reserve=MaximumStackSize, stack_commit=StackSize)

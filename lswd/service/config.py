@@ -5,6 +5,7 @@
     engine = "unicorn"        # as --engine, which goes before it
     confine = "strict"        # as --confine and LSW_CONFINE, which go before it
     network = "loopback"      # as --network and LSW_NETWORK, which go before it
+    limit = "memory=1G"       # as --limit and LSW_LIMIT, which go before it
     windows_version = "win7"  # as --windows-version and LSW_WINDOWS_VERSION, which go before it
 
 Relative paths are relative to the file's directory. A mistake is an error: a setting that is silently ignored costs
@@ -24,14 +25,14 @@ if TYPE_CHECKING:
 _KEYS = (
     Key("prefix", "path"), Key("userland", "path"), Key("engine", "text"),
     Key("confine", "text", choices=("on", "off", "strict")),
-    Key("network", "text", choices=("on", "loopback", "off")), Key("windows_version", "text"),
+    Key("network", "text", choices=("on", "loopback", "off")), Key("limit", "text"), Key("windows_version", "text"),
 )  # fmt: skip
 
 
 class Config:
     """What the file says; an empty text is a setting it does not make."""
 
-    __slots__ = ("confine", "engine", "network", "prefix", "userland", "windows_version")
+    __slots__ = ("confine", "engine", "limit", "network", "prefix", "userland", "windows_version")
 
     def __init__(
         self,
@@ -41,8 +42,10 @@ class Config:
         network: str = "",
         windows_version: str = "",
         confine: str = "",
+        limit: str = "",
     ) -> None:
         self.confine = confine
+        self.limit = limit
         self.network = network
         self.prefix = prefix
         self.userland = userland

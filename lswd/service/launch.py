@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Protocol
 
+    from lswd.kernel.job import Job, Limits
     from lswd.kernel.process import Process
     from lswd.kernel.registry.registry import Registry
     from lswd.kernel.registry.windows_version import WindowsVersion
@@ -85,8 +86,8 @@ class Options:
     """What ``lswctl launch`` was asked for."""
 
     __slots__ = (
-        "arguments", "confine", "cwd", "drives", "engine", "environment", "network", "prefix", "program", "report",
-        "trace", "userland", "windows_version",
+        "arguments", "confine", "cwd", "drives", "engine", "environment", "limit", "network", "prefix", "program",
+        "report", "trace", "userland", "windows_version",
     )  # fmt: skip
 
     def __init__(
@@ -99,6 +100,7 @@ class Options:
         drives: Sequence[tuple[str, str]] = (),
         engine: str = "",
         environment: Mapping[str, str] | None = None,
+        limit: str = "",
         network: str = "",
         prefix: str = "",
         report: str = "",
@@ -114,6 +116,7 @@ class Options:
         self.drives = list(drives)
         self.engine = engine
         self.environment = dict(environment or {})
+        self.limit = limit
         self.network = network
         self.prefix = prefix
         self.report = report
@@ -127,20 +130,25 @@ class Outcome:
 
     Attributes:
         exit_status: all 32 bits.
-        failure: what killed it, or "".
+        failure: what killed it, or "". killed: that was a limit.
         import_error: the DLL or function without which it could not go on, or "".
         missing_calls: system calls nobody has implemented, with how often they were made; by all processes.
+        note: what else may be why it failed, or "".
         system_calls: how many all processes have made.
         phases: (name, seconds) in order.
     """
 
-    __slots__ = ("exit_status", "failure", "import_error", "missing_calls", "phases", "pid", "system_calls")
+    __slots__ = (
+        "exit_status", "failure", "import_error", "killed", "missing_calls", "note", "phases", "pid", "system_calls"
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.exit_status = 0
         self.failure = ""
         self.import_error = ""
+        self.killed = False
         self.missing_calls: dict[str, int] = {}
+        self.note = ""
         self.phases: list[tuple[str, float]] = []
         self.pid = 0
         self.system_calls = 0
@@ -183,6 +191,7 @@ def launch(options: Options, progress: Callable[[str, str], None] = quiet, *, cl
     """
     outcome = Outcome()
     mark = time.perf_counter()
+    limits = _limits(options.limit)
 
     def phase(name: str) -> None:
         nonlocal mark
@@ -206,6 +215,7 @@ def launch(options: Options, progress: Callable[[str, str], None] = quiet, *, cl
     if word == 4:
         _check_i386(userland, options.program)
     process, findings = _new_process(prefix, drives, userland, options, word, lambda m: progress("WARN", m))
+    job = _limited(process, limits) if limits is not None else None
     phase("engine")
     progress("INFO", f"Engine: {describe_engine(process.engine)}")
     try:
@@ -233,6 +243,12 @@ def launch(options: Options, progress: Callable[[str, str], None] = quiet, *, cl
     if last is not None:
         outcome.failure = outcome.failure or last.describe(process)
         outcome.missing_calls = last.missing_calls
+    if job is not None:
+        from lswd.service.limit import reached, refused
+
+        outcome.killed = job.time_is_up
+        outcome.failure = reached(job) or outcome.failure
+        outcome.note = refused(job)
     outcome.pid = process.pid
     outcome.system_calls = process.system.system_calls
     if outcome.exit_status in _EXPLAINED:
@@ -374,6 +390,28 @@ def _implied(options: Options, host: str) -> list[tuple[str, str]]:
     if options.report:
         found.append(("the report's directory", os.path.dirname(os.path.abspath(options.report))))
     return found
+
+
+def _limits(text: str) -> Limits | None:
+    """Raises LaunchError: it makes no sense."""
+    if not text:
+        return None
+    from lswd.service.limit import parse
+
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise LaunchError(str(error), EXIT_USAGE) from None
+
+
+def _limited(process: Process, limits: Limits) -> Job:
+    """Put the first process into a job with these limits."""
+    from lswd.kernel.job import Job
+
+    job = Job()
+    job.set_limits(limits)
+    job.assign(process)
+    return job
 
 
 def _network(word: str) -> str:

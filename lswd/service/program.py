@@ -7,7 +7,7 @@ import importlib
 import pkgutil
 import sys
 
-from lswd.ioctl.commands import REASON_CRASHED, REASON_EXITED, REASON_NOT_STARTED
+from lswd.ioctl.commands import REASON_CRASHED, REASON_EXITED, REASON_KILLED, REASON_NOT_STARTED
 from lswd.service.exit_codes import EXIT_MISSING_IMPORT, EXIT_USAGE
 from lswd.session.order import Ending
 
@@ -100,6 +100,7 @@ def run(order: Order) -> Ending:
         drives=order.drives,
         engine=order.engine,
         environment=order.environment,
+        limit=order.limit or os.environ.get("LSW_LIMIT", ""),
         network=order.network,
         prefix=order.prefix,
         report=order.report,
@@ -153,12 +154,14 @@ def _open_trace(path: str) -> _Trace | None:
 
 def _ending(outcome: Outcome) -> Ending:
     status = outcome.exit_status
-    ending = Ending(status, REASON_CRASHED if outcome.failure else REASON_EXITED, status & 0xFF or (1 if status else 0))
+    reason = REASON_KILLED if outcome.killed else REASON_CRASHED if outcome.failure else REASON_EXITED
+    ending = Ending(status, reason, status & 0xFF or (1 if status else 0))
     if outcome.import_error:
         ending.exit_code = EXIT_MISSING_IMPORT
     ending.failure = outcome.failure
     ending.import_error = outcome.import_error
     ending.missing_calls = outcome.missing_calls
+    ending.note = outcome.note
     ending.system_calls = outcome.system_calls
     ending.phases = outcome.phases
     return ending

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 LARGEST_ORDER = 4 << 20
 _VERSION = 1
-_TEXTS = ("program", "confine", "cwd", "engine", "network", "prefix", "report", "trace", "userland", "windows_version")
+_TEXTS = (
+    "program", "confine", "cwd", "engine", "limit", "network", "prefix", "report", "trace", "userland",
+    "windows_version",
+)  # fmt: skip
 _MAPPINGS = ("environ", "environment")
 _MOST_WORDS = 100_000
 
@@ -34,6 +37,7 @@ class Order:
         environment: ``--env``: variables of the program beyond those.
         confine: ``--confine``; "" for $LSW_CONFINE of ``environ``, or the default.
         cwd: ``--cwd``, relative to the working directory that was passed; "" for that directory itself.
+        limit: ``--limit``, with commas between several; "" for $LSW_LIMIT of ``environ``.
         drives: ``--drive``, as (letter, path). prefix, engine, network, userland, windows_version: as in
             launch.Options, "" for the default.
         report: "" for none, else a path.
@@ -42,8 +46,8 @@ class Order:
     """
 
     __slots__ = (
-        "arguments", "confine", "cwd", "drives", "engine", "environ", "environment", "network", "prefix", "program",
-        "report", "trace", "umask", "userland", "verbose", "windows_version",
+        "arguments", "confine", "cwd", "drives", "engine", "environ", "environment", "limit", "network", "prefix",
+        "program", "report", "trace", "umask", "userland", "verbose", "windows_version",
     )  # fmt: skip
 
     def __init__(
@@ -57,6 +61,7 @@ class Order:
         cwd: str = "",
         drives: Sequence[tuple[str, str]] = (),
         engine: str = "",
+        limit: str = "",
         network: str = "",
         prefix: str = "",
         report: str = "",
@@ -74,6 +79,7 @@ class Order:
         self.cwd = cwd
         self.drives = [(letter, path) for letter, path in drives]
         self.engine = engine
+        self.limit = limit
         self.network = network
         self.prefix = prefix
         self.report = report
@@ -135,12 +141,11 @@ class Ending:
     Attributes:
         exit_status: all 32 bits. reason: one of ioctl.commands.REASON_*.
         exit_code: what a command that ran it should exit with (0-255; 120-125 are lswctl's own).
-        message: why it could not be started, or "". failure, import_error, missing_calls, system_calls, phases: as in
-            launch.Outcome.
+        message: why it could not be started, or "". The others: as in launch.Outcome.
     """
 
     __slots__ = (
-        "exit_code", "exit_status", "failure", "import_error", "message", "missing_calls", "phases", "reason",
+        "exit_code", "exit_status", "failure", "import_error", "message", "missing_calls", "note", "phases", "reason",
         "system_calls",
     )  # fmt: skip
 
@@ -154,6 +159,7 @@ class Ending:
         self.failure = ""
         self.import_error = ""
         self.missing_calls: dict[str, int] = {}
+        self.note = ""
         self.system_calls = 0
         self.phases: list[tuple[str, float]] = []
 
@@ -162,7 +168,9 @@ class Ending:
         from lswd.session import plain_json as json
 
         values = {name: getattr(self, name) for name in self.__slots__}
-        for name, shorter in (("missing_calls", {}), ("phases", []), ("failure", ""), ("import_error", "")):
+        details: tuple[tuple[str, object], ...]
+        details = ("missing_calls", {}), ("phases", []), ("note", ""), ("failure", ""), ("import_error", "")
+        for name, shorter in details:
             data = json.dumps(values).encode()
             if len(data) <= limit:
                 return data
