@@ -206,33 +206,33 @@ def _initial_context(thread: Thread) -> Context:
 
 
 def _guest_record(call: Call, thread: Thread, address: int) -> Context:
-    if thread.process.space.word != call.word:
-        raise NtError(STATUS_NOT_SUPPORTED)
-    kind = context_type(call.word)
+    kind = context_type(thread.process.space.word)
     record = kind(call.space.read(address, kind.size))
     if not record.flags & kind.architecture:
         raise NtError(STATUS_INVALID_PARAMETER)
     return record
 
 
-@syscall(access={"ThreadHandle": THREAD_GET_CONTEXT}, partial="no extended state; only within a word size")
-async def NtGetContextThread(call: Call, ThreadHandle: Handle[Thread], ThreadContext: PVOID) -> NTSTATUS:
-    thread = ThreadHandle
-    record = _guest_record(call, thread, ThreadContext)
+async def get_context(call: Call, thread: Thread, address: int) -> int:
+    """Fill in the CONTEXT at ``address``, of the kind that the thread has; what it asks for is in its ContextFlags.
+
+    Raises:
+        NtError: STATUS_INVALID_PARAMETER, it is of another kind; STATUS_ACCESS_VIOLATION.
+    """
+    record = _guest_record(call, thread, address)
     async with StandingStill(call.thread, [thread] if thread is not call.thread else []):
         if thread.terminated:
             return STATUS_UNSUCCESSFUL
         current = _initial_context(thread) if thread.initial_context else thread.get_context()
         current.flags = record.flags
         record.merge(current)
-        call.space.write(ThreadContext, bytes(record.data))
+        call.space.write(address, bytes(record.data))
     return STATUS_SUCCESS
 
 
-@syscall(access={"ThreadHandle": THREAD_SET_CONTEXT}, partial="no extended state; only within a word size")
-async def NtSetContextThread(call: Call, ThreadHandle: Handle[Thread], ThreadContext: PVOID) -> NTSTATUS:
-    thread = ThreadHandle
-    record = _guest_record(call, thread, ThreadContext)
+async def set_context(call: Call, thread: Thread, address: int) -> int:
+    """Give the thread the registers in the CONTEXT at ``address``; errors are ``get_context``'s."""
+    record = _guest_record(call, thread, address)
     if thread is call.thread:
         thread.set_context(record)
         return STATUS_SUCCESS
@@ -247,6 +247,20 @@ async def NtSetContextThread(call: Call, ThreadHandle: Handle[Thread], ThreadCon
         else:
             thread.cpu.set_context(record)
     return STATUS_SUCCESS
+
+
+@syscall(access={"ThreadHandle": THREAD_GET_CONTEXT}, partial="no extended state; only within a word size")
+async def NtGetContextThread(call: Call, ThreadHandle: Handle[Thread], ThreadContext: PVOID) -> NTSTATUS:
+    if ThreadHandle.process.space.word != call.word:
+        return STATUS_NOT_SUPPORTED
+    return await get_context(call, ThreadHandle, ThreadContext)
+
+
+@syscall(access={"ThreadHandle": THREAD_SET_CONTEXT}, partial="no extended state; only within a word size")
+async def NtSetContextThread(call: Call, ThreadHandle: Handle[Thread], ThreadContext: PVOID) -> NTSTATUS:
+    if ThreadHandle.process.space.word != call.word:
+        return STATUS_NOT_SUPPORTED
+    return await set_context(call, ThreadHandle, ThreadContext)
 
 
 @syscall

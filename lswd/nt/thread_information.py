@@ -7,21 +7,30 @@ from __future__ import annotations
 
 import struct
 
+from lswd.cpu.context import context_type
 from lswd.kernel.environment_block import TLS_EXPANSION_SLOTS, TLS_SLOTS
 from lswd.kernel.object import KernelObject
-from lswd.kernel.thread import THREAD_QUERY_LIMITED_INFORMATION, THREAD_SET_LIMITED_INFORMATION, Thread
-from lswd.nt.declare import Call, Handle, Out, decode_wide, syscall
+from lswd.kernel.thread import (
+    THREAD_GET_CONTEXT,
+    THREAD_QUERY_LIMITED_INFORMATION,
+    THREAD_SET_CONTEXT,
+    THREAD_SET_LIMITED_INFORMATION,
+    Thread,
+)
+from lswd.nt.declare import Call, Out, decode_wide, syscall
 from lswd.nt.information import QueryTable, SetTable
 from lswd.nt.object import counted_string
 from lswd.nt.process_counters import KERNEL_USER_TIMES, all_processors
 from lswd.ntdef.status import (
     STATUS_BUFFER_TOO_SMALL,
+    STATUS_INFO_LENGTH_MISMATCH,
     STATUS_INVALID_PARAMETER,
     STATUS_PENDING,
     NtError,
 )
 from lswd.ntdef.types import (
     CLIENT_ID,
+    HANDLE,
     LONG,
     NTSTATUS,
     PVOID,
@@ -54,6 +63,7 @@ ThreadIsTerminated = 20
 ThreadIoPriority = 22
 ThreadCycleTime = 23
 ThreadPagePriority = 24
+ThreadWow64Context = 29
 ThreadGroupInformation = 30
 ThreadIdealProcessorEx = 33
 ThreadSuspendCount = 35
@@ -208,18 +218,41 @@ def _name(call: Call, thread: Thread, address: int) -> bytes:
     return data[:-2] if thread.description else data
 
 
-@syscall(access={"ThreadHandle": THREAD_QUERY_LIMITED_INFORMATION}, partial="wow64, TEB and profiling classes")
-def NtQueryInformationThread(
+def _thread(call: Call, handle: int, access: int) -> Thread:
+    thread = call.process.handles.get(handle, Thread, access)
+    assert isinstance(thread, Thread)
+    return thread
+
+
+def _32_bit_thread(call: Call, handle: int, access: int, length: int) -> Thread:
+    """Whose registers a 64-bit caller, which has a buffer of ``length``, means by ThreadWow64Context."""
+    thread = _thread(call, handle, access)
+    if thread.process.space.word != 4:
+        raise NtError(STATUS_INVALID_PARAMETER)
+    if length != context_type(4).size:
+        raise NtError(STATUS_INFO_LENGTH_MISMATCH)
+    return thread
+
+
+@syscall(partial="TEB and profiling classes")
+async def NtQueryInformationThread(
     call: Call,
-    ThreadHandle: Handle[Thread],
+    ThreadHandle: HANDLE,
     ThreadInformationClass: ULONG,
     ThreadInformation: PVOID,
     ThreadInformationLength: ULONG,
     ReturnLength: Out[ULONG] | None,
 ) -> NTSTATUS:
-    return QUERY.answer(
-        call, ThreadHandle, ThreadInformationClass, ThreadInformation, ThreadInformationLength, ReturnLength
-    )
+    if ThreadInformationClass == ThreadWow64Context and call.word == 8:
+        from lswd.nt.thread import get_context
+
+        thread = _32_bit_thread(call, ThreadHandle, THREAD_GET_CONTEXT, ThreadInformationLength)
+        status = await get_context(call, thread, ThreadInformation)
+        if not status and ReturnLength is not None:
+            ReturnLength.set(ThreadInformationLength)
+        return status
+    thread = _thread(call, ThreadHandle, THREAD_QUERY_LIMITED_INFORMATION)
+    return QUERY.answer(call, thread, ThreadInformationClass, ThreadInformation, ThreadInformationLength, ReturnLength)
 
 
 def _signed(data: bytes) -> int:
@@ -324,12 +357,18 @@ def _set_name(call: Call, thread: Thread, data: bytes) -> None:
     thread.description = decode_wide(call.space.read(name.Buffer, name.Length & ~1)) if name.Length else ""
 
 
-@syscall(access={"ThreadHandle": THREAD_SET_LIMITED_INFORMATION}, partial="wow64, TEB and profiling classes")
-def NtSetInformationThread(
+@syscall(partial="TEB and profiling classes")
+async def NtSetInformationThread(
     call: Call,
-    ThreadHandle: Handle[Thread],
+    ThreadHandle: HANDLE,
     ThreadInformationClass: ULONG,
     ThreadInformation: PVOID,
     ThreadInformationLength: ULONG,
 ) -> NTSTATUS:
-    return SET.apply(call, ThreadHandle, ThreadInformationClass, ThreadInformation, ThreadInformationLength)
+    if ThreadInformationClass == ThreadWow64Context and call.word == 8:
+        from lswd.nt.thread import set_context
+
+        thread = _32_bit_thread(call, ThreadHandle, THREAD_SET_CONTEXT, ThreadInformationLength)
+        return await set_context(call, thread, ThreadInformation)
+    thread = _thread(call, ThreadHandle, THREAD_SET_LIMITED_INFORMATION)
+    return SET.apply(call, thread, ThreadInformationClass, ThreadInformation, ThreadInformationLength)

@@ -138,6 +138,71 @@ def test_programs_of_either_word_size_start_each_other(
     assert 40 + child // 8 == done.returncode
 
 
+DEBUGGER = r"""
+#include <stdio.h>
+#include <windows.h>
+
+static WOW64_CONTEXT registers;
+
+static void turn(const char *when, HANDLE thread)
+{
+    registers.ContextFlags = WOW64_CONTEXT_FULL;
+    printf("%s: %d", when, Wow64GetThreadContext(thread, &registers));
+    printf(" cs %lx", registers.SegCs);
+    registers.Esi = 0x12345678;
+    registers.ContextFlags = WOW64_CONTEXT_INTEGER;
+    printf(" %d", Wow64SetThreadContext(thread, &registers));
+    registers.Esi = 0;
+    Wow64GetThreadContext(thread, &registers);
+    printf(" esi %lx\n", registers.Esi);
+}
+
+int main(int argc, char **argv)
+{
+    STARTUPINFOA start = {sizeof(start)};
+    PROCESS_INFORMATION child;
+    DEBUG_EVENT event;
+    HANDLE blind;
+
+    if (!CreateProcessA(NULL, argv[1], NULL, NULL, FALSE, DEBUG_PROCESS, NULL, NULL, &start, &child))
+        return 1;
+    turn("new", child.hThread);
+    blind = OpenThread(THREAD_QUERY_LIMITED_INFORMATION, FALSE, child.dwThreadId);
+    printf("blind: %d", Wow64GetThreadContext(blind, &registers));
+    printf(" %lu", GetLastError());
+    printf(", of our own: %d", Wow64GetThreadContext(GetCurrentThread(), &registers));
+    printf(" %lu\n", GetLastError());
+    while (WaitForDebugEvent(&event, 20000)) {
+        if (event.dwDebugEventCode == EXCEPTION_DEBUG_EVENT) {
+            turn("at a breakpoint", child.hThread);
+            printf("eip is behind it: %d\n",
+                   registers.Eip - 1 == (DWORD)(ULONG_PTR)event.u.Exception.ExceptionRecord.ExceptionAddress);
+            return !TerminateProcess(child.hProcess, 0);
+        }
+        ContinueDebugEvent(event.dwProcessId, event.dwThreadId, DBG_CONTINUE);
+    }
+    return 2;
+}
+"""
+
+
+def test_a_64_bit_debugger_reads_and_changes_the_registers_of_a_32_bit_program(
+    starters: dict[int, Path], lswctl: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "debugger.c").write_text(DEBUGGER)
+    compiler = shutil.which("x86_64-w64-mingw32-gcc")
+    assert compiler is not None
+    subprocess.run([compiler, "-O1", tmp_path / "debugger.c", "-o", tmp_path / "debugger.exe"], check=True)
+    done = launch(lswctl, str(tmp_path / "debugger.exe"), f"Z:{starters[32]}".replace("/", "\\"))
+    assert [
+        "new: 1 cs 23 1 esi 12345678",
+        "blind: 0 5, of our own: 0 87",
+        "at a breakpoint: 1 cs 23 1 esi 12345678",
+        "eip is behind it: 1",
+    ] == done.stdout.splitlines(), done.stderr
+    assert 0 == done.returncode
+
+
 def test_ctrl_c_ends_a_32_bit_program(lswctl: list[str], tmp_path: Path) -> None:
     (tmp_path / "c.c").write_text(
         "#include <windows.h>\n#include <stdio.h>\n"
