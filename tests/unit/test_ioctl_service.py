@@ -6,7 +6,8 @@ import errno
 import os
 import signal
 import subprocess
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 
 import pytest
 import trio
@@ -50,6 +51,23 @@ class Bench:
         """A command that may take its time."""
         answer = self.service.ioctl(opener, caller, command.number, argument, data)
         return answer if isinstance(answer, tuple) else await answer
+
+    @asynccontextmanager
+    async def executing(self, caller: Caller, pid: int) -> AsyncIterator[tuple[Opener, trio.CancelScope]]:
+        """EXECUTE_PE waits for a program that runs on; what it was made through, and what interrupts it."""
+        self.sessions.hold = True
+        opener = self.service.opened(caller, 0)
+        self.register(opener, caller, pid)
+        scope = trio.CancelScope()
+
+        async def execute() -> None:
+            with scope:
+                await self.wait(opener, caller, c.EXECUTE_PE, pid)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(execute)
+            await trio.testing.wait_all_tasks_blocked()
+            yield opener, scope
 
     def register(self, opener: Opener, caller: Caller, pid: int) -> int:
         return self.do(opener, caller, c.REGISTER_PE, 0, c.PeInfo(pid=pid).pack(8))[0]
@@ -308,19 +326,7 @@ def test_a_killed_caller_is_let_go_at_once_and_takes_his_program_along(processes
     pid = processes(0)
 
     async def test(bench: Bench) -> None:
-        bench.sessions.hold = True
-        caller = Caller(pid, 0, 0)
-        opener = bench.service.opened(caller, 0)
-        bench.register(opener, caller, pid)
-        scope = trio.CancelScope()
-
-        async def execute() -> None:
-            with scope:
-                await bench.wait(opener, caller, c.EXECUTE_PE, pid)
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(execute)
-            await trio.testing.wait_all_tasks_blocked()
+        async with bench.executing(Caller(pid, 0, 0), pid) as (_, scope):
             os.kill(pid, signal.SIGKILL)
             scope.cancel()
         assert scope.cancelled_caught
@@ -339,19 +345,8 @@ def test_a_stopped_caller_comes_back_to_his_program(
     monkeypatch.setattr("lswd.ioctl.service.is_stopping", lambda tid: tid == pid)
 
     async def test(bench: Bench) -> None:
-        bench.sessions.hold = True
         caller = Caller(pid, 0, 0)
-        opener = bench.service.opened(caller, 0)
-        bench.register(opener, caller, pid)
-        scope = trio.CancelScope()
-
-        async def execute() -> None:
-            with scope:
-                await bench.wait(opener, caller, c.EXECUTE_PE, pid)
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(execute)
-            await trio.testing.wait_all_tasks_blocked()
+        async with bench.executing(caller, pid) as (opener, scope):
             assert bench.service.interrupted(opener, caller, c.EXECUTE_PE.number, pid)
             scope.cancel()
         assert not bench.service.interrupted(opener, Caller(1, 0, 0), c.EXECUTE_PE.number, pid)

@@ -350,6 +350,16 @@ def _scheme(thread: Thread, key: AnyAsymmetricKey, padding: int, flags: int, dig
     return [paddings.PSS(paddings.MGF1(hash_kind), salt), Prehashed(hash_kind)]
 
 
+def _give(thread: Thread, q: CryptQuestion | PaddedCryptQuestion | SignQuestion, made: bytes) -> int:
+    """Hand over the outcome, if there is room."""
+    space = thread.process.space
+    space.write_u32(q.ret_len, len(made))
+    if q.output_len < len(made):
+        return STATUS_BUFFER_TOO_SMALL
+    space.write(q.output, made)
+    return STATUS_SUCCESS
+
+
 def sign(thread: Thread, arguments: int) -> int:
     """key_asymmetric_sign: the signature, or its length when there is nowhere to put it."""
     q = question(thread, arguments, SignQuestion)
@@ -372,11 +382,7 @@ def sign(thread: Thread, arguments: int) -> int:
             made = b"".join(number.to_bytes(half, "big") for number in decode_dss_signature(made))
     except (ValueError, OverflowError):
         return STATUS_INVALID_PARAMETER
-    space.write_u32(q.ret_len, len(made))
-    if q.output_len < len(made):
-        return STATUS_BUFFER_TOO_SMALL
-    space.write(q.output, made)
-    return STATUS_SUCCESS
+    return _give(thread, q, made)
 
 
 def verify(thread: Thread, arguments: int) -> int:
@@ -423,11 +429,7 @@ def _rsa_crypt(thread: Thread, arguments: int, *, encrypts: bool) -> int:
         made: bytes = worker.encrypt(data, PKCS1v15()) if encrypts else worker.decrypt(data, PKCS1v15())
     except ValueError:
         return STATUS_INVALID_PARAMETER
-    space.write_u32(q.ret_len, len(made))
-    if q.output_len < len(made):
-        return STATUS_BUFFER_TOO_SMALL
-    space.write(q.output, made)
-    return STATUS_SUCCESS
+    return _give(thread, q, made)
 
 
 def encrypt(thread: Thread, arguments: int) -> int:
