@@ -283,7 +283,10 @@ class ImageSection(Section):
         for rva, run, raw_offset, raw_bytes, _ in self._layout.plan:
             if rva <= at < rva + run:
                 size = min(rva + raw_bytes - at, PAGE_SIZE)
-                data = os.pread(self.fd, size, raw_offset + at - rva) if size > 0 else b""
+                try:
+                    data = os.pread(self.fd, size, raw_offset + at - rva) if size > 0 else b""
+                except OSError:  # as in _fetch
+                    data = b""
                 return data if len(data) == PAGE_SIZE else data.ljust(PAGE_SIZE, b"\0")
         return bytes(PAGE_SIZE)
 

@@ -20,6 +20,7 @@ from lswd.memory.protection import (
     NT_PROTECT,
     PAGE_SIZE,
     PLAIN_CODES,
+    READ,
     READABLE_CODES,
     RESERVED,
     WRITABLE_CODES,
@@ -50,7 +51,7 @@ from lswd.ntdef.status import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Protocol
+    from typing import Any, Protocol
 
     from lswd.memory.region import Original
 
@@ -75,6 +76,7 @@ LOWEST_ADDRESS = 0x10000
 HIGHEST_ADDRESS_64 = 0x7FFF_FFFE_FFFF
 HIGHEST_ADDRESS_32 = 0x7FFE_FFFF
 _MOST_KNOWN = 4096  # pages
+_MOST_SHOWN = 64
 HIGHEST_ADDRESS_32_LARGE = 0xFFFE_FFFF  # for a program that says it can deal with it, on a 64-bit kernel
 
 
@@ -92,6 +94,7 @@ class AddressSpace:
         # ``memory``. What took a search is kept there until a page changes its place or its protection.
         self.readable_pages: dict[int, int] = {}
         self.writable_pages: dict[int, int] = {}
+        self._shown: dict[int, bytes] = {}  # absent pages that the kernel has read from the file they stand in
         self.listener: MemoryListener | None = None
         # Called with a guard page's address when the kernel itself touches it: grows a stack, or says no.
         self.on_guard: Callable[[int], bool] | None = None
@@ -125,7 +128,8 @@ class AddressSpace:
     def _forget(self, base: int, size: int) -> None:
         """Pages change: what is known about them may be wrong now."""
         first, last = base >> 12, (base + size) >> 12
-        for known in (self.readable_pages, self.writable_pages):
+        pages: tuple[dict[int, Any], ...] = (self.readable_pages, self.writable_pages, self._shown)
+        for known in pages:
             for page in range(first, last) if last - first < len(known) else tuple(known):
                 if first <= page < last:
                     known.pop(page, None)
@@ -447,6 +451,7 @@ class AddressSpace:
                 assert region.fetch is not None
                 region.fetch(begin, end - begin)
                 pages[begin:end] = bytes((code & ~ABSENT,)) * (end - begin)
+                self._forget(region.base + begin * PAGE_SIZE, (end - begin) * PAGE_SIZE)
                 if region.original is not None and self.listener:
                     self.listener.changed(region.base + begin * PAGE_SIZE, (end - begin) * PAGE_SIZE)
                 fetched = True
@@ -512,7 +517,27 @@ class AddressSpace:
             region, at = span
             self._remember(self.readable_pages, region, address)
             return bytes(region.backing.view[at : at + size])
+        original = self._original(address, size)
+        if original is not None:
+            return original
         return b"".join(bytes(r.backing.view[at : at + n]) for r, at, n in self._access(address, size, READABLE_CODES))
+
+    def _original(self, address: int, size: int) -> bytes | None:
+        """Bytes of a page that the guest is shown as it stands in a file: it stays absent. None: there is no such."""
+        at = address & 0xFFF
+        data = self._shown.get(address >> 12)
+        if data is None:
+            region = self.find(address)
+            if region is None or region.original is None or region.pristine is None:
+                return None
+            index = (address - region.base) >> 12
+            code = region.pages[index]
+            if not code & ABSENT or not ACCESS[code & ~ABSENT] & READ:
+                return None
+            if len(self._shown) >= _MOST_SHOWN:
+                self._shown.clear()
+            data = self._shown[address >> 12] = region.pristine(index)
+        return data[at : at + size] if 0 < size <= PAGE_SIZE - at else None
 
     def write(self, address: int, data: bytes | memoryview) -> None:
         """Write guest memory, all or nothing.
@@ -639,4 +664,5 @@ class AddressSpace:
         self._near.clear()
         self.readable_pages.clear()
         self.writable_pages.clear()
+        self._shown.clear()
         self.private.close()

@@ -12,8 +12,17 @@ from lswd.cpu import engine as cpu
 from lswd.cpu.jail.engine import JailEngine
 from lswd.cpu.unicorn.engine import UnicornEngine
 from lswd.kernel.section import ImageSection, file_identity
-from lswd.memory.protection import ABSENT, PAGE_READONLY, PAGE_READWRITE, PAGE_SIZE, PAGE_WRITECOPY, encode
+from lswd.memory.protection import (
+    ABSENT,
+    PAGE_NOACCESS,
+    PAGE_READONLY,
+    PAGE_READWRITE,
+    PAGE_SIZE,
+    PAGE_WRITECOPY,
+    encode,
+)
 from lswd.memory.region import Region
+from lswd.ntdef.status import NtError
 from tests.unit.pe_builder import CODE, DATA, RDATA, build_pe
 from tests.unit.test_cpu_unicorn import Machine, assembled
 
@@ -123,6 +132,29 @@ def test_what_the_kernel_reads_is_the_same(machine: Machine, path: Path, tmp_pat
     mapped(machine, path)
     assert b"\0R" == machine.space.read(BASE + CONSTANTS - 1, 2)
     assert ord("R") == run(machine, f"movzx ebx, byte [{BASE + CONSTANTS}]", tmp_path)["rbx"]
+
+
+def test_what_the_kernel_reads_stays_in_the_file(machine: Machine, path: Path, tmp_path: Path) -> None:
+    region = mapped(machine, path)
+    shown = region.original is not None  # by the jail
+    at = BASE + VARIABLES + PAGE_SIZE
+    assert b"DD" == machine.space.read(at, 2)
+    assert shown == absent(region, VARIABLES + PAGE_SIZE)
+    run(machine, f"mov byte [{at}], 'x'", tmp_path)
+    assert b"xD" == machine.space.read(at, 2)
+    constants = BASE + CONSTANTS
+    assert b"RR" == machine.space.read(constants, 2)
+    assert b"R" * 8 == machine.space.read(constants + PAGE_SIZE - 4, 8)
+    machine.space.protect(constants, PAGE_SIZE, PAGE_READWRITE)
+    machine.space.write(constants, b"y")
+    assert b"yR" == machine.space.read(constants, 2)
+    machine.space.protect(constants, PAGE_SIZE, PAGE_NOACCESS)
+    with pytest.raises(NtError):
+        machine.space.read(constants, 2)
+    assert b"R" == machine.space.read(constants + 2 * PAGE_SIZE, 1)
+    machine.space.unmap(region)
+    with pytest.raises(NtError):
+        machine.space.read(constants + 2 * PAGE_SIZE, 1)
 
 
 def test_a_page_made_writable_is_written(machine: Machine, path: Path, tmp_path: Path) -> None:
