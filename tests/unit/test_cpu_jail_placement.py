@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
+import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from lswd.cpu.jail import placement
+from lswd.cpu import engine as cpu
+from lswd.cpu.jail import child, placement
+from lswd.cpu.jail.engine import JailEngine
 from lswd.cpu.jail.placement import Placement
+from lswd.cpu.jail.spin import Spin
+
+from .test_cpu_unicorn import Machine, assembled
 
 EVERYWHERE = os.sched_getaffinity(0)
 
 
 @pytest.fixture
-def guest() -> Iterator[int]:
+def guest(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     if len(EVERYWHERE) < 2:
         pytest.skip("one processor: there is nothing to place")
+    monkeypatch.setattr(placement, "_placements", set())  # other tests' guests may not have been collected yet
     process = subprocess.Popen(["sleep", "60"])
     yield process.pid
     process.kill()
@@ -73,13 +83,56 @@ def test_several_threads_or_several_guests_do_not_share_one_processor(subject: P
     assert subject.together
 
 
-def test_the_end_of_a_guest_frees_the_kernel(guest: int) -> None:
-    subject = Placement()
-    subject.pid = guest
+def test_a_thread_that_ends_meanwhile_keeps_no_other_tied(
+    subject: Placement, guest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    monkeypatch.setattr("os.listdir", lambda path: [str(ended.pid), str(guest)])
     subject.join()
-    os.kill(guest, 9)
+    assert subject.together
+    assert len(os.sched_getaffinity(guest)) == 1
+    subject.release()
+    assert where(guest) == (EVERYWHERE, EVERYWHERE)
+
+
+def test_a_thread_of_the_kernels_that_was_started_meanwhile_is_freed_too(subject: Placement) -> None:
+    done = threading.Event()
+    subject.join()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    try:
+        assert thread.native_id is not None
+        assert len(os.sched_getaffinity(thread.native_id)) == 1
+        subject.release()
+        assert os.sched_getaffinity(thread.native_id) == EVERYWHERE
+    finally:
+        done.set()
+        thread.join()
+
+
+def test_the_end_of_a_guest_frees_the_kernel_and_touches_nobody_else(subject: Placement, guest: int) -> None:
+    subject.join()
+    tied = os.sched_getaffinity(guest)
     subject.close()
-    assert os.sched_getaffinity(0) == EVERYWHERE
+    assert where(guest) == (EVERYWHERE, tied), "the number may be another process's by now"
+
+
+def test_where_the_host_lets_only_one_be_tied_neither_is(
+    subject: Placement, guest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = os.sched_setaffinity
+
+    def refusing(pid: int, processors: set[int]) -> None:
+        if not pid:
+            raise PermissionError
+        original(pid, processors)
+
+    with monkeypatch.context() as patches:
+        patches.setattr("os.sched_setaffinity", refusing)
+        subject.join()
+    assert not subject.together
+    assert where(guest) == (EVERYWHERE, EVERYWHERE)
 
 
 def test_a_guest_that_is_gone_ties_nobody(subject: Placement) -> None:
@@ -107,7 +160,52 @@ def test_a_processor_that_others_want_is_left(
     assert subject.together
 
 
-def test_linux_tells_how_long_a_thread_has_waited() -> None:
+def test_linux_tells_how_long_a_thread_has_waited(guest: int) -> None:
     before = placement._delay()
-    assert before >= 0
-    assert placement._delay() >= before
+    here = {min(EVERYWHERE)}
+    os.sched_setaffinity(0, here)
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as rival:
+        os.sched_setaffinity(rival.pid, here)
+        while placement._delay() - before < 20_000_000:
+            pass
+        rival.kill()
+
+
+def test_a_guest_shares_the_kernels_processor_until_it_computes(
+    guest: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "_COMPUTES", 0.9)  # longer than the guest takes to begin
+    monkeypatch.setattr(Spin, "apart", lambda self: False)
+    machine = Machine(JailEngine)
+    engine = machine.engine
+    assert isinstance(engine, JailEngine)
+    thread = machine.thread(assembled("mov eax, 5\ncall [0x7ffe1000]\nl: inc rbx\njmp l", tmp_path))
+    its = engine.child.pid
+    kernel = threading.get_native_id()
+    seen = []
+
+    def answer(*call: int) -> int:
+        seen.append([os.sched_getaffinity(t) for t in (kernel, *map(int, os.listdir(f"/proc/{its}/task")))])
+        monkeypatch.setattr(child, "_COMPUTES", 0.002)
+        return 0
+
+    def interrupt_when_free() -> None:
+        while len(os.sched_getaffinity(kernel)) == 1 or not seen:
+            time.sleep(0.001)
+        seen.append([os.sched_getaffinity(int(t)) for t in os.listdir(f"/proc/{its}/task")])
+        engine.interrupt()
+
+    helper = threading.Thread(target=interrupt_when_free)
+    helper.start()
+    try:
+        assert thread.run(answer) == cpu.INTERRUPTED
+        helper.join()
+        together, apart = seen
+        assert together == [together[0]] * 3
+        assert len(together[0]) == 1
+        assert apart == [EVERYWHERE] * 2
+        engine.child.placement.join()
+        assert len(os.sched_getaffinity(0)) == 1
+    finally:
+        engine.close()
+    assert os.sched_getaffinity(0) == EVERYWHERE

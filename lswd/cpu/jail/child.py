@@ -496,7 +496,7 @@ class Child:
         except ChildProcessError:
             ended = self.pid
         if ended:
-            self.pid = 0
+            self.pid = self.placement.pid = 0
         return not ended
 
     def __del__(self) -> None:
@@ -511,11 +511,11 @@ class Child:
             except (ProcessLookupError, ChildProcessError):
                 pass
             self.pid = 0
+        self.placement.close()
 
     def close(self) -> None:
         """End the process and let go of the blocks."""
         self.kill()
-        self.placement.close()
         for fd in (self._socket, self._listener):
             if fd >= 0:
                 os.close(fd)

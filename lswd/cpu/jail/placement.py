@@ -28,7 +28,7 @@ class Placement:
     """Of one jailed process and the host thread that is its kernel, which calls all of this.
 
     Attributes:
-        pid: that process, once there is one.
+        pid: that process, while there is one.
         together: both are tied to one processor.
     """
 
@@ -59,19 +59,23 @@ class Placement:
         if self.together or self._shared or self._rest or not self._possible or len(_placements) > 1:
             return
         here = {_sched_getcpu()}
-        self.together = self._place(here, here)
+        self.together = True
+        if not (_tie(self.pid, here) and _tie_own(here)):
+            self.release()
         self._delayed = _delay()
 
     def release(self) -> None:
         """Run where Linux sees fit."""
         if self.together:
             self.together = False
-            self._place(usable(), usable())
+            _tie(self.pid, usable())
+            _tie_own(usable())
+            _tie(os.getpid(), usable())  # threads that were started meanwhile have it from this one
 
     def part(self) -> None:
         """Run on two processors, those that Linux sees fit."""
         if self.together:
-            self._place(usable() - {_sched_getcpu()}, usable())
+            _tie(self.pid, usable() - {_sched_getcpu()})
         self.release()
 
     def review(self, seconds: float) -> None:
@@ -86,22 +90,31 @@ class Placement:
 
     def close(self) -> None:
         """The jail has ended."""
+        self.pid = 0
         _placements.discard(self)
         self.release()
 
-    def _place(self, guest: AbstractSet[int], kernel: AbstractSet[int]) -> bool:
-        """Tie both to these processors. The guest's threads are those that Linux knows, whatever it has said itself."""
-        done = True
-        try:
-            for thread in os.listdir(f"/proc/{self.pid}/task"):
-                os.sched_setaffinity(int(thread), guest)
-        except OSError:  # it has just ended, or the host does not let us
-            done, kernel = False, usable()
-        try:
-            os.sched_setaffinity(0, kernel)
-        except OSError:
-            done = False
-        return done
+
+def _tie(pid: int, processors: AbstractSet[int]) -> bool:
+    """Tie all threads of a process, those that Linux knows: whatever a guest has said of its own. False: not done."""
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task") if pid else ():
+            try:
+                os.sched_setaffinity(int(thread), processors)
+            except ProcessLookupError:
+                pass  # it has just ended; the others have not
+    except OSError:  # the process is gone, or the host does not let us
+        return False
+    return pid > 0
+
+
+def _tie_own(processors: AbstractSet[int]) -> bool:
+    """Tie the thread that calls this."""
+    try:
+        os.sched_setaffinity(0, processors)
+    except OSError:
+        return False
+    return True
 
 
 def _delay() -> int:
