@@ -58,10 +58,9 @@ missing() {
     have linux.uml || ! offered user-mode-linux || echo user-mode-linux
     have insmod || echo kmod
     have busybox || echo busybox
-    # libfuse, which the benchmark of /dev/lsw compares with, and what mounts /run/lsw.
+    # libfuse, which the benchmark of /dev/lsw compares with.
     have pkg-config || echo pkg-config
     have_library fuse3 || echo libfuse3-dev
-    have fusermount3 || echo fuse3
 }
 
 install_packages() {

@@ -75,7 +75,7 @@ def _run(thread: CpuThread, interrupt: Callable[[], None], word: int) -> None:
     ended = threading.Event()
 
     def keep_interrupting() -> None:
-        while not ended.wait(_SECONDS):  # one that comes before the code runs counts for nothing
+        while not ended.wait(_SECONDS):  # again: one that comes before the code runs may count for nothing
             interrupt()
 
     helper = threading.Thread(target=keep_interrupting)

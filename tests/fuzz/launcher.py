@@ -248,7 +248,7 @@ def preload() -> None:
 
     for package in (lswctl, lswd):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if module.name.partition(".")[2].partition(".")[0] not in ("device", "statusfs", "ioctl", "__main__"):
+            if module.name.partition(".")[2].partition(".")[0] not in ("device", "ioctl", "__main__"):
                 with contextlib.suppress(ImportError):  # parts whose libraries are not installed
                     importlib.import_module(module.name)
 

@@ -21,7 +21,7 @@ TEXT = {".py", ".c", ".cpp", ".h", ".hpp", ".s", ".asm", ".def", ".rc", ".sh", "
 # From the top down. A package may import what is in its own layer or below, and within a layer without cycles.
 # Modules directly in lswd/ and the whole of lswctl stand on top.
 LAYERS = (
-    ("service", "statusfs"),
+    ("service",),
     ("session",),
     ("device", "ioctl", "nt", "unixlib"),
     ("kernel",),
