@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -43,6 +44,10 @@ from tests.unit.test_cpu_unicorn import (
     test_threads_keep_their_own_registers_and_teb,
     test_user_code_sees_the_selectors_windows_uses,
 )
+
+if TYPE_CHECKING:
+    from lswd.cpu.engine import CpuThread
+    from tests.unit.test_cpu_unicorn32 import Machine as Machine32
 
 __all__ = [
     "test_a_call_through_the_hand_off_carries_arguments_and_result",
@@ -122,9 +127,11 @@ bad:
 """
 
 
-@pytest.mark.parametrize("replace", [False, True])
-def test_calls_that_are_interrupted_anywhere_lose_nothing(machine: Machine, tmp_path: Path, replace: bool) -> None:
-    thread = machine.thread(assembled(_LOOP, tmp_path))
+def run_interrupted(machine: Machine | Machine32, thread: CpuThread, replace: bool) -> int:
+    """Run a thread until it leaves, interrupted all the time; how often it was.
+
+    ``replace``: its registers are taken and put back each time.
+    """
     done, came = threading.Event(), threading.Event()
 
     def interrupt() -> None:
@@ -151,8 +158,14 @@ def test_calls_that_are_interrupted_anywhere_lose_nothing(machine: Machine, tmp_
         done.set()
         helper.join()
     assert cpu.LEFT == outcome
+    return interrupted
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_calls_that_are_interrupted_anywhere_lose_nothing(machine: Machine, tmp_path: Path, replace: bool) -> None:
+    thread = machine.thread(assembled(_LOOP, tmp_path))
+    assert run_interrupted(machine, thread, replace) > 0
     assert [*range(_CALLS)] == [call[1] for call in machine.calls[:-1]]
-    assert interrupted > 0
 
 
 def test_an_interrupt_before_a_thread_has_its_signal_stack_destroys_nothing(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from lswd.cpu import engine as cpu
 from lswd.cpu.context32 import ContextI386
 from lswd.cpu.jail.engine import JailEngine
+from tests.unit.test_cpu_jail import run_interrupted
 from tests.unit.test_cpu_unicorn32 import (
     CODE,
     STACK_TOP,
@@ -87,34 +87,8 @@ def test_calls_that_are_interrupted_anywhere_lose_nothing(machine: Machine, tmp_
         tmp_path,
     )
     thread = machine.thread(code)
-    done, came = threading.Event(), threading.Event()
-
-    def interrupt() -> None:
-        while not done.is_set():
-            machine.engine.interrupt()
-            came.set()
-            done.wait(0.00005)
-
-    def answer(*call: int) -> int | None:
-        if not len(machine.calls) % 500:  # however busy the host is, some interrupts come
-            came.clear()
-            came.wait()
-        return machine.answer(*call)
-
-    helper = threading.Thread(target=interrupt)
-    helper.start()
-    interrupted = 0
-    try:
-        while (outcome := thread.run(answer)) == cpu.INTERRUPTED:
-            interrupted += 1
-            if replace:
-                thread.set_context(thread.get_context())
-    finally:
-        done.set()
-        helper.join()
-    assert cpu.LEFT == outcome
+    assert run_interrupted(machine, thread, replace) > 0
     assert [*range(_CALLS)] == [arguments[0] for _, arguments in machine.calls[:-1]]
-    assert interrupted > 0
 
 
 def test_registers_can_be_replaced(machine: Machine, tmp_path: Path) -> None:
