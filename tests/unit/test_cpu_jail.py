@@ -376,6 +376,34 @@ def test_many_regions_are_mapped_in_several_rounds(machine: Machine, tmp_path: P
     assert 0 == engine.faults
 
 
+def test_a_call_that_changes_memory_costs_one_turn_more(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, space = machine.engine, machine.space
+    assert isinstance(engine, JailEngine)
+    turns: list[int] = []
+    pending = engine._mirror.pending
+
+    def counted() -> object:
+        turns.append(1)
+        return pending()
+
+    monkeypatch.setattr(engine._mirror, "pending", counted)
+    region = space.reserve(0x1000000, 0x10000, PAGE_READWRITE)
+
+    def answer(number: int, *_: int) -> int:
+        if number == 2:
+            space.commit(region, region.base, 0x10000, PAGE_READWRITE)
+        return 0
+
+    call = "mov eax, {}\ncall [0x7ffe1000]\n"
+    code = call.format(3) * 2 + call.format(2) + "mov byte [0x1000000], 7\n" + call.format(3) * 4 + "hlt"
+    thread = machine.thread(assembled(code, tmp_path))
+    assert cpu.FAULT == thread.run(answer)
+    assert [1, 1] == turns
+    assert b"\x07" == space.read(0x1000000, 1)
+
+
 def test_auto_takes_the_jail_and_falls_back_with_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(select, "_reason", "")
     space = AddressSpace()

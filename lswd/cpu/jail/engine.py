@@ -300,6 +300,8 @@ class JailEngine:
             What ``run`` returns, _STOPPED (the thread has, for something else) or _ANSWERED (it has to be resumed).
         """
         thread.state = CALL
+        if self._carrier is thread:  # what it was given came before this call
+            self._carrier = None
         word = self.space.word
         mask = (1 << 8 * word) - 1
         action = layout.ACTION_RETURN if word == 8 else layout.ACTION_CONTEXT
