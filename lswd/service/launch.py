@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import gc
 import os
-import stat
 import time
 
 from lswd.cpu.engine import EngineError
 from lswd.cpu.select import describe as describe_engine
 from lswd.host.commandline import quote
-from lswd.host.dospath import full_dos_path, is_dos_path
 from lswd.host.drives import Drives, Overlay
 from lswd.host.environment import environment_block, windows_environment
 from lswd.host.names import to_guest_text
 from lswd.host.prefix import Prefix, PrefixError, default_root
-from lswd.image.errors import ImageError
-from lswd.image.pe import check_program
 from lswd.kernel.exception import EXCEPTION_WINE_STUB
 from lswd.kernel.section import ImageSection, word_of
 from lswd.ntdef.status import (
-    STATUS_ACCESS_DENIED,
     STATUS_DLL_NOT_FOUND,
     STATUS_ENTRYPOINT_NOT_FOUND,
-    STATUS_OBJECT_NAME_INVALID,
     STATUS_ORDINAL_NOT_FOUND,
     NtError,
     status_name,
@@ -31,23 +25,22 @@ from lswd.ntdef.status import (
 from lswd.service.exit_codes import (
     EXIT_INTERNAL,
     EXIT_MISSING_IMPORT,
-    EXIT_NO_PROGRAM,
     EXIT_NO_USERLAND,
     EXIT_NOT_RUNNABLE,
     EXIT_USAGE,
 )
+from lswd.service.locate import locate, open_image
+from lswd.service.options import LaunchError, Options, limits_in, network_policy, windows_release
 from lswd.userland.discovery import find
 from lswd.userland.userland import Userland, UserlandError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from typing import Protocol
+    from collections.abc import Callable, Mapping
 
     from lswd.kernel.job import Job, Limits
     from lswd.kernel.process import Process
     from lswd.kernel.registry.registry import Registry
-    from lswd.kernel.registry.windows_version import WindowsVersion
     from lswd.nt.findings import Findings
 
 # Where the loader looks for DLLs behind the program's own directory (Microsoft "Dynamic-link library search order").
@@ -56,73 +49,6 @@ SYSTEM_DIRECTORIES = ("C:\\windows\\system32", "C:\\windows\\system", "C:\\windo
 
 # Exit statuses behind which a missing DLL or function may be.
 _EXPLAINED = (STATUS_DLL_NOT_FOUND, STATUS_ENTRYPOINT_NOT_FOUND, STATUS_ORDINAL_NOT_FOUND, EXCEPTION_WINE_STUB)
-
-
-_ALLOW = "you must be allowed to read it"
-_PATH_PROBLEMS = {
-    STATUS_ACCESS_DENIED: f"Permission denied; {_ALLOW}",
-    STATUS_OBJECT_NAME_INVALID: "not a file name Windows would accept; check the path",
-}
-
-
-class LaunchError(Exception):
-    """The program cannot be run: one line for the user, and our exit code."""
-
-    def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
-
-
-if TYPE_CHECKING:
-
-    class Sink(Protocol):
-        """Where a trace goes."""
-
-        def write(self, text: str, /) -> int: ...
-        def flush(self) -> None: ...
-
-
-class Options:
-    """What ``lswctl launch`` was asked for."""
-
-    __slots__ = (
-        "arguments", "confine", "cwd", "drives", "engine", "environment", "limit", "network", "prefix", "program",
-        "report", "trace", "userland", "windows_version",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        program: str,
-        arguments: Sequence[str] = (),
-        *,
-        confine: str = "",
-        cwd: str = "",
-        drives: Sequence[tuple[str, str]] = (),
-        engine: str = "",
-        environment: Mapping[str, str] | None = None,
-        limit: str = "",
-        network: str = "",
-        prefix: str = "",
-        report: str = "",
-        trace: Sink | None = None,
-        userland: str | None = None,
-        windows_version: str = "",
-    ) -> None:
-        """``report``: the file that what was missing goes to, as JSON."""
-        self.program = program
-        self.arguments = list(arguments)
-        self.confine = confine
-        self.cwd = cwd
-        self.drives = list(drives)
-        self.engine = engine
-        self.environment = dict(environment or {})
-        self.limit = limit
-        self.network = network
-        self.prefix = prefix
-        self.report = report
-        self.trace = trace
-        self.userland = userland
-        self.windows_version = windows_version
 
 
 class Outcome:
@@ -191,7 +117,7 @@ def launch(options: Options, progress: Callable[[str, str], None] = quiet, *, cl
     """
     outcome = Outcome()
     mark = time.perf_counter()
-    limits = _limits(options.limit)
+    limits = limits_in(options.limit)
 
     def phase(name: str) -> None:
         nonlocal mark
@@ -264,66 +190,6 @@ def launch(options: Options, progress: Callable[[str, str], None] = quiet, *, cl
     return outcome
 
 
-def locate(program: str, drives: Drives) -> tuple[str, str]:
-    """The program as the guest and as the host name it.
-
-    Raises:
-        LaunchError: not found, a directory, or unreadable.
-    """
-    try:
-        if is_dos_path(program):
-            resolution = drives.resolve(full_dos_path(program, drives.to_dos(os.getcwd())))
-            dos, host = resolution.dos, resolution.host
-        else:
-            host = os.path.abspath(program)
-            dos = drives.to_dos(host, as_written=True)
-    except NtError as error:
-        reason = _PATH_PROBLEMS.get(error.status) or f"no such file or drive ({status_name(error.status)})"
-        raise LaunchError(f"{program}: {reason}", EXIT_NO_PROGRAM) from None
-    except ValueError as error:
-        raise LaunchError(f"{program}: {error}", EXIT_NO_PROGRAM) from None
-    try:
-        mode = os.stat(host).st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        raise LaunchError(f"{program}: file not found; {_where_instead(program, host)}", EXIT_NO_PROGRAM) from None
-    except OSError as error:
-        raise LaunchError(f"{program}: {error.strerror}; {_ALLOW}", EXIT_NO_PROGRAM) from None
-    if stat.S_ISDIR(mode):
-        raise LaunchError(f"{program}: a directory, not a program; name a file in it", EXIT_NO_PROGRAM)
-    if not stat.S_ISREG(mode):  # opening a FIFO would wait for ever
-        raise LaunchError(f"{program}: not a regular file; a program must be one", EXIT_NO_PROGRAM)
-    return dos, host
-
-
-def _where_instead(program: str, host: str) -> str:
-    """What to do about a program that is not there."""
-    if os.path.isfile(host + ".exe"):
-        return f"did you mean {program}.exe?"
-    if "/" not in program and "\\" not in program:
-        for folder in os.environ.get("PATH", "").split(":"):
-            for name in (program, program + ".exe"):
-                if folder and os.path.isfile(os.path.join(folder, name)):
-                    return f"PATH is not searched, did you mean {os.path.join(folder, name)}?"
-    return "check the path" if os.path.isdir(os.path.dirname(host)) else "its directory does not exist either"
-
-
-def open_image(host: str, dos: str, called: str = "") -> ImageSection:
-    """Open and judge the program's file; ``called`` is what messages call it.
-
-    Raises:
-        LaunchError: with the reason and what to do.
-    """
-    try:
-        image = ImageSection.open(host, dos)
-        check_program(image.image)
-    except ImageError as error:
-        what_to_do = f"; {error.hint}" if error.hint else ""
-        raise LaunchError(f"{called or host}: {error.reason}{what_to_do}", EXIT_NOT_RUNNABLE) from None
-    except OSError as error:
-        raise LaunchError(f"{called or host}: {error.strerror}; {_ALLOW}", EXIT_NO_PROGRAM) from None
-    return image
-
-
 def _drives(prefix: Prefix, options: Options, userland: Userland) -> Drives:
     system32 = Overlay("C:\\windows\\system32", userland.dll, userland.names)
     syswow64 = Overlay("C:\\windows\\syswow64", userland.i386_dll, userland.i386_names)
@@ -352,7 +218,7 @@ def _confine(
     if policy not in confinement.CHOICES:
         choices = confinement.CHOICES
         raise LaunchError(f"confine: {', '.join(choices[:-1])} or {choices[-1]}, not {policy!r}", EXIT_USAGE)
-    network = not options.network or _network(options.network) != "off"
+    network = not options.network or network_policy(options.network) != "off"
     readable: list[str] = []
     writable: list[str] = []
     if policy == confinement.STRICT:
@@ -392,18 +258,6 @@ def _implied(options: Options, host: str) -> list[tuple[str, str]]:
     return found
 
 
-def _limits(text: str) -> Limits | None:
-    """Raises LaunchError: it makes no sense."""
-    if not text:
-        return None
-    from lswd.service.limit import parse
-
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise LaunchError(str(error), EXIT_USAGE) from None
-
-
 def _limited(process: Process, limits: Limits) -> Job:
     """Put the first process into a job with these limits."""
     from lswd.kernel.job import Job
@@ -412,26 +266,6 @@ def _limited(process: Process, limits: Limits) -> Job:
     job.set_limits(limits)
     job.assign(process)
     return job
-
-
-def _network(word: str) -> str:
-    """Raises LaunchError: there is no such policy."""
-    from lswd.kernel.afd.policy import CHOICES
-
-    if word not in CHOICES:
-        raise LaunchError(f"network: {', '.join(CHOICES[:-1])} or {CHOICES[-1]}, not {word!r}", EXIT_USAGE)
-    return word
-
-
-def _windows(name: str) -> WindowsVersion:
-    """Raises LaunchError: there is no such release."""
-    from lswd.kernel.registry.windows_version import VERSIONS, named
-
-    found = named(name)
-    if found is None:
-        known = ", ".join(VERSIONS)
-        raise LaunchError(f"windows_version: there is no {name!r}; known: {known}", EXIT_USAGE)
-    return found
 
 
 def _new_process(
@@ -458,9 +292,9 @@ def _new_process(
 
     system = System(drives, userland, open_registry, user=prefix.user)
     if options.network:
-        system.network = _network(options.network)
+        system.network = network_policy(options.network)
     if options.windows_version:
-        system.windows = _windows(options.windows_version)
+        system.windows = windows_release(options.windows_version)
     install_devices(system)
     engine = engine_factory(options.engine)
     tracer = findings = None
@@ -549,16 +383,4 @@ def _start(
     create_process(process, image, open_ntdll(process.system, process.space.word), parameters)
 
 
-__all__ = [
-    "EXIT_INTERNAL",
-    "EXIT_MISSING_IMPORT",
-    "EXIT_NOT_RUNNABLE",
-    "EXIT_NO_PROGRAM",
-    "EXIT_NO_USERLAND",
-    "EXIT_USAGE",
-    "ImageError",
-    "LaunchError",
-    "Options",
-    "Outcome",
-    "launch",
-]
+__all__ = ["EXIT_INTERNAL", "EXIT_MISSING_IMPORT", "LaunchError", "Options", "Outcome", "attempt", "launch", "quiet"]

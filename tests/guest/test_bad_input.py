@@ -137,7 +137,7 @@ def test_what_is_no_regular_file_is_refused_without_opening_it(lswctl: list[str]
 def test_a_file_the_user_may_not_read_is_said_to_be_that() -> None:
     # All is imported before the user changes: interpreter and checkout may be closed to others.
     script = (
-        "import os, sys; from lswctl.__main__ import main; from lswd.service.launch import locate, open_image; "
+        "import os, sys; from lswctl.__main__ import main; from lswd.service.locate import locate, open_image; "
         "import lswctl.launch, lswd.cpu.select, lswd.service.config, lswd.userland.userland, lswd.userland.cache; "
         "import errno, tomllib, lswd.image.pe, lswd.image.imports, lswd.host.drives, lswd.host.directories; "
         "import encodings.ascii, encodings.idna; "
