@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import functools
 import os
 
 from lswd.host import bpf
@@ -54,6 +55,10 @@ class _Filter(ctypes.Structure):
     _fields_ = (("count", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
 
 
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@functools.cache
 def program(network: bool) -> bytes:
     """The filter as an array of ``struct sock_filter``. ``network``: programs may have one."""
     p = bpf.Program()
@@ -100,8 +105,7 @@ def give_up_privileges() -> None:
     Raises:
         OSError: Linux does not do it.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+    if _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl")
 
 
@@ -114,8 +118,7 @@ def refuse_calls(network: bool) -> None:
     if os.uname().machine != "x86_64":
         raise OSError(errno.ENOSYS, "only for x86-64")
     code = program(network)
-    libc = ctypes.CDLL(None, use_errno=True)
     rules = _Filter(len(code) // 8, code)
     flags = ctypes.c_ulong(_ALL_THREADS | _KEEP_SPEED)
-    if libc.syscall(ctypes.c_long(_SYS_SECCOMP), ctypes.c_ulong(_MODE_FILTER), flags, ctypes.byref(rules)):
+    if _libc.syscall(ctypes.c_long(_SYS_SECCOMP), ctypes.c_ulong(_MODE_FILTER), flags, ctypes.byref(rules)):
         raise OSError(ctypes.get_errno() or errno.ESRCH, "seccomp")

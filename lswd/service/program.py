@@ -25,7 +25,8 @@ _LAUNCHES = ("lswd.service.launch", "lswd.service.explain", "lswd.session.plain_
 
 
 def preload() -> None:
-    """Import all that a launch may need, so that no program has to, in whatever root directory it runs."""
+    """Import all that a launch may need, so that no program has to, in whatever root directory it runs; and make the
+    filter that almost all want."""
     for package in _PACKAGES:
         module = importlib.import_module(f"lswd.{package}")
         for found in pkgutil.walk_packages(module.__path__, f"lswd.{package}."):
@@ -34,6 +35,9 @@ def preload() -> None:
         _import(name)
     for name in _ENCODINGS:
         codecs.lookup(name)
+    from lswd.host import call_filter
+
+    call_filter.program(network=True)
 
 
 def _import(name: str) -> None:
