@@ -267,7 +267,7 @@ def _map_api_sets(process: Process) -> int:
         return 0
     region = process.space.reserve(0, len(schema), PAGE_READONLY, name="ApiSetMap")
     process.space.commit(region, region.base, region.size, PAGE_READONLY)
-    process.space.raw(region)[: len(schema)] = schema
+    process.space.private.store(region.offset, schema)
     return region.base
 
 

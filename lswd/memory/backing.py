@@ -198,10 +198,16 @@ class PrivateMemory(Backing):
             data = os.pread(fd, min(size, _PIECE), start)
             if not data:
                 return
-            written = os.pwrite(self.fd, data, offset)
-            start += written
-            offset += written
-            size -= written
+            self.store(offset, data)
+            start += len(data)
+            offset += len(data)
+            size -= len(data)
+
+    def store(self, offset: int, data: bytes) -> None:
+        """Write pages that were never touched; see ``load``."""
+        written = os.pwrite(self.fd, data, offset)
+        while written < len(data):
+            written += os.pwrite(self.fd, data[written:], offset + written)
 
     def leave(self, offset: int, size: int) -> None:
         """The range is not needed for now: it reads as zero only after ``renew``."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
-FORMAT = 2  # raise it whenever the meaning of any stored table changes
+FORMAT = 3  # raise it whenever the meaning of any stored table changes
 _MAGIC = b"LSWC"
 _LARGEST = 16 << 20
 _DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC

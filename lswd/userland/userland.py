@@ -263,7 +263,7 @@ def _dispatcher_slot(path: str) -> int:
 
 
 def _apiset_section(path: str) -> bytes:
-    def compute() -> tuple[int, int]:
+    def compute() -> bytes:
         from lswd.image.pe import parse
         from lswd.userland.apiset import SECTION
 
@@ -271,13 +271,12 @@ def _apiset_section(path: str) -> bytes:
             data = file.read()
         for section in parse(data, os.path.basename(path)).sections:
             if section.name == SECTION:
-                return section.raw_offset, min(section.raw_size, section.virtual_size)
-        return 0, 0
+                start = section.raw_offset
+                return data[start : start + min(section.raw_size, section.virtual_size)]
+        return b""
 
-    offset, size = cached("apiset-section", (path,), compute)
-    with open(path, "rb") as file:
-        file.seek(offset)
-        return file.read(size)
+    schema: bytes = cached("apiset-section", (path,), compute)
+    return schema
 
 
 def _apisets(schema: bytes) -> dict[str, Any]:
