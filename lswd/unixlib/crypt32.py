@@ -11,6 +11,7 @@ from lswd.host.trusted_certificates import trusted_certificates
 from lswd.ntdef.status import (
     STATUS_BUFFER_TOO_SMALL,
     STATUS_INVALID_PARAMETER,
+    STATUS_NO_MEMORY,
     STATUS_NO_MORE_ENTRIES,
     STATUS_SUCCESS,
 )
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _LONGEST = 1 << 24
 _LONGEST_PASSWORD = 1024
+_MOST_SECONDS = 10  # of a processor, for a file: what Windows writes takes a hundredth of one
 
 
 class DataBlob(Struct):
@@ -60,29 +62,40 @@ class RootQuestion(Struct):
 
 
 class Pfx:
-    """What a PKCS #12 file holds: one key and its certificate, then the others."""
+    """What a PKCS #12 file holds: one key, and its certificate before the others."""
 
-    def __init__(self, data: bytes, password: str | None) -> None:
-        """
-        Raises:
-            ValueError: not such a file, another password, no RSA key in it.
-        """
-        import warnings
+    def __init__(self, key: bytes, certificates: list[bytes]) -> None:
+        self.key = key
+        self.certificates = certificates
 
-        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-        from cryptography.hazmat.primitives.serialization import Encoding
-        from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
 
-        from lswd.unixlib.rsa_blob import pack
+async def open_pfx(data: bytes, password: str | None) -> Pfx | None:
+    """None: not such a file, another password, no RSA key in it; or so many rounds of hashing are between the password
+    and the key that nobody can mean it.
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # they would be among the program's own words
-            found = load_pkcs12(data, (password or "").encode("utf-8", "surrogatepass"))
+    Raises:
+        OSError: the host has no room for what it takes.
+    """
+    import marshal
+    import warnings
+
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding
+    from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
+
+    from lswd.kernel.copied import in_copy
+    from lswd.unixlib.rsa_blob import pack
+
+    def parse() -> bytes:
+        warnings.simplefilter("ignore")  # they would be among the program's own words
+        found = load_pkcs12(data, (password or "").encode("utf-8", "surrogatepass"))
         if not isinstance(found.key, RSAPrivateKey):
-            raise ValueError("no RSA key")
-        self.key = pack(found.key)
+            return b""
         known = [found.cert, *found.additional_certs] if found.cert is not None else found.additional_certs
-        self.certificates = [each.certificate.public_bytes(Encoding.DER) for each in known]
+        return marshal.dumps((pack(found.key), [each.certificate.public_bytes(Encoding.DER) for each in known]))
+
+    parsed = await in_copy(parse, _MOST_SECONDS)
+    return Pfx(*marshal.loads(parsed)) if parsed else None
 
 
 class OpenFiles(Handles[Pfx]):
@@ -107,9 +120,7 @@ class RootCertificates:
         self._left.pop(process, None)
 
 
-def open_cert_store(thread: Thread, arguments: int) -> int:
-    from cryptography.exceptions import UnsupportedAlgorithm
-
+async def open_cert_store(thread: Thread, arguments: int) -> int:
     q = question(thread, arguments, OpenQuestion)
     space = thread.process.space
     blob = question(thread, q.pfx, DataBlob)
@@ -117,8 +128,10 @@ def open_cert_store(thread: Thread, arguments: int) -> int:
         return STATUS_INVALID_PARAMETER
     password = wide_text(space, q.password, _LONGEST_PASSWORD) if q.password else None
     try:
-        opened = Pfx(space.read(blob.pbData, blob.cbData), password)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+        opened = await open_pfx(space.read(blob.pbData, blob.cbData), password)
+    except OSError:
+        return STATUS_NO_MEMORY
+    if opened is None:
         return STATUS_INVALID_PARAMETER
     space.probe_write(q.data_ret, 8)
     space.write_u64(q.data_ret, thread.process.system.part(OpenFiles).add(thread.process, opened))
