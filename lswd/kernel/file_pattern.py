@@ -12,7 +12,11 @@ from __future__ import annotations
 from lswd.host.names import upcase
 
 WILDCARDS = frozenset('*?<>"')
+_ANY = frozenset("*<")
 _TRANSLATED = frozenset('<>"')
+# A name has 255 characters at most, so it is in no longer expression, but for some that are mostly of ">" and that
+# nobody means. All of them would be looked at for each character of each name.
+_MOST_PARTS = 1024
 
 
 def has_wildcards(pattern: str) -> bool:
@@ -48,7 +52,10 @@ class Pattern:
     def __init__(self, pattern: str) -> None:
         parts: list[str] = []
         for char in upcase(pattern):
-            if not (char == "*" and parts and parts[-1] == "*"):
+            if char in _ANY and parts and parts[-1] in _ANY:
+                # "<" adds nothing to "*" beside it, and neither does anything to itself.
+                parts[-1] = min(char, parts[-1])
+            else:
                 parts.append(char)
         self._parts = "".join(parts)
         self.matches_all = self._parts in ("", "*")
@@ -58,6 +65,8 @@ class Pattern:
         if self.matches_all:
             return True
         parts = self._parts
+        if len(parts) > _MOST_PARTS:
+            return False
         name = upcase(name)
         last_dot = name.rfind(".")
         # All places in the expression that what has been read of the name can have led to.

@@ -30,6 +30,10 @@ from lswd.kernel.file_pattern import Pattern, from_dos, has_wildcards
         ('a"*', "a a. a.b a.b.c", "ab"),
         ('a">', "a a. a.b", "a.bc ab"),
         ('*""', "a a. a..", ""),
+        ("*<", "a a.b", ""),
+        ("<*.b", "a.b a.b.b", "a.c"),
+        ("<<.b", "a.b a.b.b", "a.b.c b"),
+        ("*" + "?" * 255, "a" * 255, "a" * 254),
         ("ÄÖ*", "äöü ÄÖ", "ao"),
     ],
 )
@@ -64,3 +68,12 @@ def test_a_plain_name_has_no_wildcards() -> None:
 
 def test_a_hostile_expression_takes_no_exponential_time() -> None:
     assert not Pattern("*a" * 100 + "b").matches("a" * 255)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("part", ["*<", ">>", "<>", "*>", '<"', "*a"])
+def test_a_senseless_expression_costs_no_more_than_others(part: str) -> None:
+    pattern = Pattern(part * 16000)
+    for _ in range(100):
+        for name in ("a" * 255, "." * 255, "a." * 127):
+            pattern.matches(name)
