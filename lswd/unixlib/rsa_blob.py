@@ -9,6 +9,8 @@ import struct
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from lswd.unixlib.rsa_check import QUICK_BITS
+
 _HEAD = struct.Struct("<BBHI4sII")  # PUBLICKEYSTRUC, RSAPUBKEY
 _PRIVATEKEYBLOB = 7
 _VERSION = 2
@@ -36,8 +38,13 @@ def pack(key: rsa.RSAPrivateKey) -> bytes:
         raise ValueError("the key does not fit the format") from None
 
 
-def unpack(data: bytes) -> rsa.RSAPrivateKey:
-    """The key in a blob.
+def is_large(data: bytes) -> bool:
+    """Whether a blob has a key that would take long to be checked."""
+    return len(data) >= _HEAD.size and _HEAD.unpack_from(data)[5] > QUICK_BITS
+
+
+def unpack(data: bytes, *, sound: bool = False) -> rsa.RSAPrivateKey:
+    """The key in a blob; ``sound``: it has been checked before.
 
     Raises:
         ValueError: there is none.
@@ -55,4 +62,5 @@ def unpack(data: bytes) -> rsa.RSAPrivateKey:
         numbers.append(int.from_bytes(data[at : at + size], "little"))
         at += size
     n, p, q, dmp1, dmq1, iqmp, d = numbers
-    return rsa.RSAPrivateNumbers(p, q, d, dmp1, dmq1, iqmp, rsa.RSAPublicNumbers(exponent, n)).private_key()
+    made = rsa.RSAPrivateNumbers(p, q, d, dmp1, dmq1, iqmp, rsa.RSAPublicNumbers(exponent, n))
+    return made.private_key(unsafe_skip_rsa_key_validation=sound)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from lswd.ntdef.status import (
     STATUS_INVALID_PARAMETER,
+    STATUS_NO_MEMORY,
     STATUS_NOT_SUPPORTED,
     STATUS_SUCCESS,
     NtError,
@@ -192,20 +193,26 @@ def _session(thread: Thread, number: int) -> TlsClient:
     return thread.process.system.part(Sessions).get(thread.process, number)
 
 
-def allocate_certificate_credentials(thread: Thread, arguments: int) -> int:
+async def allocate_certificate_credentials(thread: Thread, arguments: int) -> int:
     q = question(thread, arguments, CredentialsQuestion)
     space = thread.process.space
     shown: ClientCertificate | bool = True
     if q.cert_blob:
-        from lswd.unixlib.rsa_blob import unpack
+        from lswd.unixlib.rsa_blob import is_large, unpack
+        from lswd.unixlib.rsa_check import is_sound
 
         if q.cert_size > _LONGEST or q.key_size > _LONGEST or not q.key_blob:
             return STATUS_INVALID_PARAMETER
         try:
-            key = unpack(space.read(q.key_blob, q.key_size))
-            shown = ClientCertificate(space.read(q.cert_blob, q.cert_size), key)
+            certificate, blob = space.read(q.cert_blob, q.cert_size), space.read(q.key_blob, q.key_size)
+            large = is_large(blob)
+            if large and not await is_sound(lambda: unpack(blob)):
+                return STATUS_INVALID_PARAMETER
+            shown = ClientCertificate(certificate, unpack(blob, sound=large))
         except ValueError:
             return STATUS_INVALID_PARAMETER
+        except OSError:
+            return STATUS_NO_MEMORY
     place = q.c + SchanCredentials.offset(space.word, "credentials")
     space.probe_write(place, 8)
     space.write_u64(place, thread.process.system.part(Credentials).add(thread.process, shown))

@@ -14,6 +14,7 @@ from lswd.ntdef.status import (
     STATUS_INVALID_HANDLE,
     STATUS_INVALID_PARAMETER,
     STATUS_INVALID_SIGNATURE,
+    STATUS_NO_MEMORY,
     STATUS_NOT_IMPLEMENTED,
     STATUS_NOT_SUPPORTED,
     STATUS_SUCCESS,
@@ -35,6 +36,7 @@ from lswd.unixlib.bcrypt.key import (
     asymmetric_key,
 )
 from lswd.unixlib.handles import Handles
+from lswd.unixlib.rsa_check import is_sound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -266,7 +268,7 @@ def export(thread: Thread, arguments: int) -> int:
     return STATUS_SUCCESS
 
 
-def import_key(thread: Thread, arguments: int) -> int:
+async def import_key(thread: Thread, arguments: int) -> int:
     from cryptography.exceptions import UnsupportedAlgorithm
 
     from lswd.unixlib.bcrypt import blobs
@@ -283,7 +285,10 @@ def import_key(thread: Thread, arguments: int) -> int:
         if key.alg_id in _ECC:
             made = blobs.unpack_ecc(data, key.alg_id, public=public)
         elif key.alg_id in _RSA:
-            made = blobs.unpack_rsa(data, public=public)
+            large = not public and blobs.has_large_primes(data)
+            if large and not await is_sound(lambda: blobs.unpack_rsa(data, public=False)):
+                return STATUS_INVALID_PARAMETER
+            made = blobs.unpack_rsa(data, public=public, sound=large)
         elif key.alg_id == ALG_DSA and key.flags & KEY_FLAG_LEGACY_DSA_V2:
             made, seed = blobs.unpack_legacy_dsa(data, public=public)
             if not public:
@@ -294,6 +299,8 @@ def import_key(thread: Thread, arguments: int) -> int:
             return STATUS_NOT_IMPLEMENTED
     except (ValueError, TypeError, ArithmeticError, struct.error, UnsupportedAlgorithm):
         return STATUS_INVALID_PARAMETER
+    except OSError:
+        return STATUS_NO_MEMORY
     _keep(thread, q.key, _of(made))
     return STATUS_SUCCESS
 

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 
 from lswd.ntdef.types import ULONG, Struct, raw
 from lswd.unixlib.bcrypt.key import ALG_ECDH_P256, ALG_ECDH_P384, ALG_ECDSA_P256, ALG_ECDSA_P384
+from lswd.unixlib.rsa_check import QUICK_BITS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,8 +93,8 @@ class _Parts:
         return int.from_bytes(part, "big" if self._order == "big" else "little")
 
 
-def rsa_private(p: int, q: int, public: rsa.RSAPublicNumbers) -> rsa.RSAPrivateKey:
-    """The key that these primes make.
+def rsa_private(p: int, q: int, public: rsa.RSAPublicNumbers, *, sound: bool = False) -> rsa.RSAPrivateKey:
+    """The key that these primes make; ``sound``: they are known to be primes.
 
     Raises:
         ValueError: they make none.
@@ -104,7 +105,7 @@ def rsa_private(p: int, q: int, public: rsa.RSAPublicNumbers) -> rsa.RSAPrivateK
     numbers = rsa.RSAPrivateNumbers(
         p, q, d, rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q), public
     )
-    return numbers.private_key()
+    return numbers.private_key(unsafe_skip_rsa_key_validation=sound)
 
 
 def pack_rsa(key: PrivateKey | PublicKey, bits: int, *, private: bool, full: bool) -> bytes:
@@ -134,8 +135,15 @@ def pack_rsa(key: PrivateKey | PublicKey, bits: int, *, private: bool, full: boo
     return head.pack(8) + body
 
 
-def unpack_rsa(data: bytes, *, public: bool) -> PrivateKey | PublicKey:
-    """
+def has_large_primes(data: bytes) -> bool:
+    """Whether a blob has some that would take long to be checked."""
+    head = BCRYPT_RSAKEY_BLOB.unpack(8, data)
+    return bool(max(head.cbPrime1, head.cbPrime2) * 8 > QUICK_BITS // 2)
+
+
+def unpack_rsa(data: bytes, *, public: bool, sound: bool = False) -> PrivateKey | PublicKey:
+    """The key in a blob; ``sound``: it has been checked before.
+
     Raises:
         ValueError: there is no key in it.
     """
@@ -147,7 +155,7 @@ def unpack_rsa(data: bytes, *, public: bool) -> PrivateKey | PublicKey:
     numbers = rsa.RSAPublicNumbers(e, parts.take(head.cbModulus))
     if public:
         return numbers.public_key()
-    return rsa_private(parts.take(head.cbPrime1), parts.take(head.cbPrime2), numbers)
+    return rsa_private(parts.take(head.cbPrime1), parts.take(head.cbPrime2), numbers, sound=sound)
 
 
 def pack_ecc(key: PrivateKey | PublicKey, algorithm: int, *, private: bool) -> bytes:
