@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -142,33 +143,51 @@ def test_a_guest_that_is_gone_ties_nobody(subject: Placement) -> None:
     assert os.sched_getaffinity(0) == EVERYWHERE
 
 
-def test_a_processor_that_others_want_is_left(
-    subject: Placement, guest: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    delays = iter((0, 1_000_000, 900_000_000, 900_000_000))
-    monkeypatch.setattr(placement, "_delay", lambda: next(delays))
+def test_a_processor_that_others_want_is_left(subject: Placement, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = [
+        (0, 0, 0),
+        (100, 90, 98),  # each has waited while the other ran
+        (200, 95, 108),  # neither had much to do
+        (300, 95, 108),  # nor anything at all
+        (400, 150, 158),  # somebody else ran
+        (500, 150, 158),
+    ]
+    monkeypatch.setattr(placement, "_usage", lambda pid: looks.pop(0))
     subject.join()
-    subject.review(1.0)
-    assert subject.together
-    subject.review(1.0)
+    for _ in range(3):
+        subject.review()
+        assert subject.together
+    subject.review()
     assert not subject.together
     subject.join()
     assert not subject.together, "not again at once"
     for _ in range(placement._REST):
-        subject.review(1.0)
+        subject.review()
     subject.join()
     assert subject.together
 
 
-def test_linux_tells_how_long_a_thread_has_waited(guest: int) -> None:
-    before = placement._delay()
-    here = {min(EVERYWHERE)}
-    os.sched_setaffinity(0, here)
-    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as rival:
-        os.sched_setaffinity(rival.pid, here)
-        while placement._delay() - before < 20_000_000:
-            pass
-        rival.kill()
+def test_linux_tells_when_somebody_else_runs(subject: Placement, guest: int) -> None:
+    subject.join()
+    with busy(os.sched_getaffinity(guest)), busy(os.sched_getaffinity(guest)) as its:
+        subject.pid = its.pid  # while it runs, rather than sleeps like the other
+        subject._usage = placement._usage(its.pid)
+        deadline = time.monotonic() + 30
+        while subject.together and time.monotonic() < deadline:
+            time.sleep(0.1)
+            subject.review()
+        assert not subject.together
+        assert os.sched_getaffinity(its.pid) == EVERYWHERE
+
+
+@contextlib.contextmanager
+def busy(processors: set[int]) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as process:
+        try:
+            os.sched_setaffinity(process.pid, processors)
+            yield process
+        finally:
+            process.kill()
 
 
 def test_a_guest_shares_the_kernels_processor_until_it_computes(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import time
 
 from lswd.host.processors import usable
 
@@ -18,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
-_MOST_DELAY = 1 / 3  # of the time spent waiting for the processor
+_MOST_LOST = 1 / 3  # of the time
 _REST = 16  # reviews
 _sched_getcpu = ctypes.CDLL(None).sched_getcpu
 _placements: set[Placement] = set()  # of the jails of this process
@@ -40,7 +41,7 @@ class Placement:
         self._rest = 0  # reviews until they may share one again
         self._shared = False
         self._possible = len(usable()) > 1
-        self._delayed = 0
+        self._usage = (0, 0, 0)  # when that was last looked at
         _placements.add(self)
 
     @property
@@ -62,7 +63,7 @@ class Placement:
         self.together = True
         if not (_tie(self.pid, here) and _tie_own(here)):
             self.release()
-        self._delayed = _delay()
+        self._usage = _usage(self.pid)
 
     def release(self) -> None:
         """Run where Linux sees fit."""
@@ -78,13 +79,15 @@ class Placement:
             _tie(self.pid, usable() - {_sched_getcpu()})
         self.release()
 
-    def review(self, seconds: float) -> None:
-        """After so long: is the shared processor one that others want?"""
+    def review(self) -> None:
+        """Now and then: is the shared processor one that others want?"""
         if self._rest:
             self._rest -= 1
         if self.together:
-            before, self._delayed = self._delayed, _delay()
-            if self._delayed - before > seconds * 1e9 * _MOST_DELAY:
+            before, self._usage = self._usage, _usage(self.pid)
+            passed, waited, ran = (b - a for a, b in zip(before, self._usage, strict=True))
+            # One also waits while the other, who has woken it, is not done yet.
+            if min(waited, passed - ran) > passed * _MOST_LOST:
                 self._rest = _REST
                 self.release()
 
@@ -117,10 +120,22 @@ def _tie_own(processors: AbstractSet[int]) -> bool:
     return True
 
 
-def _delay() -> int:
-    """Nanoseconds this thread has waited for a processor so far (linux/Documentation/scheduler/sched-stats)."""
+def _usage(pid: int) -> tuple[int, int, int]:
+    """By now, for how long this thread and those of a process have waited for a processor, and how long they ran.
+
+    All in nanoseconds (linux/Documentation/scheduler/sched-stats).
+    """
     try:
-        with open("/proc/thread-self/schedstat", "rb", 0) as file:
-            return int(file.read(100).split()[1])
-    except (OSError, ValueError, IndexError):
-        return 0
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        threads = []
+    waited = ran = 0
+    for path in ("/proc/thread-self/schedstat", *[f"/proc/{pid}/task/{thread}/schedstat" for thread in threads]):
+        try:
+            with open(path, "rb", 0) as file:
+                figures = file.read(100).split()
+            ran += int(figures[0])
+            waited += int(figures[1])
+        except (OSError, ValueError, IndexError):
+            pass  # the thread has ended, or this Linux does not tell
+    return time.monotonic_ns(), waited, ran

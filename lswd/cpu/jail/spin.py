@@ -102,7 +102,7 @@ class Spin:
         self.left = _PERIOD
         self.missed = 0
         self._since = now
-        self.placement.review(seconds)
+        self.placement.review()
         if self._pause:
             self._pause -= 1
         elif useless or self._crowded():
