@@ -15,6 +15,7 @@ from lswd.ntdef.status import (
 )
 from lswd.unixlib import LIBRARIES, handle_of
 from lswd.unixlib.bcrypt import key as bcrypt
+from lswd.unixlib.bcrypt import symmetric
 from lswd.unixlib.bcrypt.asymmetric import BCRYPT_PAD_PKCS1, CryptQuestion, PaddingInfo, SignQuestion
 from lswd.unixlib.bcrypt.symmetric import CipherQuestion
 
@@ -140,3 +141,47 @@ def test_no_unix_function_minds_senseless_arguments(library: str, tmp_path: Path
     statuses = run_with_sockets(tmp_path, main, network="off")
     assert 24 * 7 == len(statuses)
     assert STATUS_NOT_IMPLEMENTED == statuses[-1]
+
+
+@pytest.mark.parametrize("mode", [bcrypt.MODE_CBC, bcrypt.MODE_CFB])
+def test_other_threads_go_on_while_much_is_encrypted(
+    mode: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(symmetric, "_QUICK", 64)
+    monkeypatch.setattr(symmetric, "_PIECE", 64)
+
+    def other(guest: Guest, _: int) -> Body:
+        yield "NtYieldExecution",
+        guest.log.append("another thread")
+
+    def main(guest: Guest, _: Sockets) -> Body:
+        data, once = bytes(range(250)) + bytes(6), []
+        for size in (256, 64):
+            key = new_key(guest, mode, bytes(16))
+            if size == 256:
+                yield from guest.thread(other)
+                guest.log.append((yield from crypt(guest, ENCRYPT, key, data)))
+            else:
+                for at in range(0, 256, size):
+                    once.append((yield from crypt(guest, ENCRYPT, key, data[at : at + size]))[1])
+        guest.log.append(b"".join(once))
+
+    between, (status, sealed), again = run_with_sockets(tmp_path, main)
+    assert ("another thread", 0, again) == (between, status, sealed)
+
+
+def test_a_part_of_a_block_at_the_end_of_much_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(symmetric, "_QUICK", 64)
+    monkeypatch.setattr(symmetric, "_PIECE", 64)
+
+    def main(guest: Guest, _: Sockets) -> Body:
+        key = new_key(guest, bcrypt.MODE_CBC, bytes(16))
+        guest.log.append((yield from crypt(guest, ENCRYPT, key, bytes(100)))[0])
+        guest.log.append((yield from crypt(guest, ENCRYPT, key, bytes(16)))[1])
+        fresh = new_key(guest, bcrypt.MODE_CBC, bytes(16))
+        guest.log.append((yield from crypt(guest, ENCRYPT, fresh, bytes(16)))[1])
+
+    refused, after, fresh = run_with_sockets(tmp_path, main)
+    assert (STATUS_INVALID_PARAMETER, fresh) == (refused, after)

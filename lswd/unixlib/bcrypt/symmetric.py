@@ -5,6 +5,7 @@ Source: Microsoft "BCryptEncrypt", "BCRYPT_AUTHENTICATED_CIPHER_MODE_INFO".
 
 from __future__ import annotations
 
+from lswd.kernel.loop import event_loop
 from lswd.ntdef.status import (
     STATUS_INVALID_PARAMETER,
     STATUS_NO_MEMORY,
@@ -19,6 +20,7 @@ from lswd.unixlib.bcrypt.key import ALG_3DES, ALG_AES, MODE_CBC, MODE_CFB, MODE_
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
     from typing import Any
 
     from cryptography.hazmat.primitives.ciphers import Cipher
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from lswd.kernel.process import Process
     from lswd.kernel.system import System
     from lswd.kernel.thread import Thread
+    from lswd.memory.space import AddressSpace
     from lswd.unixlib.bcrypt.key import AnySymmetricKey
 
 _MODES = {ALG_AES: (MODE_CBC, MODE_ECB, MODE_CFB, MODE_GCM), ALG_3DES: (MODE_CBC, MODE_ECB)}
@@ -34,6 +37,8 @@ _BLOCKS = {ALG_AES: 16, ALG_3DES: 8}
 _MOST_KEYS = 1 << 14
 _LONGEST_VECTOR = 128
 _LONGEST = 1 << 30
+_QUICK = 1 << 24  # less than a second, which is not worth an event loop
+_PIECE = 1 << 21
 
 
 class AuthDataQuestion(Struct):
@@ -115,13 +120,13 @@ class KeyState:
         Raises:
             NtError: STATUS_INVALID_PARAMETER for a part of a block.
         """
-        self._check(data)
+        self.check(len(data))
         encrypted: bytes = self._encryptor().update(data)
         return encrypted
 
     def decrypt(self, data: bytes) -> bytes:
         """The same backwards. The tag of GCM is that of the plain text, so that is encrypted again on the side."""
-        self._check(data)
+        self.check(len(data))
         if self._decrypting is None:
             self._decrypting = self._cipher.decryptor()
         plain: bytes = self._decrypting.update(data)
@@ -143,8 +148,12 @@ class KeyState:
             self._tag = encryptor.tag
         return self._tag
 
-    def _check(self, data: bytes) -> None:
-        if len(data) % self._block:
+    def check(self, size: int) -> None:
+        """
+        Raises:
+            NtError: STATUS_INVALID_PARAMETER: ``size`` bytes are a part of a block.
+        """
+        if size % self._block:
             raise NtError(STATUS_INVALID_PARAMETER)
 
 
@@ -207,23 +216,38 @@ def set_auth_data(thread: Thread, arguments: int) -> int:
     return STATUS_SUCCESS
 
 
-def _crypt(thread: Thread, arguments: int, *, encrypts: bool) -> int:
+def _crypt(thread: Thread, arguments: int, *, encrypts: bool) -> int | Coroutine[Any, Any, int]:
     q = question(thread, arguments, CipherQuestion)
     space = thread.process.space
     if q.input_len > _LONGEST or q.output_len < q.input_len:
         return STATUS_INVALID_PARAMETER
     space.probe_write(q.output, q.input_len)
     state = _keys(thread).state(thread, q.key)
-    data = space.read(q.input, q.input_len)
-    space.write(q.output, state.encrypt(data) if encrypts else state.decrypt(data))
+    work = state.encrypt if encrypts else state.decrypt
+    if q.input_len > _QUICK:
+        return _crypt_in_pieces(space, state, work, q)
+    space.write(q.output, work(space.read(q.input, q.input_len)))
     return STATUS_SUCCESS
 
 
-def encrypt(thread: Thread, arguments: int) -> int:
+async def _crypt_in_pieces(space: AddressSpace, state: KeyState, work: Callable[[bytes], bytes], q: Any) -> int:
+    """Other threads get their turns between two pieces: a GiB may take minutes."""
+    state.check(q.input_len)
+    space.readable(q.input, q.input_len)
+    await event_loop()
+    import trio
+
+    for at in range(0, q.input_len, _PIECE):
+        space.write(q.output + at, work(space.read(q.input + at, min(_PIECE, q.input_len - at))))
+        await trio.lowlevel.checkpoint()
+    return STATUS_SUCCESS
+
+
+def encrypt(thread: Thread, arguments: int) -> int | Coroutine[Any, Any, int]:
     return _crypt(thread, arguments, encrypts=True)
 
 
-def decrypt(thread: Thread, arguments: int) -> int:
+def decrypt(thread: Thread, arguments: int) -> int | Coroutine[Any, Any, int]:
     return _crypt(thread, arguments, encrypts=False)
 
 
