@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from typing import Protocol, TypeAlias
 
     from lswd.cpu.context import Context
-    from lswd.memory.space import AddressSpace, MemoryListener
+    from lswd.memory.regions import MemoryListener
+    from lswd.memory.space import AddressSpace
 
     SystemCallHandler: TypeAlias = Callable[[int, int, int, int, int, int], int | None]
 
