@@ -228,3 +228,28 @@ def test_a_guest_shares_the_kernels_processor_until_it_computes(
     finally:
         engine.close()
     assert os.sched_getaffinity(0) == EVERYWHERE
+
+
+def test_a_second_thread_starts_wherever_there_is_room(
+    guest: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine(JailEngine)
+    engine = machine.engine
+    assert isinstance(engine, JailEngine)
+    processors = []
+    original = engine.child.start_thread
+
+    def starting(block: int) -> int:
+        processors.append(os.sched_getaffinity(engine.child.pid))
+        return original(block)
+
+    monkeypatch.setattr(engine.child, "start_thread", starting)
+    monkeypatch.setattr(child, "_COMPUTES", 0.9)
+    code = assembled("mov eax, 1\ncall [0x7ffe1000]", tmp_path)
+    try:
+        for teb in (0x700000, 0x800000):
+            assert machine.thread(code, teb=teb).run(machine.answer) == cpu.LEFT
+    finally:
+        engine.close()
+    first, second = processors
+    assert (len(first), second) == (1, EVERYWHERE)

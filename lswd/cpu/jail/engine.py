@@ -168,7 +168,10 @@ class JailEngine:
         else:
             child.quads[block + layout.FS_BASE >> 3] = thread.teb
             self.space.write(thread.teb + layout.TEB_BLOCK, (layout.CONTROL + block).to_bytes(8, "little"))
-        child.placement.join()  # the manager, from which the thread has it
+        if len(self._threads) == 1:
+            child.placement.join()  # the manager, from which the thread has it
+        else:
+            child.placement.release()  # or Linux could not start it where there is room
         child.put_operations(block, own)
         child.words[block + layout.ACTION >> 2] = layout.ACTION_CONTEXT
         child.words[block + layout.STATE >> 2] = layout.STATE_RUNNING
