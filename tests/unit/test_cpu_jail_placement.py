@@ -66,6 +66,26 @@ def test_parting_leaves_both_free(subject: Placement, guest: int) -> None:
     assert where(guest) == (EVERYWHERE, EVERYWHERE)
 
 
+def test_parting_moves_the_guest(subject: Placement, guest: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    subject.join()
+    here = os.sched_getaffinity(guest)
+    told = []
+    monkeypatch.setattr("os.sched_setaffinity", lambda thread, processors: told.append((thread, processors)))
+    subject.part()
+    assert told[:2] == [(guest, EVERYWHERE - here), (guest, EVERYWHERE)]
+    subject.together = True
+    monkeypatch.undo()
+
+
+def test_one_processor_is_shared_without_being_told(guest: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(placement, "usable", lambda: frozenset({0}))
+    subject = Placement()
+    subject.pid = guest
+    subject.join()
+    assert not subject.together
+    assert where(guest) == (EVERYWHERE, EVERYWHERE)
+
+
 def test_several_threads_or_several_guests_do_not_share_one_processor(subject: Placement, guest: int) -> None:
     subject.join()
     subject.shared = True
@@ -171,13 +191,16 @@ def test_linux_tells_when_somebody_else_runs(subject: Placement, guest: int) -> 
     subject.join()
     with busy(os.sched_getaffinity(guest)), busy(os.sched_getaffinity(guest)) as its:
         subject.pid = its.pid  # while it runs, rather than sleeps like the other
-        subject._usage = placement._usage(its.pid)
+        before = subject._usage = placement._usage(its.pid)
         deadline = time.monotonic() + 30
         while subject.together and time.monotonic() < deadline:
             time.sleep(0.1)
             subject.review()
         assert not subject.together
         assert os.sched_getaffinity(its.pid) == EVERYWHERE
+        passed, waited, ran = (b - a for a, b in zip(before, placement._usage(its.pid), strict=True))
+        assert 0 < ran < passed
+        assert 0 < waited
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ class Places:
 
     def __init__(self) -> None:
         self.told = ""
+        self.reviews = 0
 
     def join(self) -> None:
         self.told = "join"
@@ -26,7 +27,8 @@ class Places:
     def part(self) -> None:
         self.told = "part"
 
-    def review(self) -> None: ...
+    def review(self) -> None:
+        self.reviews += 1
 
 
 class Clock:
@@ -112,6 +114,30 @@ def test_it_gives_up_when_answers_come_late_and_tries_again_ever_more_rarely(sub
     assert len(rests) > 2
     assert sorted(rests) == rests
     assert rests[-1] > rests[0]
+
+
+def test_but_it_always_tries_again_and_soon_once_it_has_helped(subject: Spin, clock: Clock) -> None:
+    def rest() -> int:
+        """Periods until it spins again."""
+        pass_periods(subject, clock, 1, slept=1)
+        assert not subject.counts
+        for periods in itertools.count(1):
+            pass_periods(subject, clock, 1)
+            if subject.counts:
+                return periods
+        raise AssertionError
+
+    pass_periods(subject, clock, 1)
+    rests = [rest() for _ in range(12)]
+    assert rests[-1] == rests[-2] <= spin._LONGEST_REST + 1
+    assert rests[-1] > 10 * rests[0]
+    pass_periods(subject, clock, 1)
+    assert rest() == rests[0]
+
+
+def test_where_they_run_is_looked_at_in_each_period(subject: Spin, clock: Clock) -> None:
+    pass_periods(subject, clock, 3, every=2 * OFTEN)
+    assert subject.placement.reviews == 3  # type: ignore[attr-defined]
 
 
 def test_it_does_not_spin_on_a_busy_host(subject: Spin, free: list[bool], clock: Clock) -> None:
