@@ -78,8 +78,18 @@ def _offer(space: AddressSpace, path: str, key: tuple[int, ...]) -> None:
 
 
 def take(name: str, word: int) -> Ready | None:
-    """What has been prepared; the caller's from now on."""
-    return _ready.pop((_kind(name), word), None)
+    """What has been prepared for such a process, the caller's from now on. What has been for others is given back."""
+    found = _ready.pop((_kind(name), word), None)
+    give_back()
+    return found
+
+
+def give_back() -> None:
+    """What has been prepared is of no use."""
+    while _ready:
+        _, unused = _ready.popitem()
+        unused.engine.close()
+        unused.space.close()
 
 
 def _kind(name: str) -> str:

@@ -222,8 +222,10 @@ def _confine(
     readable: list[str] = []
     writable: list[str] = []
     if policy == confinement.STRICT:
+        from lswd.kernel.ready import give_back
         from lswd.userland.cache import cache_directory
 
+        give_back()  # an engine from before the process was confined is one that it could not signal
         readable = [userland.directory, os.path.dirname(userland.nls_directory)]
         try:
             readable.append(userland.i386.directory)
@@ -313,8 +315,7 @@ def _new_process(
         process.scheduler = first.scheduler
         return process
 
-    # An engine from before the process was confined is one that it could not signal.
-    ready = take(options.engine, word) if options.confine != "strict" else None
+    ready = take(options.engine, word)
     first = Process(system, engine, word=word, ready=ready)
     attach(first).tracer = findings or tracer
     first.scheduler = Scheduler(first)

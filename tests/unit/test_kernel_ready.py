@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lswd.cpu.jail import placement
 from lswd.cpu.jail.engine import JailEngine
 from lswd.kernel import nls, ready, section
 from lswd.kernel.nls import NlsSection
@@ -52,11 +53,22 @@ def opened(userland: Userland) -> ImageSection:
 
 def test_it_is_taken_once() -> None:
     prepare("jail")
-    assert take("unicorn", 8) is None and take("jail", 4) is None
     found = take("jail", 8)
     assert found is not None and found.ntdll is None
     assert take("jail", 8) is None
     found.engine.close()
+
+
+@pytest.mark.parametrize(("name", "word"), [("unicorn", 8), ("jail", 4)])
+def test_what_was_prepared_for_other_programs_is_in_nobodys_way(name: str, word: int) -> None:
+    prepare("jail")
+    (prepared,) = ready._ready.values()
+    assert isinstance(prepared.engine, JailEngine)
+    pid = prepared.engine.child.pid
+    assert take(name, word) is None
+    assert not os.path.exists(f"/proc/{pid}")
+    assert prepared.engine.child.placement not in placement._placements
+    assert take("jail", 8) is None
 
 
 def test_ntdll_lies_where_it_would(made: Ready, userland: Userland) -> None:
