@@ -153,7 +153,8 @@ def test_other_tasks_get_their_turn_meanwhile(busy: list[bool]) -> None:
 
     serve(client, other)
     assert busy
-    assert max(later - sooner for sooner, later in itertools.pairwise(turns)) <= 2 * FAIR_SHARE + 2  # trio shuffles
+    # Trio shuffles, and on a slow host the server changes its way of reading meanwhile: a share may begin anew twice.
+    assert max(later - sooner for sooner, later in itertools.pairwise(turns)) < 4 * FAIR_SHARE
 
 
 def test_what_waits_is_served_without(busy: list[bool]) -> None:
