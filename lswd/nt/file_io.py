@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from functools import partial
 
-from lswd.kernel.file import SYNCHRONOUS, FileObject
+from lswd.kernel.file import FileObject
 from lswd.kernel.file_disk import DiskFile
 from lswd.kernel.request import STATUS_BLOCK, Request, at_once, tells_only_its_caller
 from lswd.kernel.thread import THREAD_TERMINATE, Thread
@@ -70,7 +70,7 @@ def _fast(
     if entry is None or not entry.access & access or event or routine or offset or key:
         return None
     file = entry.object
-    if type(file) is not DiskFile or file.block.locks or file.completion is not None or not file.options & SYNCHRONOUS:
+    if type(file) is not DiskFile or file.block.locks or not tells_only_its_caller(file):
         return None
     space = call.space
     page = space.writable_pages.get(block >> 12)
