@@ -10,13 +10,13 @@ import resource
 import signal
 import warnings
 
+from lswd.host.parent_death import die_with_parent
 from lswd.kernel.loop import event_loop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_PR_SET_PDEATHSIG = 1
 _PIECE = 1 << 16
 
 
@@ -70,13 +70,9 @@ def _start(work: Callable[[], bytes], writing: int, seconds: int) -> int:
 
 def _bind(parent: int, seconds: int) -> None:
     """Make the copy end with its parent, or after its time, and leave signals to the parent."""
-    import ctypes
-
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     signal.set_wakeup_fd(-1)
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(0)
+    die_with_parent(parent)
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
 
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 _CLONE_NEWNS = 0x00020000
-_PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_CAPBSET_DROP = 24
 _PR_SET_NO_NEW_PRIVS = 38
@@ -24,7 +23,6 @@ _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
 _CAPABILITY_VERSION = 0x20080522
 _LAST_CAPABILITY = 63
-_SIGKILL = 9
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -127,13 +125,6 @@ def identify(tid: int, uid: int, gid: int) -> Identity:
 
 def _prctl(option: int, argument: int = 0) -> int:
     return int(_libc.prctl(option, ctypes.c_ulong(argument), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0)))
-
-
-def die_with_parent(parent: int) -> None:
-    """Have this process killed when its parent ``parent`` ends. Setting user ids undoes it."""
-    _prctl(_PR_SET_PDEATHSIG, _SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def set_dumpable(allowed: bool) -> None:

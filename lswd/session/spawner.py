@@ -13,8 +13,9 @@ import signal
 import socket
 import sys
 
+from lswd.host.parent_death import die_with_parent
 from lswd.session import messages as m
-from lswd.session.identity import Identity, IdentityError, become, die_with_parent, join, set_dumpable, view_of
+from lswd.session.identity import Identity, IdentityError, become, join, set_dumpable, view_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ import select
 import signal
 import socket
 
+from lswd.host.parent_death import die_with_parent
 from lswd.ioctl.commands import REASON_CRASHED, REASON_KILLED, REASON_NOT_STARTED, WORD, PeInfo
 from lswd.session import messages as m
 from lswd.session.caller_image import retire
-from lswd.session.identity import die_with_parent
 from lswd.session.order import Ending, OrderError
 from lswd.session.program import run_image, run_order
 from lswd.session.spare import Spare, Spares, wait_for_work, warm_up
