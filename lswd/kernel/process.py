@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import time
 
 from lswd.kernel.handle import HandleTable
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from lswd.cpu.engine import Engine, EngineFactory, SystemCallHandler
+    from lswd.kernel.clock import Clock
     from lswd.kernel.debug_object import DebugObject
     from lswd.kernel.desktop import Surroundings
     from lswd.kernel.exception import LastException
@@ -52,7 +52,6 @@ PROCESS_SUSPEND_RESUME = 0x0800
 PROCESS_QUERY_LIMITED_INFORMATION = 0x1000
 PROCESS_ALL_ACCESS = 0x1FFFFF
 _EXCEPTIONS_KEPT = 16
-_CLOCK = struct.Struct("<IiiIii")  # InterruptTime and SystemTime of KUSER_SHARED_DATA: low, high1, high2 each
 
 
 class Process(Waitable):
@@ -132,7 +131,7 @@ class Process(Waitable):
         self.missing_calls = system.missing_calls
         self.debugger: DebugObject | None = None
         self.debug_children = True
-        self._clock: memoryview | None = None
+        self.clock: Clock | None = None
         self.handles.pseudo[CURRENT_PROCESS] = lambda: self
         self.handles.pseudo[CURRENT_THREAD] = self._this_thread
         for value in (CURRENT_PROCESS_TOKEN, CURRENT_THREAD_TOKEN, CURRENT_EFFECTIVE_TOKEN):
@@ -273,28 +272,17 @@ class Process(Waitable):
         if not self.handle_count:
             self.system.forget_process(self)
         self.engine.close()
-        self._clock = None
+        self.clock = None
         self.space.close()
         self.restore_host()
 
     # ---- clock and signals
 
-    def attach_clock(self, shared_data: memoryview) -> None:
-        """``shared_data`` is KUSER_SHARED_DATA, whose clock fields ``update_clock`` keeps live."""
-        self._clock = shared_data
-        self.update_clock()
-
     def update_clock(self) -> None:
-        """Write InterruptTime, SystemTime and TickCount (ntddk.h KUSER_SHARED_DATA: 0x08, 0x14, 0x320)."""
-        view = self._clock
-        if view is None:
-            return
-        interrupt = time.monotonic_ns() // 100
-        now = system_time()
-        ih, sh = interrupt >> 32, now >> 32
-        _CLOCK.pack_into(view, 8, interrupt & 0xFFFFFFFF, ih, ih, now & 0xFFFFFFFF, sh, sh)
-        ticks = interrupt // 10000
-        struct.pack_into("<QI", view, 0x320, ticks, ticks >> 32)
+        """Show guest code what time it is."""
+        clock = self.clock
+        if clock is not None:
+            clock.update()
 
     def signal_pending(self) -> bool:
         """A host signal waits to be delivered to the guest."""

@@ -8,8 +8,6 @@ Source: Microsoft "NtReadFile", "Synchronous and Asynchronous I/O", "I/O Complet
 
 from __future__ import annotations
 
-import struct
-
 from lswd.kernel.apc import UserApc, queue_user_apc
 from lswd.kernel.file import SYNCHRONOUS, Overflow, Waiter
 from lswd.kernel.loop import Continue, event_loop
@@ -39,17 +37,14 @@ if TYPE_CHECKING:
 
 FILE_SKIP_COMPLETION_PORT_ON_SUCCESS = 1
 _ERROR = 0xC0000000
-STATUS_BLOCK = {8: struct.Struct("<QQ"), 4: struct.Struct("<II")}  # IO_STATUS_BLOCK: status, information
 
 
 def put_status(space: AddressSpace, address: int, status: int, information: int) -> None:
-    """Write the IO_STATUS_BLOCK at ``address``."""
-    form = STATUS_BLOCK[space.word]
-    page = space.writable_pages.get(address >> 12)
-    if page is not None and address & 0xFFF <= 0x1000 - form.size:
-        form.pack_into(space.memory, page + (address & 0xFFF), status, information)
-    else:
-        space.write(address, form.pack(status, information))
+    """Write the IO_STATUS_BLOCK at ``address``, the status last: a thread that sees it change need not ask further
+    (Microsoft "HasOverlappedIoCompleted")."""
+    space.probe_write(address, 2 * space.word)
+    space.write_pointer(address + space.word, information)
+    space.write_pointer(address, status)
 
 
 def tells_only_its_caller(file: FileObject) -> bool:

@@ -10,6 +10,7 @@ from lswd.cpu.context import context_type
 from lswd.cpu.engine import HANDOFF_PAGE, HANDOFF_POINTER
 from lswd.image.pe import FILE_LARGE_ADDRESS_AWARE
 from lswd.kernel import environment_block as blocks
+from lswd.kernel.clock import Clock
 from lswd.kernel.environment_block import KUSER_SHARED_DATA as K
 from lswd.kernel.environment_block import PEB, RTL_USER_PROCESS_PARAMETERS, TEB
 from lswd.kernel.process import Process
@@ -151,7 +152,7 @@ def fill_shared_data(process: Process, handoff: int) -> None:
     # winnt.h PF_*: what the processors an engine offers have in common. Never AVX: see cpu.unicorn.
     for feature in (2, 3, 6, 8, 9, 10, 12, 13, 14, 17, 20, 22, 23, 28, 32, 36, 37, 38):
         view[K.ProcessorFeatures + feature] = 1
-    process.attach_clock(view[:PAGE_SIZE])
+    process.clock = Clock(view[:PAGE_SIZE])
 
 
 def _bias_seconds() -> int:

@@ -155,7 +155,8 @@ if not TYPE_CHECKING:
             space = self._space
             page = space.writable_pages.get(self.address >> 12)
             if page is not None and self.address & 0xFFF <= form.most and form.mask:
-                form.pack_into(space.memory, page + (self.address & 0xFFF), value & form.mask)
+                at = page + (self.address & 0xFFF)
+                space.memory[at : at + form.size] = form.store(value & form.mask)
             else:
                 space.write(self.address, form.pack(value))
 
@@ -175,10 +176,11 @@ class Form:
 
     Attributes:
         most: the last offset in a page at which all of it is inside the page.
-        mask: a scalar's bits, 0 for a structure. pack_into: stores a scalar that has no others.
+        mask: a scalar's bits, 0 for a structure. store: the bytes of a scalar that has no others. (pack_into would
+            show zeros first to those who look at the memory meanwhile.)
     """
 
-    __slots__ = ("mask", "most", "pack", "pack_into", "size", "unpack")
+    __slots__ = ("mask", "most", "pack", "size", "store", "unpack")
 
     def __init__(self, kind: Any, word: int) -> None:
         self.size: int = kind.size(word)
@@ -190,7 +192,7 @@ class Form:
             mask = self.mask = (1 << 8 * self.size) - 1
             stored = struct.Struct("<" + kind.code(word).upper())
             read = struct.Struct("<" + kind.code(word)).unpack
-            self.pack_into = stored.pack_into
+            self.store = stored.pack
             self.pack = lambda value: stored.pack(value & mask)
             self.unpack = lambda data: read(data)[0]
         else:

@@ -7,11 +7,12 @@ Source: Microsoft "NtReadFile", "NtWriteFile", "ReadFileScatter", "NtFlushBuffer
 from __future__ import annotations
 
 import os
+import struct
 from functools import partial
 
 from lswd.kernel.file import FileObject
 from lswd.kernel.file_disk import DiskFile
-from lswd.kernel.request import STATUS_BLOCK, Request, at_once, tells_only_its_caller
+from lswd.kernel.request import Request, at_once, tells_only_its_caller
 from lswd.kernel.thread import THREAD_TERMINATE, Thread
 from lswd.memory.protection import PAGE_SIZE, PLAIN_CODES, READABLE_CODES
 from lswd.nt.declare import Call, Handle, In, Out, syscall
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from lswd.kernel.request import Operation
 
 _EVENT_MODIFY_STATE = 2
+_STATUS_BLOCK = {8: struct.Struct("<QQ"), 4: struct.Struct("<II")}  # IO_STATUS_BLOCK: status, information
 
 
 def request_for(
@@ -74,7 +76,7 @@ def _fast(
         return None
     space = call.space
     page = space.writable_pages.get(block >> 12)
-    form = STATUS_BLOCK[space.word]
+    form = _STATUS_BLOCK[space.word]
     if page is None or block & 0xFFF > 0x1000 - form.size:
         return None
     length &= 0xFFFFFFFF
@@ -90,7 +92,8 @@ def _fast(
     if done != length:
         return None
     file.position = at + done
-    form.pack_into(space.memory, page + (block & 0xFFF), STATUS_SUCCESS, done)
+    page += block & 0xFFF
+    space.memory[page : page + form.size] = form.pack(STATUS_SUCCESS, done)
     return STATUS_SUCCESS
 
 

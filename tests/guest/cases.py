@@ -164,6 +164,7 @@ FILES = (
          why_not_wine="Wine keeps locks with fcntl, which lets other handles read and write regardless"),
     Case("file-mapping", _c("files/mapping")),
     Case("overlapped", _c("files/overlapped")),
+    Case("polled", _c("files/polled")),
     Case("volumes", _c("files/volumes")),
     Case("file-links", _c("files/links")),
     Case("file-large", _c("files/large")),
@@ -200,6 +201,7 @@ LOCALE = (
     Case("dates", _c("locale/dates")),
     Case("time-zones", _c("locale/zones", "-ladvapi32")),
     Case("clocks", _c("locale/clocks")),
+    Case("clock-reads", _c("locale/clock_reads")),
 )
 
 _UNHANDLED = _c("exceptions/unhandled")
