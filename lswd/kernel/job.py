@@ -149,10 +149,16 @@ class Job(Waitable):
             NtError: STATUS_QUOTA_EXCEEDED when this job, or one around it, has all the processes it may have.
         """
         for job in self.chain():
-            if job.limits.flags & LIMIT_ACTIVE_PROCESS and len(job.processes) >= job.limits.active_processes:
-                job.refusals.add(LIMIT_ACTIVE_PROCESS)
-                job.tell(MSG_ACTIVE_PROCESS_LIMIT, 0)
+            if job._full():
                 raise NtError(STATUS_QUOTA_EXCEEDED)
+
+    def _full(self) -> bool:
+        """Has it all the processes it may have? Who asks wants one more, so then it is told to those concerned."""
+        full = bool(self.limits.flags & LIMIT_ACTIVE_PROCESS) and len(self.processes) >= self.limits.active_processes
+        if full:
+            self.refusals.add(LIMIT_ACTIVE_PROCESS)
+            self.tell(MSG_ACTIVE_PROCESS_LIMIT, 0)
+        return full
 
     def admit_thread(self) -> None:
         """
@@ -180,8 +186,7 @@ class Job(Waitable):
             self.parent = current
         joined = [job for job in self.chain() if process not in job.processes]
         for job in joined:
-            if job.limits.flags & LIMIT_ACTIVE_PROCESS and len(job.processes) >= job.limits.active_processes:
-                job.tell(MSG_ACTIVE_PROCESS_LIMIT, 0)
+            if job._full():
                 job.killed += 1
                 process.end(STATUS_QUOTA_EXCEEDED)
                 raise NtError(STATUS_QUOTA_EXCEEDED)
