@@ -1,8 +1,7 @@
 """The Unix half of secur32 (Wine 8): Schannel's TLS, by Python's ``ssl``. Clients only, as in the DLL; no DTLS.
 
 The guest brings what has come from the network and carries away what is to be sent: nothing here touches a socket.
-Source: Microsoft "Schannel", "Schannel Error Codes for TLS and SSL Alerts", "SecPkgContext_ConnectionInfo",
-"SecPkgContext_CipherInfo"; the layouts and the numbers of the functions are in the type information of the DLL.
+Source: Microsoft "Schannel"; the layouts and the numbers of the functions are in the type information of the DLL.
 """
 
 from __future__ import annotations
@@ -12,11 +11,34 @@ from lswd.ntdef.status import (
     STATUS_NO_MEMORY,
     STATUS_NOT_SUPPORTED,
     STATUS_SUCCESS,
-    NtError,
 )
-from lswd.ntdef.types import LONG, PVOID, UCHAR, ULONG, ULONGLONG, Struct, array, raw
+from lswd.ntdef.types import PVOID, ULONG, ULONGLONG, Struct
 from lswd.unixlib.arguments import question, text
 from lswd.unixlib.handles import Handles
+from lswd.unixlib.schannel_attributes import (
+    get_application_protocol,
+    get_cipher_info,
+    get_connection_info,
+    get_key_signature_algorithm,
+    get_max_message_size,
+    get_session_cipher_block_size,
+    get_session_peer_certificate,
+    get_unique_channel_binding,
+)
+from lswd.unixlib.schannel_session import (
+    ALPN,
+    SEC_E_ALGORITHM_MISMATCH,
+    SEC_E_BUFFER_TOO_SMALL,
+    SEC_E_ILLEGAL_MESSAGE,
+    SEC_E_INTERNAL_ERROR,
+    SEC_E_OK,
+    SEC_E_UNSUPPORTED_FUNCTION,
+    SEC_I_CONTINUE_NEEDED,
+    InfoQuestion,
+    SessionQuestion,
+    Sessions,
+    session_of,
+)
 from lswd.unixlib.security_buffers import (
     SECBUFFER_DATA,
     SECBUFFER_EMPTY,
@@ -26,11 +48,9 @@ from lswd.unixlib.security_buffers import (
     Buffers,
 )
 from lswd.unixlib.tls import (
-    LARGEST_RECORD,
     RECORD_HEADER,
     VERSIONS,
     ClientCertificate,
-    Suite,
     TlsClient,
     TlsError,
     available,
@@ -41,19 +61,9 @@ if TYPE_CHECKING:
     from lswd.kernel.thread import Thread
     from lswd.unixlib import UnixFunction
 
-SEC_E_OK = 0
-SEC_E_UNSUPPORTED_FUNCTION = 0x80090302
-SEC_E_INTERNAL_ERROR = 0x80090304
-SEC_E_BUFFER_TOO_SMALL = 0x80090321
-SEC_E_ILLEGAL_MESSAGE = 0x80090326
-SEC_E_ALGORITHM_MISMATCH = 0x80090331
-SEC_I_CONTINUE_NEEDED = 0x00090312
-
 SECPKG_CRED_OUTBOUND = 2
 # The bits of VERSIONS: SP_PROT_TLS1_0_CLIENT to SP_PROT_TLS1_3_CLIENT.
 _PROTOCOLS = dict(zip((0x80, 0x200, 0x800, 0x2000), VERSIONS, strict=True))
-_VERSION_NUMBERS = {"TLSv1": 0x301, "TLSv1.1": 0x302, "TLSv1.2": 0x303, "TLSv1.3": 0x304}
-_PROTOCOL_BITS = {"TLSv1": 0x80, "TLSv1.1": 0x200, "TLSv1.2": 0x800, "TLSv1.3": 0x2000}
 
 # Why a handshake failed, by OpenSSL's name: no version, or no cipher, that both sides speak. Anything else is an
 # internal error, as in Wine.
@@ -65,13 +75,6 @@ _FAILURES = {
     "SSLV3_ALERT_HANDSHAKE_FAILURE": SEC_E_ILLEGAL_MESSAGE,
 }
 
-CALG_3DES, CALG_AES_128, CALG_AES_256 = 0x6603, 0x660E, 0x6610
-CALG_RSA_SIGN, CALG_ECDSA = 0x2400, 0x2203
-CALG_RSA_KEYX, CALG_DH_EPHEM, CALG_ECDH_EPHEM = 0xA400, 0xAA02, 0xAE06
-_HASHES = {"SHA": (0x8004, 160), "SHA256": (0x800C, 256), "SHA384": (0x800D, 384)}
-
-_ALPN = 2  # SecApplicationProtocolNegotiationExt_ALPN
-_NEGOTIATED = 1  # SecApplicationProtocolNegotiationStatus_Success
 _LONGEST = 1 << 20
 _LONGEST_NAME = 255
 
@@ -80,10 +83,6 @@ class SchanCredentials(Struct):
     credential_use: ULONG
     enabled_protocols: ULONG
     credentials: ULONGLONG
-
-
-class SessionQuestion(Struct):
-    session: ULONGLONG
 
 
 class CredentialsQuestion(Struct):
@@ -98,18 +97,6 @@ class CredentialsQuestion(Struct):
 class CreateQuestion(Struct):
     cred: PVOID
     session: PVOID
-
-
-class InfoQuestion(Struct):
-    session: ULONGLONG
-    info: PVOID
-
-
-class PeerQuestion(Struct):
-    session: ULONGLONG
-    buffer: PVOID
-    bufsize: PVOID
-    retcount: PVOID
 
 
 class HandshakeQuestion(Struct):
@@ -146,51 +133,8 @@ class ProtocolsQuestion(Struct):
     buflen: ULONG
 
 
-class SecPkgContext_ConnectionInfo(Struct):
-    dwProtocol: ULONG
-    aiCipher: ULONG
-    dwCipherStrength: ULONG
-    aiHash: ULONG
-    dwHashStrength: ULONG
-    aiExch: ULONG
-    dwExchStrength: ULONG
-
-
-class SecPkgContext_CipherInfo(Struct):
-    dwVersion: ULONG
-    dwProtocol: ULONG
-    dwCipherSuite: ULONG
-    dwBaseCipherSuite: ULONG
-    szCipherSuite: bytes = raw(128)
-    szCipher: bytes = raw(128)
-    dwCipherLen: ULONG
-    dwCipherBlockLen: ULONG
-    szHash: bytes = raw(128)
-    dwHashLen: ULONG
-    szExchange: bytes = raw(128)
-    dwMinExchangeLen: ULONG
-    dwMaxExchangeLen: ULONG
-    szCertificate: bytes = raw(128)
-    dwKeyType: ULONG
-
-
-class SecPkgContext_ApplicationProtocol(Struct):
-    ProtoNegoStatus: LONG
-    ProtoNegoExt: LONG
-    ProtocolIdSize: UCHAR
-    ProtocolId: tuple[int, ...] = array(UCHAR, 255)
-
-
 class Credentials(Handles["ClientCertificate | bool"]):
     """What clients show: a certificate, or (True) nothing. A part of the System."""
-
-
-class Sessions(Handles[TlsClient]):
-    """A part of the System."""
-
-
-def _session(thread: Thread, number: int) -> TlsClient:
-    return thread.process.system.part(Sessions).get(thread.process, number)
 
 
 async def allocate_certificate_credentials(thread: Thread, arguments: int) -> int:
@@ -249,7 +193,7 @@ def dispose_session(thread: Thread, arguments: int) -> int:
 def set_session_target(thread: Thread, arguments: int) -> int:
     q = question(thread, arguments, InfoQuestion)
     name = text(thread.process.space, q.info, _LONGEST_NAME)
-    _session(thread, q.session).host = name.decode("utf-8", "replace") or None
+    session_of(thread, q.session).host = name.decode("utf-8", "replace") or None
     return STATUS_SUCCESS
 
 
@@ -259,7 +203,7 @@ def set_application_protocols(thread: Thread, arguments: int) -> int:
     if not 10 <= q.buflen <= 1 << 16:
         return STATUS_INVALID_PARAMETER
     data = thread.process.space.read(q.buffer, q.buflen)
-    if int.from_bytes(data[4:8], "little") != _ALPN:
+    if int.from_bytes(data[4:8], "little") != ALPN:
         return STATUS_NOT_SUPPORTED
     size = int.from_bytes(data[8:10], "little")
     listed, names, at = data[10 : 10 + size], [], 0
@@ -271,14 +215,14 @@ def set_application_protocols(thread: Thread, arguments: int) -> int:
         at += 1 + len(name)
     if not names or len(listed) < size:
         return STATUS_INVALID_PARAMETER
-    _session(thread, q.session).protocols = names
+    session_of(thread, q.session).protocols = names
     return STATUS_SUCCESS
 
 
 def handshake(thread: Thread, arguments: int) -> int:
     """One step: takes the input up to the end of the handshake, gives as much output as there is room for."""
     q = question(thread, arguments, HandshakeQuestion)
-    space, client = thread.process.space, _session(thread, q.session)
+    space, client = thread.process.space, session_of(thread, q.session)
     if q.input_size > _LONGEST:
         return STATUS_INVALID_PARAMETER
     data = b""
@@ -315,7 +259,7 @@ def send(thread: Thread, arguments: int) -> int:
     What is refused for lack of room has not been encrypted, so the caller may repeat it.
     """
     q = question(thread, arguments, SendQuestion)
-    space, client = thread.process.space, _session(thread, q.session)
+    space, client = thread.process.space, session_of(thread, q.session)
     if q.length > _LONGEST:
         return STATUS_INVALID_PARAMETER
     buffers = Buffers(space, q.output)
@@ -349,7 +293,7 @@ def send(thread: Thread, arguments: int) -> int:
 def recv(thread: Thread, arguments: int) -> int:
     """Decrypt whole records, if there is room for what they can carry."""
     q = question(thread, arguments, RecvQuestion)
-    space, client = thread.process.space, _session(thread, q.session)
+    space, client = thread.process.space, session_of(thread, q.session)
     room = space.read_u32(q.length)
     if q.input_size > _LONGEST:
         return STATUS_INVALID_PARAMETER
@@ -367,145 +311,9 @@ def recv(thread: Thread, arguments: int) -> int:
     return SEC_E_OK
 
 
-def get_application_protocol(thread: Thread, arguments: int) -> int:
-    q = question(thread, arguments, InfoQuestion)
-    client, answer = _session(thread, q.session), SecPkgContext_ApplicationProtocol()
-    try:
-        name = (client.connection.selected_alpn_protocol() or "").encode()
-    except (TlsError, ValueError):  # a server may choose what is no text
-        return SEC_E_INTERNAL_ERROR
-    if name:
-        answer = SecPkgContext_ApplicationProtocol(
-            ProtoNegoStatus=_NEGOTIATED, ProtoNegoExt=_ALPN, ProtocolIdSize=len(name), ProtocolId=tuple(name)
-        )
-    thread.process.space.write(q.info, answer.pack(8))
-    return SEC_E_OK
-
-
-def _suite(thread: Thread, session: int) -> Suite:
-    """
-    Raises:
-        NtError: SEC_E_INTERNAL_ERROR: there is no connection.
-    """
-    try:
-        return Suite(_session(thread, session))
-    except TlsError:
-        raise NtError(SEC_E_INTERNAL_ERROR) from None
-
-
-def _block(suite: Suite) -> int:
-    return 16 if suite.is_aes else 8 if suite.is_3des else 1
-
-
-def _own_hash(suite: Suite) -> int:
-    """Bits of the code that guards a record; 0 where the cipher itself does."""
-    return 0 if suite.has_own_integrity else _HASHES.get(suite.hash, (0, 0))[1]
-
-
-def get_connection_info(thread: Thread, arguments: int) -> int:
-    q = question(thread, arguments, InfoQuestion)
-    suite = _suite(thread, q.session)
-    aes = CALG_AES_128 if suite.bits == 128 else CALG_AES_256
-    info = SecPkgContext_ConnectionInfo(
-        dwProtocol=_PROTOCOL_BITS.get(suite.version, 0),
-        aiCipher=aes if suite.is_aes else CALG_3DES if suite.is_3des else 0,
-        dwCipherStrength=suite.bits,
-        aiHash=_HASHES.get(suite.hash, (0, 0))[0],
-        dwHashStrength=_own_hash(suite),
-        aiExch=CALG_ECDH_EPHEM if suite.is_elliptic else CALG_DH_EPHEM if suite.is_ephemeral else CALG_RSA_KEYX,
-    )
-    thread.process.space.write(q.info, info.pack(8))
-    return SEC_E_OK
-
-
-def get_cipher_info(thread: Thread, arguments: int) -> int:
-    q = question(thread, arguments, InfoQuestion)
-    suite = _suite(thread, q.session)
-    cipher = "AES" if suite.is_aes else "3DES" if suite.is_3des else "CHACHA20_POLY1305"
-    exchange = "ECDHE" if suite.is_elliptic else "DHE" if suite.is_ephemeral else "RSA"
-    signed = "ECDSA" if suite.is_ecdsa else "RSA"
-    mode = "GCM" if "GCM" in suite.words else "CCM" if suite.has_own_integrity else "CBC"
-    name = f"TLS_{exchange}_{signed}_WITH_{cipher}_{suite.bits}_{mode}_{suite.hash}"
-    if not suite.is_aes:
-        name = f"TLS_{exchange}_{signed}_WITH_{cipher}_{suite.hash}"
-
-    def wide(words: str) -> bytes:
-        return words.encode("utf-16-le")
-
-    info = SecPkgContext_CipherInfo(
-        dwProtocol=_VERSION_NUMBERS.get(suite.version, 0),
-        szCipherSuite=wide(name),
-        szCipher=wide(cipher),
-        dwCipherLen=suite.bits,
-        dwCipherBlockLen=_block(suite),
-        szHash=wide("SHA1" if suite.hash == "SHA" else suite.hash),
-        dwHashLen=_own_hash(suite),
-        szExchange=wide("ECDH" if suite.is_elliptic else exchange.removesuffix("E")),
-        dwMaxExchangeLen=65536,
-        szCertificate=wide(signed),
-    )
-    space = thread.process.space
-    # The version is the caller's: he says which structure this is.
-    info.dwVersion = space.read_u32(q.info)
-    space.write(q.info, info.pack(8))
-    return SEC_E_OK
-
-
 def get_enabled_protocols(thread: Thread, arguments: int) -> int:
     """What can be spoken here; the DLL refuses credentials for anything else. The result is the answer."""
     return sum(bit for bit, version in _PROTOCOLS.items() if version in available())
-
-
-def get_key_signature_algorithm(thread: Thread, arguments: int) -> int:
-    """The result is the answer."""
-    q = question(thread, arguments, SessionQuestion)
-    return CALG_ECDSA if _suite(thread, q.session).is_ecdsa else CALG_RSA_SIGN
-
-
-def get_max_message_size(thread: Thread, arguments: int) -> int:
-    """The result is the answer."""
-    return LARGEST_RECORD
-
-
-def get_session_cipher_block_size(thread: Thread, arguments: int) -> int:
-    """The result is the answer."""
-    q = question(thread, arguments, SessionQuestion)
-    return _block(_suite(thread, q.session))
-
-
-def get_session_peer_certificate(thread: Thread, arguments: int) -> int:
-    """The sizes of all certificates, then all certificates."""
-    q = question(thread, arguments, PeerQuestion)
-    space = thread.process.space
-    try:
-        found = _session(thread, q.session).peer_certificates()
-    except TlsError:
-        return SEC_E_INTERNAL_ERROR
-    sizes = b"".join(len(each).to_bytes(4, "little") for each in found)
-    room = space.read_u32(q.bufsize)
-    space.write_u32(q.bufsize, len(sizes) + sum(map(len, found)))
-    if not q.buffer or room < len(sizes) + sum(map(len, found)):
-        return SEC_E_BUFFER_TOO_SMALL
-    space.write(q.buffer, sizes + b"".join(found))
-    space.write_u32(q.retcount, len(found))
-    return SEC_E_OK
-
-
-def get_unique_channel_binding(thread: Thread, arguments: int) -> int:
-    q = question(thread, arguments, PeerQuestion)
-    space = thread.process.space
-    try:
-        binding = _session(thread, q.session).connection.get_channel_binding("tls-unique")
-    except (TlsError, ValueError):
-        binding = None
-    if not binding:
-        return SEC_E_INTERNAL_ERROR
-    room = space.read_u32(q.bufsize)
-    space.write_u32(q.bufsize, len(binding))
-    if not q.buffer or room < len(binding):
-        return SEC_E_BUFFER_TOO_SMALL
-    space.write(q.buffer, binding)
-    return SEC_E_OK
 
 
 FUNCTIONS: dict[int, UnixFunction] = {

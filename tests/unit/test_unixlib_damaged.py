@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lswd.ntdef.types import Struct
-from lswd.unixlib import crypt32, handle_of, secur32
+from lswd.unixlib import crypt32, handle_of, schannel_attributes, schannel_session, secur32
 from lswd.unixlib.bcrypt import asymmetric, blobs, symmetric
 from lswd.unixlib.bcrypt.key import ALG_ECDSA_P256, AsymmetricKey, SymmetricKey
 from lswd.unixlib.security_buffers import SECBUFFER_DATA, SECBUFFER_TOKEN, SecBuffer, SecBufferDesc
@@ -104,7 +104,7 @@ def connections(damage: Damage) -> Body:
         return
     session = memory.read_u64(damage.other)
     damage.put(damage.chance.choice((b"localhost\0", b"127.0.0.1\0", b"\xff\xfe\0", b"a..b\0", b"a" * 250 + b"\0")))
-    yield from call(SECUR32, 20, secur32.InfoQuestion(session=session, info=damage.bytes))
+    yield from call(SECUR32, 20, schannel_session.InfoQuestion(session=session, info=damage.bytes))
     size = damage.put(struct.pack("<IIH", 15, 2, 9) + b"\x08http/1.1")
     yield from call(SECUR32, 18, secur32.ProtocolsQuestion(session=session, buffer=damage.bytes, buflen=size))
     for record in damage.chance.choices(records, k=3):
@@ -124,9 +124,9 @@ def connections(damage: Damage) -> Body:
             session=session, output=damage.one, buffer=damage.bytes, length=5, output_buffer_idx=damage.cell + 8,
             output_offset=damage.cell + 16))
         for code in (6, 7, 8, 10, 12, 13, 14):
-            yield from call(SECUR32, code, secur32.PeerQuestion(
+            yield from call(SECUR32, code, schannel_attributes.PeerQuestion(
                 session=session, buffer=damage.out, bufsize=damage.cell, retcount=damage.cell + 8))
-    yield from call(SECUR32, 4, secur32.SessionQuestion(session=session))
+    yield from call(SECUR32, 4, schannel_session.SessionQuestion(session=session))
 
 
 def files(damage: Damage) -> Body:
@@ -152,4 +152,4 @@ def test_bytes_that_are_damaged_end_no_process(seed: int, tmp_path: Path) -> Non
 
     statuses = run_with_sockets(tmp_path, main)
     assert len(statuses) > 20 * ROUNDS
-    assert {0, secur32.SEC_E_INTERNAL_ERROR} < set(statuses)
+    assert {0, schannel_session.SEC_E_INTERNAL_ERROR} < set(statuses)

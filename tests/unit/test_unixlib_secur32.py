@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lswd.unixlib import handle_of, secur32
+from lswd.unixlib import handle_of, schannel_session, secur32
 from lswd.unixlib.security_buffers import (
     SECBUFFER_DATA,
     SECBUFFER_STREAM_HEADER,
@@ -117,7 +117,7 @@ class Session:
 
     def connect(self, server: Server) -> Any:
         status, _, sent = yield from self.step(b"")
-        while status == secur32.SEC_I_CONTINUE_NEEDED:
+        while status == schannel_session.SEC_I_CONTINUE_NEEDED:
             status, _, sent = yield from self.step(server.answer(sent))
         server.answer(sent)
         assert server.connected and status == 0, hex(status)
@@ -163,9 +163,8 @@ def test_what_is_refused_for_lack_of_room_is_not_encrypted(
             status, records = yield from session.send(text, 300)
             guest.log.append((status, server.read(records)))
 
-    assert [secur32.SEC_E_BUFFER_TOO_SMALL, STATUS_ACCESS_VIOLATION, (0, b"hello"), (0, b"again")] == run_with_sockets(
-        tmp_path, main
-    )
+    expected = [schannel_session.SEC_E_BUFFER_TOO_SMALL, STATUS_ACCESS_VIOLATION, (0, b"hello"), (0, b"again")]
+    assert expected == run_with_sockets(tmp_path, main)
 
 
 def test_what_is_refused_for_lack_of_room_is_not_decrypted(tmp_path: Path) -> None:
@@ -179,7 +178,7 @@ def test_what_is_refused_for_lack_of_room_is_not_decrypted(tmp_path: Path) -> No
         guest.log.append((yield from session.receive(record, 4)))
         guest.log.append((yield from session.receive(record, len(record) - 5)))
 
-    assert [(secur32.SEC_E_BUFFER_TOO_SMALL, b""), (0, b"hello")] == run_with_sockets(tmp_path, main)
+    assert [(schannel_session.SEC_E_BUFFER_TOO_SMALL, b""), (0, b"hello")] == run_with_sockets(tmp_path, main)
 
 
 def test_data_right_behind_the_handshake_is_left_to_be_decrypted(tmp_path: Path) -> None:
@@ -204,9 +203,9 @@ def test_data_right_behind_the_handshake_is_left_to_be_decrypted(tmp_path: Path)
     ("protocols", "version", "status"),
     [
         (0x80, TLS1_0, 0), (0x280, TLS1_1, 0), (0xA80, TLS1_2, 0), (0x2800, TLS1_2, 0),
-        (0x80, TLS1_2, secur32.SEC_E_UNSUPPORTED_FUNCTION),
-        (0x800, TLS1_3, secur32.SEC_E_UNSUPPORTED_FUNCTION),
-        (0xA80, TLS1_0, secur32.SEC_E_ILLEGAL_MESSAGE),  # old ones are not spoken along with a newer one
+        (0x80, TLS1_2, schannel_session.SEC_E_UNSUPPORTED_FUNCTION),
+        (0x800, TLS1_3, schannel_session.SEC_E_UNSUPPORTED_FUNCTION),
+        (0xA80, TLS1_0, schannel_session.SEC_E_ILLEGAL_MESSAGE),  # old ones are not spoken along with a newer one
     ],
 )  # fmt: skip
 def test_a_version_that_only_one_side_speaks_is_said_to_be_that(
@@ -218,7 +217,7 @@ def test_a_version_that_only_one_side_speaks_is_said_to_be_that(
         session = Session(guest, sockets)
         yield from session.create(protocols)
         outcome, _, sent = yield from session.step(b"")
-        while outcome == secur32.SEC_I_CONTINUE_NEEDED:
+        while outcome == schannel_session.SEC_I_CONTINUE_NEEDED:
             outcome, _, sent = yield from session.step(server.answer(sent))
         guest.log.append(outcome)
 
