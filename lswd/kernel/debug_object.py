@@ -149,8 +149,9 @@ class DebugObject(Waitable):
         return self._next() is not None
 
     def _next(self) -> DebugEvent | None:
-        """The oldest event that has not been told, of a process whose last one has been continued."""
-        busy = {event.process for event in self.events if event.told}
+        """The oldest event that has not been told, of a process whose last one has been continued, and whose threads
+        stand still."""
+        busy = {event.process for event in self.events if event.told or any(thread.running for thread in event.held)}
         return next((event for event in self.events if not event.told and event.process not in busy), None)
 
     def take(self) -> DebugEvent | None:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import time
 
+from lswd.cpu.engine import GuestLost
 from lswd.kernel.handle import HandleTable
 from lswd.kernel.object import Waitable
 from lswd.kernel.thread import Thread
 from lswd.kernel.wait import system_time
 from lswd.memory.space import AddressSpace
-from lswd.ntdef.status import STATUS_INVALID_HANDLE, STATUS_PENDING, STATUS_PROCESS_IS_TERMINATING, NtError, status_name
+from lswd.ntdef.status import (
+    STATUS_INVALID_HANDLE,
+    STATUS_PENDING,
+    STATUS_PROCESS_IS_TERMINATING,
+    STATUS_UNSUCCESSFUL,
+    NtError,
+    status_name,
+)
 from lswd.ntdef.types import (
     CURRENT_EFFECTIVE_TOKEN,
     CURRENT_PROCESS,
@@ -174,6 +182,15 @@ class Process(Waitable):
         if self.ended:
             raise NtError(STATUS_PROCESS_IS_TERMINATING)
         return self.space
+
+    def settle_memory(self) -> None:
+        """Others have changed its memory: from now on that holds for its threads that run, too. (What it changes itself
+        holds before the call for that returns.)"""
+        if any(thread.running for thread in self.threads):
+            try:
+                self.engine.settle()
+            except GuestLost as error:
+                self.fail(STATUS_UNSUCCESSFUL, str(error))
 
     def on_last_handle(self) -> None:
         """A process that has ended is forgotten with its last handle."""

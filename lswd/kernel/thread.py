@@ -166,6 +166,8 @@ class Thread(Waitable):
         """Its code has stopped running by itself: tell those who wait for it."""
         while self.watchers:
             self.watchers.pop().unpark(STATUS_SUCCESS)
+        if self.holders and self.process.debugger is not None:
+            self.process.debugger.wake()
 
     # ---- parking: see kernel.wait.park
 

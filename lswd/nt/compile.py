@@ -43,7 +43,7 @@ def {name}(call, r1, r2, r3, r4, stack):
         return None
     except Exception as error:
         result = bug(thread, (r1, r2, r3, r4), stack, error)
-    if thread.context_changed or thread.terminated or thread.suspend_count or process.ended:
+    if thread.context_changed or thread.terminated or thread.suspend_count or thread.holders or process.ended:
         return leave(thread, result)
     return result
 """

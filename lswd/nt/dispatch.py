@@ -161,7 +161,7 @@ class Dispatcher:
                 result = self._bug(thread, prepared.call, raw, error)
             if self._tracer is not None:
                 self._tracer.leave(thread, prepared.call, arguments, result)
-            if thread.context_changed or thread.terminated or thread.suspend_count or process.ended:
+            if thread.context_changed or thread.terminated or thread.suspend_count or thread.holders or process.ended:
                 return self._leave(thread, result)
             return int(result)
 

@@ -200,7 +200,10 @@ def NtAllocateVirtualMemory(
             return STATUS_INVALID_PARAMETER_3
     if AllocationType & (MEM_RESERVE_PLACEHOLDER | MEM_REPLACE_PLACEHOLDER):
         return STATUS_INVALID_PARAMETER_5
-    return _allocate(ProcessHandle, BaseAddress, RegionSize, AllocationType, Protect, 0, high, 0)
+    status = _allocate(ProcessHandle, BaseAddress, RegionSize, AllocationType, Protect, 0, high, 0)
+    if ProcessHandle is not call.process:
+        ProcessHandle.settle_memory()
+    return status
 
 
 @syscall(access={"ProcessHandle": PROCESS_VM_OPERATION})
@@ -229,7 +232,10 @@ def NtAllocateVirtualMemoryEx(
             return STATUS_INVALID_PARAMETER
         if BaseAddress.value and (low or high or align):
             return STATUS_INVALID_PARAMETER
-    return _allocate(ProcessHandle, BaseAddress, RegionSize, AllocationType, Protect, low, high, align)
+    status = _allocate(ProcessHandle, BaseAddress, RegionSize, AllocationType, Protect, low, high, align)
+    if ProcessHandle is not call.process:
+        ProcessHandle.settle_memory()
+    return status
 
 
 @syscall(access={"ProcessHandle": PROCESS_VM_OPERATION})
@@ -275,6 +281,8 @@ def NtFreeVirtualMemory(
         return STATUS_CONFLICTING_ADDRESSES
     else:
         space.decommit(region, start, end - start, briefly=True)
+    if ProcessHandle is not call.process:
+        ProcessHandle.settle_memory()
     BaseAddress.set(start)
     RegionSize.set(end - start)
     return STATUS_SUCCESS
@@ -296,6 +304,8 @@ def NtProtectVirtualMemory(
     if not length:
         return STATUS_INVALID_PARAMETER
     old = space.protect(start, end - start, NewProtect)
+    if ProcessHandle is not call.process:
+        ProcessHandle.settle_memory()
     BaseAddress.set(start)
     RegionSize.set(end - start)
     OldProtect.set(old)
@@ -441,6 +451,8 @@ def NtWriteVirtualMemory(
         wine = "wine_get_version" in ProcessHandle.userland.ntdll_exports
         if not wine or not _write_protected(space, BaseAddress, data):
             status, done = STATUS_ACCESS_VIOLATION, 0
+    if ProcessHandle is not call.process:
+        ProcessHandle.settle_memory()
     if NumberOfBytesWritten is not None:
         NumberOfBytesWritten.set(done)
     return status

@@ -140,6 +140,19 @@ def test_a_process_stands_still_from_an_event_to_its_continuation(debugger: Debu
     assert (["handlers"], 0) == (seen, thread.holders)
 
 
+def test_an_event_is_told_once_nobody_runs_any_more(debugger: Debugger) -> None:
+    assert STATUS_SUCCESS == debugger.attach()
+    process = debugger.other.process
+    while debugger.object.is_signalled(debugger.caller.thread):
+        debugger.next_state()
+    thread = process.threads[0]
+    debugger.object.thread_created(thread)
+    thread.running = True  # it has been interrupted, and has not stopped yet
+    assert STATUS_TIMEOUT == debugger.wait()[0]
+    thread.running = False
+    assert kernel.DbgCreateThreadStateChange == debugger.next_state()
+
+
 def test_an_exception_is_told_with_its_record(debugger: Debugger) -> None:
     debugger.attach()
     debugger.next_state()

@@ -119,7 +119,9 @@ class JailEngine:
 
     def settle(self) -> None:
         """Carry out now what else the next thread to run would."""
-        self.child.operate(self._mirror.pending())
+        operations = self._mirror.pending()
+        self._let_carrier_finish()
+        self.child.operate(operations)
 
     def code_changed(self, base: int, size: int) -> None:
         """The processor notices by itself."""
@@ -264,9 +266,8 @@ class JailEngine:
     def _resume(self, thread: JailThread, operations: list[Operation]) -> None:
         child = self.child
         operations = self._mirror.pending() + operations
-        carrier = self._carrier
-        if carrier is not None and carrier is not thread:
-            child.carried_out(carrier.block)
+        if self._carrier is not thread:
+            self._let_carrier_finish()
         self._carrier = thread if operations else None
         if thread.state == NEW:
             self._start(thread, operations)
@@ -286,6 +287,12 @@ class JailEngine:
         else:
             thread.load_return()
             child.resume(thread.block, layout.ACTION_CONTEXT)
+
+    def _let_carrier_finish(self) -> None:
+        """What has been given to a thread to carry out comes first."""
+        carrier, self._carrier = self._carrier, None
+        if carrier is not None:
+            self.child.carried_out(carrier.block)
 
     def _check_operations(self, block: int) -> None:
         error = self.child.quads[block + layout.OPERATION_ERROR >> 3]
