@@ -48,6 +48,7 @@ FileCompletionInformation = 30
 FileValidDataLengthInformation = 39
 FileIoCompletionNotificationInformation = 41
 FileIoPriorityHintInformation = 43
+FileReplaceCompletionInformation = 61
 FileDispositionInformationEx = 64
 FileRenameInformationEx = 65
 FileLinkInformationEx = 72
@@ -67,6 +68,7 @@ _NEEDS = {
     FileValidDataLengthInformation: (8, nt.FILE_WRITE_DATA),
     FileIoCompletionNotificationInformation: (4, 0),
     FileIoPriorityHintInformation: (4, 0),
+    FileReplaceCompletionInformation: (8, 0),
     FileDispositionInformationEx: (4, DELETE),
     FileRenameInformationEx: (20, DELETE),
     FileLinkInformationEx: (20, 0),
@@ -192,15 +194,19 @@ def _set_on_disk(call: Call, file: DiskObject, kind: int, data: bytes) -> None:
         raise NtError(STATUS_INVALID_PARAMETER)
 
 
-def _set_completion(call: Call, file: FileObject, data: bytes) -> None:
+def _set_completion(call: Call, file: FileObject, data: bytes, *, replace: bool) -> None:
+    """Report finished requests to a port; ``replace``: to another one than so far, or with no handle to none."""
     word = call.word
-    port = call.process.handles.get(
-        int.from_bytes(data[:word], "little"), CompletionPort, IO_COMPLETION_MODIFY_STATE
-    )
-    assert isinstance(port, CompletionPort)
-    if file.synchronous or file.completion is not None:
+    handle = int.from_bytes(data[:word], "little")
+    if replace and not handle:
+        completion = None
+    else:
+        port = call.process.handles.get(handle, CompletionPort, IO_COMPLETION_MODIFY_STATE)
+        assert isinstance(port, CompletionPort)
+        completion = (port, int.from_bytes(data[word : 2 * word], "little"))
+    if file.synchronous or (file.pending if replace else file.completion is not None):
         raise NtError(STATUS_INVALID_PARAMETER)
-    file.completion = (port, int.from_bytes(data[word : 2 * word], "little"))
+    file.completion = completion
 
 
 @syscall(partial="short names, object identifiers and quotas cannot be set; allocation ahead of writing does nothing")
@@ -218,7 +224,8 @@ def NtSetInformationFile(
     needs = _NEEDS.get(kind)
     if needs is None:
         return STATUS_INVALID_INFO_CLASS
-    least = 2 * call.word if kind == FileCompletionInformation else needs[0]
+    completion = kind in (FileCompletionInformation, FileReplaceCompletionInformation)
+    least = 2 * call.word if completion else needs[0]
     if least == 20:  # a flag, a handle, a length
         least = 2 * call.word + 4
     if Length < least:
@@ -226,8 +233,8 @@ def NtSetInformationFile(
     if needs[1] & ~call.process.handles.entry(FileHandle).access:
         return STATUS_ACCESS_DENIED
     data = call.space.read(FileInformation, min(Length, 2 * call.word + 4 + _MAX_NAME))
-    if kind == FileCompletionInformation:
-        _set_completion(call, file, data)
+    if completion:
+        _set_completion(call, file, data, replace=kind == FileReplaceCompletionInformation)
     elif kind == FileIoCompletionNotificationInformation:
         file.completion_modes |= int.from_bytes(data[:4], "little")
     elif kind == FileModeInformation:

@@ -13,6 +13,16 @@ import socket
 from lswd.kernel.afd import ancillary
 from lswd.kernel.afd import protocol as afd
 from lswd.kernel.afd.address import to_guest, to_host
+from lswd.kernel.afd.buffers import (
+    LONGEST_DATAGRAM,
+    MOST_AT_ONCE,
+    buffers_at,
+    gathered,
+    readable,
+    rest,
+    scatter,
+    writable,
+)
 from lswd.kernel.afd.endpoint import CONNECTED, Socket
 from lswd.kernel.afd.errors import status_of
 from lswd.kernel.afd.policy import check_destination, local_address
@@ -35,48 +45,18 @@ from lswd.ntdef.status import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lswd.kernel.afd.address import Address
     from lswd.kernel.afd.ancillary import Messages
+    from lswd.kernel.afd.buffers import Buffers
     from lswd.kernel.afd.controls import Control
     from lswd.kernel.thread import Thread
     from lswd.memory.space import AddressSpace
 
-    Buffers = list[tuple[int, int]]  # guest address and length
-
-_MOST_BUFFERS = 1024  # IOV_MAX of the host
 _CHUNK = 1 << 18
 _FARTHEST = 1 << 62
 FILE_USE_FILE_POINTER_POSITION = -2
-
-
-def buffers_at(space: AddressSpace, address: int, count: int) -> Buffers:
-    """An array of WSABUF.
-
-    Raises:
-        NtError: STATUS_INVALID_PARAMETER for more than the host takes at once, STATUS_ACCESS_VIOLATION.
-    """
-    if count > _MOST_BUFFERS:
-        raise NtError(STATUS_INVALID_PARAMETER)
-    size = afd.WSABUF.size(space.word)
-    data = space.read(address, count * size)
-    found = (afd.WSABUF.unpack(space.word, data, i * size) for i in range(count))
-    return [(buffer.buf, buffer.len) for buffer in found]
-
-
-def _writable(space: AddressSpace, buffers: Buffers) -> list[memoryview]:
-    return [view for address, length in buffers for view in space.writable(address, length)][:_MOST_BUFFERS]
-
-
-def _readable(space: AddressSpace, buffers: Buffers, done: int = 0) -> list[memoryview]:
-    """What is left of the buffers behind the first ``done`` bytes."""
-    views = []
-    for address, length in buffers:
-        if done >= length:
-            done -= length
-            continue
-        views += space.readable(address + done, length - done)
-        done = 0
-    return views[:_MOST_BUFFERS]
 
 
 class Received:
@@ -125,7 +105,7 @@ async def receive(
         with HostWait(thread, seconds) as wait:
             while True:
                 if urgent or sock.reading.is_first(turn):
-                    count = _receive_now(sock, thread, _rest(buffers, done), flags, result)
+                    count = _receive_now(sock, thread, rest(buffers, done), flags, result)
                     if count is not None:
                         done += count
                         whole = flags & afd.MSG_WAITALL and sock.is_stream and not flags & afd.MSG_PEEK
@@ -147,22 +127,18 @@ async def receive(
             sock.enable_events(afd.POLL_OOB if urgent else afd.POLL_READ)
 
 
-def _rest(buffers: Buffers, done: int) -> Buffers:
-    """The buffers behind the first ``done`` bytes."""
-    rest = []
-    for address, length in buffers:
-        skip = min(done, length)
-        done -= skip
-        rest.append((address + skip, length - skip))
-    return rest
-
-
 def _receive_now(sock: Socket, thread: Thread, buffers: Buffers, flags: int, result: Received) -> int | None:
     """Receive what is there; None when that is nothing yet."""
     host = sock.host
     if sock.reset:
         raise NtError(STATUS_CONNECTION_RESET)
-    views = _writable(thread.process.space, buffers)
+    views = writable(thread.process.space, buffers)
+    whole = None
+    if len(views) > MOST_AT_ONCE:
+        if sock.is_stream:
+            del views[MOST_AT_ONCE:]
+        else:
+            whole = bytearray(min(sum(map(len, views)), LONGEST_DATAGRAM))
     if sock.is_stream and not views:
         # Nothing to receive into: a way to wait for data, which the host does not know.
         return 0 if sock.poll_flags() & (afd.POLL_READ | afd.POLL_HUP | afd.POLL_RESET) else None
@@ -172,11 +148,14 @@ def _receive_now(sock: Socket, thread: Thread, buffers: Buffers, flags: int, res
     if flags & afd.MSG_OOB:
         host_flags |= socket.MSG_OOB
     try:
-        count, result.messages, told, address = host.recvmsg_into(views, result.room, host_flags)
+        into = views if whole is None else [whole]
+        count, result.messages, told, address = host.recvmsg_into(into, result.room, host_flags)
     except BlockingIOError:
         return None
     except OSError as error:
         raise _failure(sock, error) from None
+    if whole is not None:
+        scatter(views, memoryview(whole)[:count])
     result.address = address or None
     if not sock.is_stream and told & socket.MSG_TRUNC:
         result.flags = afd.MSG_PARTIAL
@@ -218,7 +197,9 @@ async def send(
         with HostWait(thread, seconds) as wait:
             while True:
                 if sock.writing.is_first(turn):
-                    views = _readable(thread.process.space, buffers, done)
+                    views: Sequence[memoryview | bytes] = readable(thread.process.space, buffers, done)
+                    if not sock.is_stream and len(views) == MOST_AT_ONCE:
+                        views = [gathered(thread.process.space, buffers)]
                     try:
                         done += _send_now(sock, views, host_flags, address)
                         if not sock.is_stream or done >= total:
@@ -242,7 +223,7 @@ async def send(
         sock.leave(sock.writing, turn, WRITABLE)
 
 
-def _send_now(sock: Socket, views: list[memoryview], flags: int, address: Address | None) -> int:
+def _send_now(sock: Socket, views: Sequence[memoryview | bytes], flags: int, address: Address | None) -> int:
     """
     Raises:
         BlockingIOError: not now.
