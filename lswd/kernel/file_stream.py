@@ -13,7 +13,6 @@ import stat
 import struct
 
 from lswd.kernel.file import FileObject
-from lswd.kernel.file_disk import after
 from lswd.kernel.file_metadata import nt_error
 from lswd.kernel.loop import event_loop
 from lswd.ntdef.file import (
@@ -135,17 +134,24 @@ class StreamFile(FileObject):
         return len(data)
 
     async def write(self, thread: Thread, address: int, length: int, offset: int | None, key: int = 0) -> int:
-        views = thread.process.space.readable(address, length)
-        while views:
+        space = thread.process.space
+        space.readable(address, length)
+        done = 0
+        while done < length:
             await self._ready(writing=True)
             try:
-                count = os.write(self.fd, views[0][:_CHUNK])
+                # Looked up each time: while we waited, others may have freed the memory, which is somebody's again.
+                views = space.readable(address + done, min(length - done, _CHUNK))
+                done += os.writev(self.fd, views)
             except BlockingIOError:
                 continue
             except OSError as error:
                 raise nt_error(error) from None
-            views = after(views, count)
-        return length
+            except NtError:
+                if done:
+                    break
+                raise
+        return done
 
     async def file_system_control(
         self, thread: Thread, code: int, address: int, length: int, out_address: int, out_length: int

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lswd.kernel.file_device import standard_file
+from lswd.memory.protection import PAGE_READWRITE
 
 from .file_guest import (
     GENERIC_READ,
@@ -83,6 +84,44 @@ def test_a_writer_waits_for_a_full_pipe_to_drain(tmp_path: Path) -> None:
 
     assert [(0, size)] == run_with_files(tmp_path, main)
     assert b"x" * size == bytes(taken)
+    os.close(reading)
+    os.close(writing)
+
+
+def test_what_has_become_of_memory_that_was_freed_while_a_writer_waited_is_not_written(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    size = 0x50000  # more than a pipe holds
+    taken = bytearray()
+
+    def main(guest: Guest, files: Files) -> Body:
+        handle = handle_of(guest, writing, GENERIC_WRITE)
+        space = guest.machine.process.space
+        freed = space.reserve(0, size, PAGE_READWRITE)
+        space.commit(freed, freed.base, size, PAGE_READWRITE)
+        space.write(freed.base, b"x" * size)
+
+        def reader(guest: Guest, _: int) -> Body:
+            space.release(freed.base)
+            other = space.reserve(0x70000000, size, PAGE_READWRITE)  # it gets what the freed one had
+            space.commit(other, other.base, other.size, PAGE_READWRITE)
+            space.write(other.base, b"secret" * (other.size // 6))
+            while True:
+                try:
+                    taken.extend(os.read(reading, 65536))
+                except BlockingIOError:
+                    if ended:
+                        break
+                yield "PREEMPT"
+
+        ended: list[int] = []
+        thread = yield from guest.thread(reader)
+        ended.append((yield "NtWriteFile", handle, 0, 0, 0, files.block, freed.base, size, 0, 0))
+        guest.log.append((ended[0], files.outcome()[1] == len(taken)))
+        yield from guest.wait(thread)
+
+    assert [(0, True)] == run_with_files(tmp_path, main)
+    assert {b"x"} == {bytes((byte,)) for byte in taken}
     os.close(reading)
     os.close(writing)
 
