@@ -299,6 +299,7 @@ NETWORK = (
     Case("sockets-events", _socket("events")),
     Case("sockets-overlapped", _socket("overlapped")),
     Case("sockets-gather", _socket("gather"), why_not_wine="Wine 8 refuses more buffers than Linux takes at once"),
+    Case("sockets-exclusive-polls", _c("sockets/exclusive_polls", "-lws2_32", "-lntdll")),
     Case("sockets-options", _socket("options")),
     Case("sockets-names", _socket("names")),
     Case("sockets-keep-alive", _socket("keep_alive"), why_not_wine="Wine 8 does not have these options"),

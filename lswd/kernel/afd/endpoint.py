@@ -30,6 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lswd.kernel.afd.address import Address
     from lswd.kernel.afd.address_list import AddressNews
+    from lswd.kernel.afd.poll import Poll
     from lswd.kernel.event import Event
     from lswd.kernel.file import Waiter
     from lswd.kernel.scheduler import Scheduler
@@ -103,6 +104,7 @@ class Socket(FileObject):
         receive_timeout, send_timeout: milliseconds for calls that are not overlapped; 0 for ever.
         sizes: the buffer sizes the program asked for.
         reading, writing: whose turn it is.
+        main_poll: the poll that an exclusive one would end.
     """
 
     device_type = FILE_DEVICE_NAMED_PIPE  # what GetFileType knows as FILE_TYPE_PIPE, as in Windows
@@ -131,6 +133,7 @@ class Socket(FileObject):
         self.event_mask = 0
         self._told = 0  # events not to be told again until the program has done something about them
         self.untold = 0  # events for WSAEnumNetworkEvents
+        self.main_poll: Poll | None = None
 
     def path(self) -> str:
         return "\\Device\\Afd"
@@ -392,6 +395,11 @@ class Socket(FileObject):
         from lswd.kernel.afd.information import query
 
         return query(information_class)
+
+    def on_last_handle(self) -> None:
+        self.closed = True
+        self.stir()  # polls tell so; what else goes on is cancelled
+        super().on_last_handle()
 
     def cleanup(self) -> None:
         self.closed = True

@@ -1,7 +1,7 @@
 """Looking at many sockets, and events: IOCTL_AFD_POLL (select, WSAPoll, and what other programs build on it), and the
 controls behind WSAEventSelect and WSAEnumNetworkEvents.
 
-Source: Microsoft "select", "WSAPoll", "WSAEventSelect", "WSAEnumNetworkEvents".
+Source: Microsoft "select", "WSAPoll", "WSAEventSelect", "WSAEnumNetworkEvents"; for exclusive polls what Wine 8 does.
 """
 
 from __future__ import annotations
@@ -23,6 +23,42 @@ _MOST_SOCKETS = 1 << 14
 _FOR_EVER = 0x7FFFFFFFFFFFFFFF
 _READING = afd.POLL_READ | afd.POLL_ACCEPT | afd.POLL_HUP | afd.POLL_RESET
 _WRITING = afd.POLL_WRITE | afd.POLL_CONNECT | afd.POLL_CONNECT_ERR
+
+
+class Poll:
+    """A poll that goes on. The first on a socket is its main one: an exclusive poll ends that with nothing to tell, if
+    it is exclusive as well (libuv takes back its polls so).
+
+    Attributes:
+        superseded: another poll has ended it.
+    """
+
+    __slots__ = ("_exclusive", "_sockets", "_wait", "superseded")
+
+    def __init__(self, wait: HostWait, sockets: list[Socket], exclusive: bool) -> None:
+        self._wait = wait
+        self._sockets = sockets
+        self._exclusive = exclusive
+        self.superseded = False
+
+    def begin(self) -> None:
+        """Take the place of older polls, and become the main one where there is none."""
+        for target in self._sockets:
+            older = target.main_poll
+            if older is not None and older is not self and self._exclusive and older._exclusive:
+                older._end_early()
+            if target.main_poll is None:
+                target.main_poll = self
+
+    def end(self) -> None:
+        for target in self._sockets:
+            if target.main_poll is self:
+                target.main_poll = None
+
+    def _end_early(self) -> None:
+        self.end()
+        self.superseded = True
+        self._wait.look_again()
 
 
 def host_events(flags: int) -> int:
@@ -51,12 +87,17 @@ async def poll(sock: Socket, control: Control) -> int:
     seconds = None if head.timeout == _FOR_EVER else seconds_until(head.timeout)
     interests = [(target, host_events(flags)) for _, target, flags in wanted]
     with HostWait(control.thread, seconds) as wait:
-        while True:
-            ready = _ready(wanted)
-            over = not ready and (seconds == 0 or wait.expired)
-            if ready or over:
-                break
-            await wait.until(interests)
+        this = Poll(wait, [target for _, target, _ in wanted], bool(head.exclusive))
+        this.begin()
+        try:
+            while True:
+                ready = [] if this.superseded else _ready(wanted)
+                over = not ready and not this.superseded and (seconds == 0 or wait.expired)
+                if ready or over or this.superseded:
+                    break
+                await wait.until(interests)
+        finally:
+            this.end()
     room = (control.out_length - head_size) // entry_size
     answer = b"".join(entry.pack(word) for entry in ready[:room])
     header = afd.PollHeader(timeout=head.timeout, count=min(room, len(ready)), exclusive=head.exclusive)

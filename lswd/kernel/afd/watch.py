@@ -100,6 +100,10 @@ class HostWait:
 
     def _expire(self) -> None:
         self.expired = True
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Let the operation that waits try now."""
         if self._waiter is not None:
             fire(self._waiter)
 
