@@ -24,6 +24,7 @@ from lswd.ntdef.status import (
     STATUS_NOT_A_DIRECTORY,
     STATUS_OBJECT_NAME_INVALID,
     STATUS_OBJECT_PATH_NOT_FOUND,
+    STATUS_REPARSE_POINT_ENCOUNTERED,
     STATUS_REPARSE_POINT_NOT_RESOLVED,
     NtError,
 )
@@ -146,15 +147,16 @@ class Drives:
             raise NtError(STATUS_OBJECT_PATH_NOT_FOUND)
         return root
 
-    def resolve(self, dos_path: str, *, follow_last: bool = True) -> Resolution:
+    def resolve(self, dos_path: str, *, follow_last: bool = True, links: int | None = None) -> Resolution:
         """Find ``X:\\dir\\file``.
 
         follow_last   False: if the last component is a symbolic link, the link itself is meant (delete, rename)
+        links         how many components from the left may be links that are followed; None: all
 
         Raises NtError: STATUS_OBJECT_NAME_INVALID for a path NT would not accept, and for a file spelled with a
         backslash at its end; STATUS_OBJECT_PATH_NOT_FOUND if the drive or a directory on the way is missing;
         STATUS_ACCESS_DENIED for a link that leaves the drives or a directory the user may not enter;
-        STATUS_REPARSE_POINT_NOT_RESOLVED for links in a circle.
+        STATUS_REPARSE_POINT_NOT_RESOLVED for links in a circle; STATUS_REPARSE_POINT_ENCOUNTERED for one too many.
         Source: [MS-FSA] 2.1.5.1 "Server Requests an Open of a File".
         """
         if dos_path[1:2] != ":" or not is_drive_letter(dos_path[0]) or dos_path[2:3] not in ("", "\\"):
@@ -171,9 +173,9 @@ class Drives:
             raise NtError(STATUS_OBJECT_NAME_INVALID)
         drive = dos_path[0].upper() + ":"
 
-        found = self._exactly(root, drive, names, follow_last) if self._unconfined else None
+        found = self._exactly(root, drive, names, follow_last) if self._unconfined and links is None else None
         if found is None:
-            found = self._by_case(root, drive, names, follow_last)
+            found = self._by_case(root, drive, names, follow_last, links)
         if found.stat is not None:
             mode = found.stat.st_mode
             if stream and stat.S_ISDIR(mode):
@@ -255,9 +257,9 @@ class Drives:
             found = None
         return Resolution(host, found, drive + "\\" + "\\".join(names))
 
-    def _by_case(self, root: str, drive: str, names: list[str], follow_last: bool) -> Resolution:
+    def _by_case(self, root: str, drive: str, names: list[str], follow_last: bool, links: int | None) -> Resolution:
         try:
-            found = self._walk(root, drive, names, follow_last)
+            found = self._walk(root, drive, names, follow_last, links)
         except NtError as error:
             # An overlay's files are there even on a drive that lacks its directory.
             supplied = self._supplied(drive, names) if error.status == STATUS_OBJECT_PATH_NOT_FOUND else None
@@ -268,7 +270,7 @@ class Drives:
             return found
         return self._supplied(drive, names) or found
 
-    def _walk(self, host: str, dos: str, names: list[str], follow_last: bool) -> Resolution:
+    def _walk(self, host: str, dos: str, names: list[str], follow_last: bool, links: int | None) -> Resolution:
         found = _stat(host)
         if found is None:
             raise NtError(STATUS_OBJECT_PATH_NOT_FOUND)
@@ -288,6 +290,8 @@ class Drives:
                     found = _lstat(host)
                     name = to_guest_name(spelled)
             if found is not None and stat.S_ISLNK(found.st_mode) and (follow_last or index != last):
+                if links is not None and index >= links:
+                    raise NtError(STATUS_REPARSE_POINT_ENCOUNTERED)
                 host, found = self._follow(host)
             dos = f"{dos}\\{name}"
         if found is None and not os.path.isdir(os.path.dirname(host)):

@@ -48,9 +48,13 @@ class OpenParameters:
     Attributes:
         access: desired access with generic rights already mapped; MAXIMUM_ALLOWED may still be in it.
         extra: further parameters of NtCreateNamedPipeFile, or None.
+        through_links: may the name lead through links?
     """
 
-    __slots__ = ("access", "allocation", "attributes", "disposition", "extra", "information", "options", "share")
+    __slots__ = (
+        "access", "allocation", "attributes", "disposition", "extra", "information", "options", "share",
+        "through_links",
+    )  # fmt: skip
 
     def __init__(
         self, access: int, share: int, disposition: int, options: int, attributes: int = 0, allocation: int = 0
@@ -63,6 +67,7 @@ class OpenParameters:
         self.allocation = allocation
         self.information = 0
         self.extra: Any = None
+        self.through_links = True
 
 
 class FileObject(Waitable):

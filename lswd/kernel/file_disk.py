@@ -115,7 +115,8 @@ class DiskObject(FileObject):
         return self.dos_path[2:] or "\\"
 
     def open_relative(self, process: Process, name: str, parameters: OpenParameters) -> FileObject:
-        return self.volume.open_path(process, self.dos_path.rstrip("\\") + ("\\" + name if name else ""), parameters)
+        path = self.dos_path.rstrip("\\") + ("\\" + name if name else "")
+        return self.volume.open_path(process, path, parameters, below=self.dos_path)
 
     async def flush(self, thread: Thread) -> None:
         if not self.path_only:

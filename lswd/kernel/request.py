@@ -152,7 +152,7 @@ class Request:
             thread.request = self
             while isinstance(trap, Waiter):
                 trap.go_on = lambda: thread.unpark(STATUS_SUCCESS)
-                if await park(thread) == STATUS_CANCELLED:
+                if self.cancelled or await park(thread) == STATUS_CANCELLED:
                     operation.close()
                     return STATUS_CANCELLED, 0
                 trap = operation.send(None)

@@ -84,8 +84,13 @@ class Volume(FileDevice):
             return VolumeFile(self, parameters)
         return self.open_path(process, redirected(process, f"{self.letter}:{rest}"), parameters)
 
-    def open_path(self, process: Process, dos_path: str, parameters: OpenParameters) -> FileObject:
+    def open_path(
+        self, process: Process, dos_path: str, parameters: OpenParameters, *, below: str = ""
+    ) -> FileObject:
         """Open or create ``X:\\dir\\file``.
+
+        Args:
+            below: what it begins with is open already, so links in that part are of no interest.
 
         Raises:
             NtError: STATUS_OBJECT_NAME_NOT_FOUND, _PATH_NOT_FOUND, _NAME_COLLISION, STATUS_SHARING_VIOLATION, ...
@@ -97,8 +102,9 @@ class Volume(FileDevice):
         if options & nt.FILE_OPEN_BY_FILE_ID:
             raise NtError(STATUS_NOT_SUPPORTED)
         follow = not options & nt.FILE_OPEN_REPARSE_POINT
+        links = None if parameters.through_links else len([name for name in below[3:].split("\\") if name])
         for _ in range(3):
-            found = self.drives.resolve(dos_path, follow_last=follow)
+            found = self.drives.resolve(dos_path, follow_last=follow, links=links)
             if not found.exists:
                 if disposition in (nt.FILE_OPEN, nt.FILE_OVERWRITE):
                     raise NtError(STATUS_OBJECT_NAME_NOT_FOUND)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from lswd.kernel.file import FileDevice, FileObject, OpenParameters
 from lswd.kernel.file_disk import DiskObject
-from lswd.kernel.handle import OBJ_CASE_INSENSITIVE, OBJ_INHERIT
+from lswd.kernel.handle import OBJ_CASE_INSENSITIVE, OBJ_DONT_REPARSE, OBJ_INHERIT
 from lswd.kernel.object import DELETE, MAXIMUM_ALLOWED, SYNCHRONIZE
 from lswd.nt.declare import Call, In, ObjectAttributes, Out, syscall
 from lswd.nt.file_structures import FILE_BASIC_INFORMATION, basic_information, network_open_information
@@ -75,6 +75,7 @@ def open_object_file(call: Call, attributes: ObjectAttributes, parameters: OpenP
         NtError: what the namespace and the device say.
     """
     check_parameters(parameters)
+    parameters.through_links = not attributes.attributes & OBJ_DONT_REPARSE
     name, root = attributes.name, attributes.root
     if isinstance(root, FileObject):
         if name.startswith("\\"):

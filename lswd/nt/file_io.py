@@ -279,7 +279,10 @@ async def NtFsControlFile(
 
 def _cancel(file: FileObject, status_block: Out[IO_STATUS_BLOCK], chosen: list[Request]) -> int:
     for request in chosen:
-        request.cancel()
+        if request.operation is None:  # its thread waits for it
+            request.cancel_wait()
+        else:
+            request.cancel()
     status_block.set(IO_STATUS_BLOCK())
     return len(chosen)
 
@@ -295,7 +298,8 @@ def NtCancelIoFile(call: Call, FileHandle: Handle[FileObject], IoStatusBlock: Ou
 def NtCancelIoFileEx(
     call: Call, FileHandle: Handle[FileObject], IoRequestToCancel: PVOID, IoStatusBlock: Out[IO_STATUS_BLOCK]
 ) -> NTSTATUS:
-    chosen = [r for r in FileHandle.pending if IoRequestToCancel in (0, r.status_block)]
+    awaited = [t.request for t in call.process.threads if t.request is not None and t.request.file is FileHandle]
+    chosen = [r for r in (*FileHandle.pending, *awaited) if IoRequestToCancel in (0, r.status_block)]
     return STATUS_SUCCESS if _cancel(FileHandle, IoStatusBlock, chosen) else STATUS_NOT_FOUND
 
 

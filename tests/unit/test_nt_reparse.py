@@ -11,6 +11,7 @@ import pytest
 
 from .file_guest import (
     ATTRIBUTES,
+    CASE_INSENSITIVE,
     DELETE,
     DELETE_ON_CLOSE,
     DIRECTORY_FILE,
@@ -18,6 +19,7 @@ from .file_guest import (
     OPEN,
     OPEN_REPARSE_POINT,
     READ_WRITE,
+    SHARE_ALL,
     STATUS_ACCESS_DENIED,
     STATUS_DIRECTORY_NOT_EMPTY,
     SYNCHRONOUS,
@@ -32,6 +34,7 @@ ZERO, RANGES = 0x980C8, 0x940CF
 SYMLINK, JUNCTION = 0xA000000C, 0xA0000003
 ATTRIBUTE_TAG = 35
 NOT_A_REPARSE_POINT, TAG_INVALID, TAG_MISMATCH, DATA_INVALID = (0xC0000275 + n for n in range(4))
+READ, DONT_REPARSE = 0x120089, 0x1000
 LINK_ITSELF = SYNCHRONOUS | OPEN_REPARSE_POINT
 
 
@@ -178,3 +181,26 @@ def test_zeroing_a_range_gives_its_space_back(tmp_path: Path) -> None:
 
     assert [0, (0, (0, 1 << 16, 2 << 16, 1 << 16))] == run_with_files(tmp_path, main)
     assert b"x" * (1 << 16) + bytes(1 << 16) + b"x" * (1 << 16) == (tmp_path / "file").read_bytes()
+
+
+def test_a_name_that_must_not_lead_through_links_does_not(tmp_path: Path) -> None:
+    """OBJ_DONT_REPARSE, by which Go's os.Root and os.RemoveAll stay where they are."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/file").write_bytes(b"data")
+    (tmp_path / "way").symlink_to("folder")
+
+    def main(guest: Guest, files: Files) -> Body:
+        def opened(name: str, options: int = SYNCHRONOUS, root: int = 0) -> Body:
+            where = guest.named(name, CASE_INSENSITIVE | DONT_REPARSE, root)
+            guest.log.append((yield "NtOpenFile", files.cell, READ, where, files.block, SHARE_ALL, options))
+
+        for name in ("folder\\FILE", "way\\file", "way\\none", "way"):
+            yield from opened(f"\\??\\C:\\{name}")
+        yield from opened("\\??\\C:\\way", LINK_ITSELF)
+        root = yield from files.open("way", READ, options=SYNCHRONOUS | DIRECTORY_FILE, disposition=OPEN)
+        yield from opened("file", root=root)
+        top = yield from files.open("", READ, options=SYNCHRONOUS | DIRECTORY_FILE, disposition=OPEN)
+        yield from opened("way", SYNCHRONOUS | DIRECTORY_FILE, root=top)
+
+    met = 0xC000050B
+    assert [0, met, met, met, 0, 0, met] == run_with_files(tmp_path, main)
