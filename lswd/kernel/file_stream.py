@@ -25,6 +25,7 @@ from lswd.ntdef.file import (
 )
 from lswd.ntdef.status import (
     STATUS_BUFFER_TOO_SMALL,
+    STATUS_CANCELLED,
     STATUS_END_OF_FILE,
     STATUS_INVALID_DEVICE_REQUEST,
     STATUS_INVALID_INFO_CLASS,
@@ -35,6 +36,8 @@ from lswd.ntdef.status import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from lswd.kernel.thread import Thread
 
 FSCTL_PIPE_PEEK = 0x11400C
@@ -48,6 +51,10 @@ FilePositionInformation = 14
 FilePipeInformation = 23
 FilePipeLocalInformation = 24
 FILE_PIPE_CONNECTED_STATE = 3
+
+
+# trio lets one task at a time wait for a descriptor, which threads, and processes with the same standard stream, share.
+_turns: dict[tuple[int, bool], Any] = {}
 
 
 class NullDevice(FileObject):
@@ -91,26 +98,43 @@ class StreamFile(FileObject):
         elif stat.S_ISCHR(mode):
             self.device_type = FILE_DEVICE_CONSOLE if os.isatty(fd) else FILE_DEVICE_NULL
         self._pollable = True
+        self._waiting = 0  # how many calls wait in the event loop
 
     async def _ready(self, writing: bool) -> None:
-        """Wait until the descriptor can be read (or written) without blocking."""
+        """Wait until the descriptor can be read (or written) without blocking.
+
+        Raises:
+            NtError: STATUS_CANCELLED: the last handle has been closed meanwhile.
+        """
         while self._pollable:
+            if self.fd < 0:
+                raise NtError(STATUS_CANCELLED)
             poll = select.poll()
             poll.register(self.fd, select.POLLOUT if writing else select.POLLIN)
             if poll.poll(0):
                 return
             await event_loop()
-            import trio
-
+            self._waiting += 1
             try:
-                if writing:
-                    await trio.lowlevel.wait_writable(self.fd)
-                else:
-                    await trio.lowlevel.wait_readable(self.fd)
+                await self._wait_in_loop(writing)
             except OSError as error:
                 if error.errno != errno.EPERM:  # epoll does not take what never blocks
                     raise nt_error(error) from None
                 self._pollable = False
+            finally:
+                self._waiting -= 1
+
+    async def _wait_in_loop(self, writing: bool) -> None:
+        """Until the descriptor may be ready, or closed."""
+        import trio
+
+        wait = trio.lowlevel.wait_writable if writing else trio.lowlevel.wait_readable
+        async with _turns.setdefault((self.fd, writing), trio.Lock()):
+            if self.fd >= 0:
+                try:
+                    await wait(self.fd)
+                except trio.ClosedResourceError:
+                    pass
 
     async def read(self, thread: Thread, address: int, length: int, offset: int | None, key: int = 0) -> int:
         space = thread.process.space
@@ -214,5 +238,9 @@ class StreamFile(FileObject):
 
     def cleanup(self) -> None:
         if self._owned and self.fd >= 0:
+            if self._waiting:
+                import trio
+
+                trio.lowlevel.notify_closing(self.fd)
             os.close(self.fd)
             self.fd = -1

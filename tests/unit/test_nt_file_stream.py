@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from .file_guest import (
     GENERIC_READ,
     GENERIC_WRITE,
     READ_WRITE,
+    STATUS_CANCELLED,
     STATUS_END_OF_FILE,
     STATUS_INVALID_DEVICE_REQUEST,
     STATUS_PIPE_BROKEN,
@@ -122,6 +124,56 @@ def test_what_has_become_of_memory_that_was_freed_while_a_writer_waited_is_not_w
 
     assert [(0, True)] == run_with_files(tmp_path, main)
     assert {b"x"} == {bytes((byte,)) for byte in taken}
+    os.close(reading)
+    os.close(writing)
+
+
+def test_closing_the_handle_ends_what_waits_for_the_file(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        os.mkfifo(tmp_path / name)
+
+    def main(guest: Guest, files: Files) -> Body:
+        def turns(seconds: float) -> Body:
+            end = time.monotonic() + seconds
+            while not guest.log and time.monotonic() < end:
+                yield "PREEMPT"
+
+        first = yield from files.open("one")
+
+        def reader(guest: Guest, _: int) -> Body:
+            guest.log.append((yield from files.read(first, 10)))
+
+        yield from guest.thread(reader)
+        yield from turns(0.05)  # it waits
+        yield "NtClose", first
+        yield from turns(5)
+        second = yield from files.open("other")  # may get the descriptor of the first
+        with open(tmp_path / "other", "wb", buffering=0) as writer:
+            writer.write(b"more")
+            guest.log.append((yield from files.read(second, 10)))
+
+    assert [(STATUS_CANCELLED, b""), (0, b"more")] == run_with_files(tmp_path, main)
+
+
+def test_several_threads_read_one_pipe(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+
+    def main(guest: Guest, files: Files) -> Body:
+        handle = handle_of(guest, reading, GENERIC_READ)
+
+        def reader(guest: Guest, _: int) -> Body:
+            guest.log.append((yield from files.read(handle, 1)))
+
+        threads = []
+        for _ in range(3):
+            threads.append((yield from guest.thread(reader)))
+        for _ in range(20):
+            yield "PREEMPT"
+        os.write(writing, b"abc")
+        for thread in threads:
+            yield from guest.wait(thread)
+
+    assert [(0, b"a"), (0, b"b"), (0, b"c")] == sorted(run_with_files(tmp_path, main))
     os.close(reading)
     os.close(writing)
 
