@@ -44,7 +44,7 @@ async def _ready(fd: int, events: int) -> None:
     while not is_ready(fd, events):
         try:
             await wait(fd)
-        except (OSError, ValueError, trio.BusyResourceError):  # what cannot be watched is ready, or two calls watch the same
+        except (OSError, ValueError, trio.BusyResourceError):  # it is ready always, or another call watches it
             await trio.sleep(0.02)
 
 
