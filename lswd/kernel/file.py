@@ -26,6 +26,7 @@ from lswd.ntdef.status import (
     STATUS_INVALID_FILE_FOR_SECTION,
     STATUS_INVALID_INFO_CLASS,
     STATUS_INVALID_PARAMETER,
+    STATUS_OBJECT_TYPE_MISMATCH,
     NtError,
 )
 
@@ -215,6 +216,14 @@ class FileDevice(Device):
     def open(self, process: Process, rest: str, parameters: OpenParameters) -> FileObject:
         """Open the file that the ``rest`` of the name means; ``parameters.information`` tells what came of it."""
         raise NotImplementedError
+
+    def create_pipe(self, process: Process, rest: str, parameters: OpenParameters) -> FileObject:
+        """Create an instance of the named pipe that the ``rest`` of the name means.
+
+        Raises:
+            NtError: STATUS_OBJECT_TYPE_MISMATCH or what else the device says, when there are no pipes on it.
+        """
+        raise NtError(STATUS_OBJECT_TYPE_MISMATCH)
 
     def look(self, process: Process, rest: str) -> Metadata:
         """What is known about a file, or a link itself, without opening it.

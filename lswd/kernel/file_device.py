@@ -53,10 +53,17 @@ class LateDevice(FileDevice):
         self._make = make
         self._device: FileDevice | None = None
 
-    def open(self, process: Process, rest: str, parameters: OpenParameters) -> FileObject:
+    @property
+    def device(self) -> FileDevice:
         if self._device is None:
             self._device = self._make()
-        return self._device.open(process, rest, parameters)
+        return self._device
+
+    def open(self, process: Process, rest: str, parameters: OpenParameters) -> FileObject:
+        return self.device.open(process, rest, parameters)
+
+    def create_pipe(self, process: Process, rest: str, parameters: OpenParameters) -> FileObject:
+        return self.device.create_pipe(process, rest, parameters)
 
 
 class FileSystems:

@@ -23,6 +23,7 @@ from lswd.ntdef.status import (
     STATUS_IO_TIMEOUT,
     STATUS_OBJECT_NAME_INVALID,
     STATUS_OBJECT_NAME_NOT_FOUND,
+    STATUS_OBJECT_TYPE_MISMATCH,
     STATUS_PIPE_BUSY,
     STATUS_PIPE_NOT_AVAILABLE,
     NtError,
@@ -79,15 +80,22 @@ class NamedPipeDevice(FileDevice):
         self.pipes: dict[str, NamedPipe] = {}
 
     def open(self, process: Process, rest: str, parameters: OpenParameters) -> FileObject:
-        """Open the device itself, or a pipe: as its server with ``parameters.extra``, else as a client."""
+        """Open the device itself, or a pipe as a client."""
         name = rest.removeprefix("\\")
-        if not name and parameters.extra is None:
+        if not name:
             parameters.information = nt.FILE_OPENED
             return PipeDeviceFile(self, parameters)
         return self.open_pipe(process, name, parameters)
 
+    def create_pipe(self, process: Process, rest: str, parameters: OpenParameters) -> FileObject:
+        name = rest.removeprefix("\\")
+        if not name:  # those without a name are created relative to the open device
+            raise NtError(STATUS_OBJECT_TYPE_MISMATCH)
+        return self.open_pipe(process, name, parameters)
+
     def open_pipe(self, process: Process, name: str, parameters: OpenParameters) -> PipeEnd:
-        """
+        """Open a pipe: as its server with ``parameters.extra``, else as a client.
+
         Raises:
             NtError: STATUS_OBJECT_NAME_NOT_FOUND, STATUS_PIPE_NOT_AVAILABLE, STATUS_INSTANCE_NOT_AVAILABLE,
                 STATUS_ACCESS_DENIED, STATUS_INVALID_PARAMETER.

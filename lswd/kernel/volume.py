@@ -78,6 +78,9 @@ class Volume(FileDevice):
         """What NtQueryObject calls a file: NT names the device, Wine's kernelbase wants ``\\??\\C:\\dir\\file``."""
         return "\\??\\" + dos_path if self.serves_wine else self.path() + dos_path[2:]
 
+    def create_pipe(self, process: Process, rest: str, parameters: OpenParameters) -> FileObject:
+        raise NtError(STATUS_OBJECT_NAME_INVALID)
+
     def open(self, process: Process, rest: str, parameters: OpenParameters) -> FileObject:
         """Open what follows the device's name; nothing means the volume itself."""
         if not rest:

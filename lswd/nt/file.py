@@ -15,6 +15,7 @@ from lswd.nt.file_structures import FILE_NETWORK_OPEN_INFORMATION as NETWORK_OPE
 from lswd.ntdef.file import (
     FILE_CREATE,
     FILE_DELETE_ON_CLOSE,
+    FILE_DEVICE_NAMED_PIPE,
     FILE_DIRECTORY_FILE,
     FILE_NON_DIRECTORY_FILE,
     FILE_OPEN,
@@ -32,6 +33,7 @@ from lswd.ntdef.file import (
 from lswd.ntdef.status import (
     STATUS_EAS_NOT_SUPPORTED,
     STATUS_INVALID_PARAMETER,
+    STATUS_OBJECT_NAME_INVALID,
     STATUS_OBJECT_NAME_NOT_FOUND,
     STATUS_OBJECT_PATH_SYNTAX_BAD,
     STATUS_OBJECT_TYPE_MISMATCH,
@@ -80,12 +82,15 @@ def open_object_file(call: Call, attributes: ObjectAttributes, parameters: OpenP
     if isinstance(root, FileObject):
         if name.startswith("\\"):
             raise NtError(STATUS_OBJECT_PATH_SYNTAX_BAD)
+        if parameters.extra is not None and root.device_type != FILE_DEVICE_NAMED_PIPE:
+            raise NtError(STATUS_OBJECT_NAME_INVALID)
         return root.open_relative(call.process, name, parameters)
     device, rest = call.process.system.namespace.walk(
         name, root, case_sensitive=not attributes.attributes & OBJ_CASE_INSENSITIVE
     )
     if isinstance(device, FileDevice):
-        return device.open(call.process, rest, parameters)
+        opener = device.open if parameters.extra is None else device.create_pipe
+        return opener(call.process, rest, parameters)
     raise NtError(STATUS_OBJECT_NAME_NOT_FOUND if rest else STATUS_OBJECT_TYPE_MISMATCH)
 
 

@@ -361,6 +361,7 @@ PROCESSES = (
     Case("process-remote-running", _family("remote_running")),
     Case("process-named-objects", _family("named")),
     Case("process-named-pipes", _family("named_pipes")),
+    Case("process-pipe-names", _c("processes/pipe_names")),
     Case("process-files", _family("files")),
     Case("process-jobs", _family("jobs")),
     Case("process-runtime", _c("processes/crt_children")),
