@@ -78,14 +78,18 @@ class Listing:
         """The next entry, or None at the end."""
         return self._entries[self.at] if self.at < len(self._entries) else None
 
-    def metadata(self, entry: Entry) -> Metadata | None:
-        """What a listing shows of an entry; None for one that has gone, or that is a link nobody could follow."""
+    def metadata(self, entry: Entry, *, as_looked_at: bool) -> Metadata | None:
+        """What a listing shows of an entry; None for one that has gone.
+
+        Args:
+            as_looked_at: a link is shown as ``Volume.look_at`` shows it, or not at all; otherwise itself.
+        """
         itself = not entry.overlay and entry.name not in (".", "..")
         try:
             found = os.stat(entry.host, follow_symlinks=not itself)
         except OSError:
             return None
-        if stat.S_ISLNK(found.st_mode):
+        if as_looked_at and stat.S_ISLNK(found.st_mode):
             try:
                 return self._directory.volume.look_at(self._directory.dos_path.rstrip("\\") + "\\" + entry.name)
             except NtError:

@@ -52,6 +52,8 @@ _NAME_AT = {
     FileIdExtdDirectoryInformation: 88,
     FileIdExtdBothDirectoryInformation: 114,
 }
+# What callers cannot learn the tag of a link from: there is no room for it, or they are Wine's FindFirstFile.
+_WITHOUT_TAG = (FileDirectoryInformation, FileBothDirectoryInformation)
 _MAX_FILLED = 1 << 20  # bytes of entries in one answer, whatever the buffer
 
 
@@ -91,7 +93,7 @@ def _entry(listing: Listing, kind: int, entry: Entry) -> bytes | None:
     name = encode_wide(entry.name)
     if kind == FileNamesInformation:
         return struct.pack("<III", 0, 0, len(name)) + name
-    found = listing.metadata(entry)
+    found = listing.metadata(entry, as_looked_at=kind in _WITHOUT_TAG)
     return _fixed(kind, found, len(name)) + name if found is not None else None
 
 

@@ -202,6 +202,27 @@ def test_wine_is_shown_what_links_lead_to_because_it_loses_their_tags(tmp_path: 
     assert [("to directory", 0, 0x410), ("to file", 5, 0x20), 0xC0000034] == run_with_files(tmp_path, main, wine=True)
 
 
+def test_whoever_can_learn_a_links_tag_is_shown_the_link_whatever_it_leads_to(tmp_path: Path) -> None:
+    """Go's os.RemoveAll did not see links that lead nowhere, and so could not remove their directory."""
+    filled(tmp_path, "file")
+    (tmp_path / "d" / "to directory").symlink_to("..")
+    (tmp_path / "d" / "to file").symlink_to("file")
+    (tmp_path / "d" / "to nowhere").symlink_to("nowhere")
+
+    def main(guest: Guest, files: Files) -> Body:
+        buffer = guest.room(4096)
+        for kind, start in ((2, 68), (37, 104)):  # FileFullDirectoryInformation, FileIdBothDirectoryInformation
+            directory = yield from opened(files)
+            while not (yield (
+                "NtQueryDirectoryFile", directory, 0, 0, 0, files.block, buffer, 4096, kind, 1, guest.unicode("to*"), 0,
+            )):  # fmt: skip
+                data = files.memory(buffer, files.outcome()[1])
+                guest.log.append((*entries(data, start, 60), *struct.unpack_from("<I4xI", data, 56)))
+
+    links = [("to directory", 0x410, 0xA000000C), ("to file", 0x400, 0xA000000C), ("to nowhere", 0x400, 0xA000000C)]
+    assert 2 * links == run_with_files(tmp_path, main, wine=True)
+
+
 def test_files_may_be_deleted_while_they_are_enumerated(tmp_path: Path) -> None:
     names = [f"{i:02}" for i in range(40)]
 

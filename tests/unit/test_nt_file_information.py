@@ -306,6 +306,9 @@ def test_attributes_can_be_asked_by_name_and_files_deleted_by_name(tmp_path: Pat
     assert [0, ARCHIVE, 0, (5, ARCHIVE), missing, 0, missing] == run_with_files(tmp_path, main)
 
 
+SPARSE_FILES, REPARSE_POINTS, OBJECT_IDS, HARD_LINKS = 0x40, 0x80, 0x10000, 0x400000
+
+
 def volume(guest: Guest, files: Files, handle: int, kind: int, size: int) -> Any:
     """NtQueryVolumeInformationFile."""
     buffer = guest.room(size)
@@ -322,6 +325,8 @@ def test_a_drive_looks_like_an_ntfs_volume(tmp_path: Path, name: str) -> None:
         guest.log.append((yield from volume(guest, files, handle, 4, 8)))
         status, data = yield from volume(guest, files, handle, 5, 64)
         guest.log.append((status, struct.unpack_from("<II", data, 4), data[12:].decode("utf-16-le")))
+        features = SPARSE_FILES | REPARSE_POINTS | OBJECT_IDS | HARD_LINKS
+        guest.log.append(struct.unpack_from("<I", data)[0] & features == features)
         status, data = yield from volume(guest, files, handle, 7, 32)
         total, _, _, sectors, sector = struct.unpack("<qqqII", data)
         guest.log.append((status, total * sectors * sector))
@@ -332,6 +337,7 @@ def test_a_drive_looks_like_an_ntfs_volume(tmp_path: Path, name: str) -> None:
     assert [
         (0, struct.pack("<II", 8, 0x20)),
         (0, (255, 8), "NTFS"),
+        True,
         (0, space.f_blocks * space.f_frsize),
         STATUS_INFO_LENGTH_MISMATCH,
         STATUS_INVALID_INFO_CLASS,
