@@ -7,6 +7,7 @@ import struct
 from lswd.kernel.afd import protocol as afd
 from lswd.kernel.afd.address import to_guest
 from lswd.kernel.afd.endpoint import CONNECTED, Socket
+from lswd.kernel.loop import event_loop
 from lswd.ntdef import file as nt
 from lswd.ntdef.status import (
     STATUS_INVALID_CONNECTION,
@@ -72,10 +73,14 @@ async def set_nonblocking(sock: Socket, control: Control) -> int:
 
 
 async def complete(sock: Socket, control: Control) -> int:
-    """IOCTL_AFD_WINE_COMPLETE_ASYNC: ends with the status given, so that ws2_32's own operations end as requests do."""
+    """IOCTL_AFD_WINE_COMPLETE_ASYNC: ends with the status given, so that ws2_32's own operations end as requests do.
+
+    A failure pends first: ws2_32 says that it does, and a call that fails at once would be heard of by nobody else.
+    """
     if control.length < 4:
         raise NtError(STATUS_INVALID_PARAMETER)
     status = control.number() & 0xFFFFFFFF
     if status:
+        await event_loop()
         raise NtError(status)
     return 0

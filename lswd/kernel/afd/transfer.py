@@ -29,6 +29,7 @@ from lswd.kernel.afd.policy import check_destination, local_address
 from lswd.kernel.afd.watch import READABLE, URGENT, WRITABLE, HostWait
 from lswd.kernel.file import FileObject, Overflow
 from lswd.kernel.file_disk import DiskFile
+from lswd.kernel.loop import event_loop
 from lswd.ntdef.file import FILE_READ_DATA
 from lswd.ntdef.status import (
     STATUS_ACCESS_VIOLATION,
@@ -294,6 +295,8 @@ async def recvmsg(sock: Socket, control: Control) -> int:
     if p.ws_flags_ptr and result.address is not None:
         space.write_u32(p.ws_flags_ptr, result.flags)
     if cut is not None:
+        if p.force_async:  # ws2_32 tells how much there was only of requests that pended
+            await event_loop()
         raise cut
     return count
 
