@@ -184,6 +184,7 @@ MEMORY = (
     Case("generated-code", _c("memory/generated_code")),
     Case("heap", _c("memory/heap")),
     Case("prefetch", _c("memory/prefetch")),
+    Case("memory-at-once", _c("memory/at_once")),
 )
 
 REGISTRY = (
