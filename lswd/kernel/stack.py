@@ -6,7 +6,7 @@ Source: Microsoft "Thread Stack Size", "Creating Guard Pages", "SetThreadStackGu
 from __future__ import annotations
 
 from lswd.kernel.environment_block import DEALLOCATION_STACK, GUARANTEED_STACK_BYTES
-from lswd.memory.protection import PAGE_GUARD, PAGE_READWRITE, PAGE_SIZE, encode, without_guard
+from lswd.memory.protection import PAGE_GUARD, PAGE_READWRITE, PAGE_SIZE, without_guard
 from lswd.memory.region import Region
 from lswd.ntdef.status import NtError
 
@@ -123,8 +123,7 @@ def grow_stack(thread: Thread, address: int) -> bool:
     limit = index if index >= lowest else 1
     space.write_pointer(thread.teb + 2 * space.word, region.base + limit * PAGE_SIZE)  # NT_TIB.StackLimit
     if index < lowest:
-        for page in range(1, lowest):
-            region.pages[page] = without_guard(region.pages[page]) or encode(PAGE_READWRITE)
+        space.commit(region, region.base + PAGE_SIZE, (lowest - 1) * PAGE_SIZE, PAGE_READWRITE)
         return False
     space.commit(region, region.base + (index - 1) * PAGE_SIZE, PAGE_SIZE, PAGE_READWRITE | PAGE_GUARD)
     return True

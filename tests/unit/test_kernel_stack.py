@@ -19,7 +19,7 @@ from lswd.kernel.stack import (
     settle_stack,
     touch_unsettled,
 )
-from lswd.memory.protection import PAGE_READWRITE, PAGE_SIZE
+from lswd.memory.protection import PAGE_GUARD, PAGE_READWRITE, PAGE_SIZE
 from lswd.memory.space import AddressSpace
 from lswd.ntdef.status import NtError
 
@@ -149,6 +149,23 @@ def test_a_stack_grows_by_its_guard_page_down_to_what_is_guaranteed() -> None:
     assert stack.base + 4 * PAGE_SIZE == page
     assert stack.base + PAGE_SIZE == fake.space.read_u64(fake.teb + STACK_LIMIT)
     assert [(COMMITTED, PAGE_READWRITE), (RESERVED, 0)] == [fake.state(stack.base + PAGE_SIZE), fake.state(stack.base)]
+
+
+def test_what_an_overflow_is_handled_on_is_new_memory_and_stays() -> None:
+    fake = Fake()
+    settle_stack(fake.thread, fake.stack.end - 0x100, PAGE_SIZE)
+    space, stack = fake.space, fake.stack
+    space.decommit(stack, stack.base + PAGE_SIZE, PAGE_SIZE, briefly=True)  # by the program
+    memory, committed = space.private.memory, space.committed
+    memory[stack.offset + PAGE_SIZE] = 1  # what it was left with
+    space.commit(stack, stack.base + 2 * PAGE_SIZE, PAGE_SIZE, PAGE_READWRITE | PAGE_GUARD)
+    assert not grow_stack(fake.thread, stack.base + 2 * PAGE_SIZE)
+    assert bytes(2) == space.read(stack.base + PAGE_SIZE, 2)
+    assert committed + 2 * PAGE_SIZE == space.committed
+    space.write(stack.base + PAGE_SIZE, b"kept")
+    other = space.reserve(0, 0x10000, PAGE_READWRITE)
+    space.unmap(other)
+    assert b"kept" == space.read(stack.base + PAGE_SIZE, 4)
 
 
 def test_a_fiber_grows_its_own_stack() -> None:
