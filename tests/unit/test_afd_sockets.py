@@ -13,6 +13,7 @@ from lswd.kernel.afd import protocol as afd
 from lswd.kernel.afd.controls import handler_of
 from lswd.kernel.afd.endpoint import Socket
 from lswd.kernel.afd.options import HANDLERS
+from lswd.kernel.afd.turns import Turns
 from lswd.ntdef.status import (
     STATUS_BAD_DEVICE_TYPE,
     STATUS_CANCELLED,
@@ -176,6 +177,32 @@ def test_closing_a_socket_cancels_its_requests_and_tells_those_who_poll_it(tmp_p
         host.close()
 
     assert [STATUS_PENDING, (STATUS_CANCELLED, b""), (0, True), b""] == run_with_sockets(tmp_path, main)
+
+
+def test_ending_many_pending_requests_costs_each_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    count = 300
+    looks: list[object] = []
+    original = Turns.is_first
+
+    def counted(self: Turns, token: object) -> bool:
+        looks.append(token)
+        return original(self, token)
+
+    monkeypatch.setattr(Turns, "is_first", counted)
+
+    def main(guest: Guest, sockets: Sockets) -> Body:
+        handle, host = yield from sockets.connected(OVERLAPPED)
+        requests = []
+        for _ in range(count):
+            request, _ = yield from sockets.begin_receive(handle, 1)
+            requests.append(request)
+        yield "NtClose", handle
+        for request in requests:
+            guest.log.append((yield from request.end()))
+        host.close()
+
+    assert [(STATUS_CANCELLED, b"")] * count == run_with_sockets(tmp_path, main)
+    assert len(looks) < 8 * count
 
 
 def test_a_handle_without_a_socket_polls_others_and_does_nothing_else(tmp_path: Path) -> None:

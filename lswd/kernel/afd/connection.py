@@ -157,7 +157,10 @@ async def _next_connection(sock: Socket, control: Control, *, waits: bool) -> tu
                         continue
                 if sock.nonblocking and not waits:
                     raise NtError(STATUS_DEVICE_NOT_READY)
-                await wait.until([(sock, READABLE)])
+                if sock.reading.is_first(turn):
+                    await wait.until([(sock, READABLE)])
+                else:
+                    await wait.until_turn(sock.reading, turn)
     finally:
         sock.leave(sock.reading, turn, READABLE)
         sock.enable_events(afd.POLL_ACCEPT)

@@ -14,6 +14,7 @@ import time
 from lswd.kernel.afd import protocol as afd
 from lswd.kernel.afd.address import to_guest
 from lswd.kernel.afd.errors import status_of
+from lswd.kernel.afd.turns import Turns
 from lswd.kernel.afd.watch import FAILED, READABLE, URGENT, WRITABLE, HostWatch, fire
 from lswd.kernel.file import FileObject
 from lswd.ntdef.file import FILE_DEVICE_NAMED_PIPE, FILE_READ_DATA, FILE_SYNCHRONOUS_IO_NONALERT, FILE_WRITE_DATA
@@ -65,31 +66,6 @@ class Shared:
         if self.host is None:
             self.host = HostWatch(scheduler)
         return self.host
-
-
-class Turns:
-    """Operations of one direction on one socket, first come first served: none overtakes another."""
-
-    __slots__ = ("_waiting",)
-
-    def __init__(self) -> None:
-        self._waiting: list[object] = []
-
-    def join(self) -> object:
-        """Queue up; returns what stands for the place."""
-        token = object()
-        self._waiting.append(token)
-        return token
-
-    def is_first(self, token: object) -> bool:
-        return self._waiting[0] is token
-
-    def busy(self) -> bool:
-        """Does anybody wait already?"""
-        return bool(self._waiting)
-
-    def leave(self, token: object) -> None:
-        self._waiting.remove(token)
 
 
 class Socket(FileObject):
@@ -302,8 +278,7 @@ class Socket(FileObject):
 
     def leave(self, turns: Turns, token: object, mask: int) -> None:
         """An operation is over; it may have left something (``mask``) to those behind it."""
-        turns.leave(token)
-        if turns.busy():
+        if turns.leave(token):
             self._let_try(mask)
 
     def _let_try(self, events: int) -> None:
@@ -315,6 +290,8 @@ class Socket(FileObject):
         try:
             while self._retry:
                 events, self._retry = self._retry, 0
+                self.reading.call_first()
+                self.writing.call_first()
                 for waiter, mask in tuple(self._interests.items()):
                     if events & (mask | FAILED):
                         fire(waiter)

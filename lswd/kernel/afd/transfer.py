@@ -117,7 +117,10 @@ async def receive(
                     raise NtError(STATUS_DEVICE_NOT_READY)
                 if wait.expired:
                     raise NtError(STATUS_IO_TIMEOUT)
-                await wait.until([(sock, URGENT if urgent else READABLE)])
+                if urgent or sock.reading.is_first(turn):
+                    await wait.until([(sock, URGENT if urgent else READABLE)])
+                else:
+                    await wait.until_turn(sock.reading, turn)
     except NtError:
         if done:
             return done
@@ -215,7 +218,10 @@ async def send(
                     raise NtError(STATUS_DEVICE_NOT_READY)
                 if wait.expired:
                     raise NtError(STATUS_IO_TIMEOUT)
-                await wait.until([(sock, WRITABLE)])
+                if sock.writing.is_first(turn):
+                    await wait.until([(sock, WRITABLE)])
+                else:
+                    await wait.until_turn(sock.writing, turn)
     except NtError as error:
         if done and error.status == STATUS_IO_TIMEOUT:
             return done
@@ -368,7 +374,7 @@ async def _send_file(sock: Socket, thread: Thread, file: FileObject, offset: int
         with HostWait(thread) as wait:
             while not length or done < length:
                 if not sock.writing.is_first(turn):
-                    await wait.until([(sock, WRITABLE)])
+                    await wait.until_turn(sock.writing, turn)
                     continue
                 wanted = min(_CHUNK, length - done) if length else _CHUNK
                 try:

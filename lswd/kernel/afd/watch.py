@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from lswd.kernel.afd.endpoint import Socket
+    from lswd.kernel.afd.turns import Turns
     from lswd.kernel.deadline import Deadline
     from lswd.kernel.scheduler import Scheduler
     from lswd.kernel.thread import Thread
@@ -110,11 +111,7 @@ class HostWait:
     async def until(self, wants: list[tuple[Socket, int]]) -> None:
         """Wait until one of the sockets may be as wanted (READABLE, ...), something else is news there, or the time is
         up (``expired``). The caller looks itself."""
-        scheduler = self._thread.process.scheduler
-        assert scheduler is not None
-        if self._seconds is not None and self._deadline is None:
-            self._deadline = scheduler.deadlines.add(self._seconds, self._expire)
-        waiter = self._waiter = Waiter()
+        scheduler, waiter = self._begin()
         try:
             for socket, mask in wants:
                 socket.add_interest(scheduler, waiter, mask)
@@ -123,6 +120,25 @@ class HostWait:
             self._waiter = None
             for socket, _ in wants:
                 socket.remove_interest(waiter)
+
+
+    async def until_turn(self, turns: Turns, token: object) -> None:
+        """Wait until the operation is the first of ``turns``, or the time is up."""
+        _, waiter = self._begin()
+        turns.wait(token, waiter)
+        try:
+            await waiter
+        finally:
+            self._waiter = None
+            turns.wait(token, None)
+
+    def _begin(self) -> tuple[Scheduler, Waiter]:
+        scheduler = self._thread.process.scheduler
+        assert scheduler is not None
+        if self._seconds is not None and self._deadline is None:
+            self._deadline = scheduler.deadlines.add(self._seconds, self._expire)
+        self._waiter = Waiter()
+        return scheduler, self._waiter
 
 
 def fire(waiter: Waiter) -> None:
