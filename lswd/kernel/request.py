@@ -140,9 +140,10 @@ class Request:
             self.thread.process.requests.add(self)
             return STATUS_PENDING
         status, information = outcome
-        self._finish(status, information)
         on_disk = file.device_type == FILE_DEVICE_DISK_FILE_SYSTEM
-        return STATUS_PENDING if deferred and on_disk and status in (STATUS_SUCCESS, STATUS_END_OF_FILE) else status
+        later = deferred and on_disk and status in (STATUS_SUCCESS, STATUS_END_OF_FILE)
+        self._finish(status, information, pending=later)
+        return STATUS_PENDING if later else status
 
     async def _wait(self, operation: Operation) -> tuple[int, int]:
         """Run it to its end, suspending the thread as needed."""

@@ -27,6 +27,7 @@ from .file_guest import (
     STATUS_OBJECT_NAME_COLLISION,
     STATUS_OBJECT_NAME_NOT_FOUND,
     STATUS_OBJECT_PATH_NOT_FOUND,
+    STATUS_PENDING,
     SUPERSEDE,
     SYNCHRONOUS,
     Body,
@@ -397,3 +398,23 @@ def test_a_file_keeps_its_creation_time_when_it_is_written_to(tmp_path: Path) ->
     except OSError:
         pytest.skip("the file system keeps no extended attributes")
     assert [True, True, True] == run_with_files(tmp_path, main)
+
+
+def test_a_port_hears_of_what_was_pending_even_if_it_is_to_skip_successes(tmp_path: Path) -> None:
+    """A Go program that wrote to a file opened for overlapped requests waited for ever."""
+
+    def main(guest: Guest, files: Files) -> Body:
+        handle = yield from files.open("f", READ_WRITE, options=0)
+        assert 0 == (yield "NtCreateIoCompletion", files.cell, 0x1F0003, 0, 0)
+        port = guest.value(files.cell, 8)
+        association = guest.stored(struct.pack("<QQ", port, 5))
+        assert 0 == (yield "NtSetInformationFile", handle, files.block, association, 16, 30)
+        skip = guest.stored(struct.pack("<I", 1))
+        assert 0 == (yield "NtSetInformationFile", handle, files.block, skip, 4, 41)
+        data, start = guest.stored(b"data"), guest.stored(bytes(8))
+        guest.log.append((yield "NtWriteFile", handle, 0, 0, 7, files.block, data, 4, start, 0))
+        key, value = guest.room(8), guest.room(8)
+        guest.log.append((yield "NtRemoveIoCompletion", port, key, value, guest.room(16), guest.time(1)))
+        guest.log.append((guest.value(key, 8), guest.value(value, 8)))
+
+    assert [STATUS_PENDING, 0, (5, 7)] == run_with_files(tmp_path, main)
