@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from lswd.kernel.environment_block import DEALLOCATION_STACK, GUARANTEED_STACK_BYTES
 from lswd.memory.protection import PAGE_GUARD, PAGE_READWRITE, PAGE_SIZE, without_guard
-from lswd.memory.region import Region
+from lswd.memory.region import MEM_PRIVATE, Region
 from lswd.ntdef.status import NtError
 
 TYPE_CHECKING = False
@@ -95,14 +95,15 @@ def settle_stack(thread: Thread, stack_pointer: int, commit: int) -> None:
 
 
 def current_stack(thread: Thread) -> Region | None:
-    """The stack the thread stands on, which for a fiber is another than the thread's own: as its TEB says."""
+    """The stack the thread stands on, which for a fiber is another than the thread's own: as its TEB says, where a
+    program may write what it likes."""
     space = thread.process.space
     try:
         base = space.read_pointer(thread.teb + DEALLOCATION_STACK[space.word])
     except NtError:
         return None
     region = space.find(base)
-    return region if region is not None and region.base == base else None
+    return region if region is not None and region.base == base and region.kind == MEM_PRIVATE else None
 
 
 def grow_stack(thread: Thread, address: int) -> bool:
@@ -118,12 +119,16 @@ def grow_stack(thread: Thread, address: int) -> bool:
     region.pages[index] = without_guard(region.pages[index])
     if region is not current_stack(thread):
         return False
-    guaranteed = space.read_u32(thread.teb + GUARANTEED_STACK_BYTES[space.word])
-    lowest = 1 + max(guaranteed // PAGE_SIZE, 2)  # page 0 is never touched
-    limit = index if index >= lowest else 1
-    space.write_pointer(thread.teb + 2 * space.word, region.base + limit * PAGE_SIZE)  # NT_TIB.StackLimit
+    try:
+        guaranteed = space.read_u32(thread.teb + GUARANTEED_STACK_BYTES[space.word])
+        lowest = 1 + max(guaranteed // PAGE_SIZE, 2)  # page 0 is never touched
+        limit = index if index >= lowest else 1
+        space.write_pointer(thread.teb + 2 * space.word, region.base + limit * PAGE_SIZE)  # NT_TIB.StackLimit
+    except NtError:
+        return False  # the program has taken its TEB away
     if index < lowest:
-        space.commit(region, region.base + PAGE_SIZE, (lowest - 1) * PAGE_SIZE, PAGE_READWRITE)
+        end = min(region.base + lowest * PAGE_SIZE, region.end)
+        space.commit(region, region.base + PAGE_SIZE, end - region.base - PAGE_SIZE, PAGE_READWRITE)
         return False
     space.commit(region, region.base + (index - 1) * PAGE_SIZE, PAGE_SIZE, PAGE_READWRITE | PAGE_GUARD)
     return True

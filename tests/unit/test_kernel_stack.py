@@ -19,7 +19,8 @@ from lswd.kernel.stack import (
     settle_stack,
     touch_unsettled,
 )
-from lswd.memory.protection import PAGE_GUARD, PAGE_READWRITE, PAGE_SIZE
+from lswd.memory.protection import PAGE_GUARD, PAGE_READONLY, PAGE_READWRITE, PAGE_SIZE
+from lswd.memory.region import MEM_MAPPED
 from lswd.memory.space import AddressSpace
 from lswd.ntdef.status import NtError
 
@@ -166,6 +167,38 @@ def test_what_an_overflow_is_handled_on_is_new_memory_and_stays() -> None:
     other = space.reserve(0, 0x10000, PAGE_READWRITE)
     space.unmap(other)
     assert b"kept" == space.read(stack.base + PAGE_SIZE, 4)
+
+
+def test_a_teb_that_says_what_cannot_be_is_not_believed() -> None:
+    """Touching the guard page then ended the launch."""
+    fake = Fake()
+    settle_stack(fake.thread, fake.stack.end - 0x100, PAGE_SIZE)
+    space, stack = fake.space, fake.stack
+    guard = space.read_pointer(fake.teb + STACK_LIMIT) - PAGE_SIZE
+    space.write_u32(fake.teb + GUARANTEED_STACK_BYTES[8], 0xFFFFFFFF)  # more than the stack has
+    assert not grow_stack(fake.thread, guard)
+    assert stack.size - PAGE_SIZE == space.query(stack.base + PAGE_SIZE)[3]
+
+    tiny = space.reserve(0, PAGE_SIZE, PAGE_READWRITE)
+    space.commit(tiny, tiny.base, PAGE_SIZE, PAGE_READWRITE | PAGE_GUARD)
+    space.write_pointer(fake.teb + DEALLOCATION_STACK[8], tiny.base)
+    assert not grow_stack(fake.thread, tiny.base)
+    assert (COMMITTED, PAGE_READWRITE) == fake.state(tiny.base)
+
+    view = space.map(0x70000000, 4 * PAGE_SIZE, MEM_MAPPED, PAGE_READONLY)
+    space.commit(view, view.base, view.size, PAGE_READONLY)
+    space.protect(view.base + 3 * PAGE_SIZE, PAGE_SIZE, PAGE_READONLY | PAGE_GUARD)
+    space.write_pointer(fake.teb + DEALLOCATION_STACK[8], view.base)
+    assert not grow_stack(fake.thread, view.base + 3 * PAGE_SIZE)
+    assert (COMMITTED, PAGE_READONLY) == fake.state(view.base + PAGE_SIZE)
+
+
+def test_a_stack_whose_teb_cannot_be_written_does_not_grow() -> None:
+    fake = Fake()
+    settle_stack(fake.thread, fake.stack.end - 0x100, PAGE_SIZE)
+    guard = fake.space.read_pointer(fake.teb + STACK_LIMIT) - PAGE_SIZE
+    fake.space.protect(fake.teb, PAGE_SIZE, PAGE_READONLY)
+    assert not grow_stack(fake.thread, guard)
 
 
 def test_a_fiber_grows_its_own_stack() -> None:
