@@ -183,10 +183,10 @@ class Process(Waitable):
             raise NtError(STATUS_PROCESS_IS_TERMINATING)
         return self.space
 
-    def settle_memory(self) -> None:
-        """Others have changed its memory: from now on that holds for its threads that run, too. (What it changes itself
-        holds before the call for that returns.)"""
-        if any(thread.running for thread in self.threads):
+    def settle_memory(self, changer: Process) -> None:
+        """``changer`` has changed its memory: from now on that holds for its threads that run, too. (What it changes
+        itself holds before the call for that returns.)"""
+        if changer is not self and any(thread.running for thread in self.threads):
             try:
                 self.engine.settle()
             except GuestLost as error:

@@ -201,8 +201,7 @@ def NtAllocateVirtualMemory(
     if AllocationType & (MEM_RESERVE_PLACEHOLDER | MEM_REPLACE_PLACEHOLDER):
         return STATUS_INVALID_PARAMETER_5
     status = _allocate(ProcessHandle, BaseAddress, RegionSize, AllocationType, Protect, 0, high, 0)
-    if ProcessHandle is not call.process:
-        ProcessHandle.settle_memory()
+    ProcessHandle.settle_memory(call.process)
     return status
 
 
@@ -233,8 +232,7 @@ def NtAllocateVirtualMemoryEx(
         if BaseAddress.value and (low or high or align):
             return STATUS_INVALID_PARAMETER
     status = _allocate(ProcessHandle, BaseAddress, RegionSize, AllocationType, Protect, low, high, align)
-    if ProcessHandle is not call.process:
-        ProcessHandle.settle_memory()
+    ProcessHandle.settle_memory(call.process)
     return status
 
 
@@ -281,8 +279,7 @@ def NtFreeVirtualMemory(
         return STATUS_CONFLICTING_ADDRESSES
     else:
         space.decommit(region, start, end - start, briefly=True)
-    if ProcessHandle is not call.process:
-        ProcessHandle.settle_memory()
+    ProcessHandle.settle_memory(call.process)
     BaseAddress.set(start)
     RegionSize.set(end - start)
     return STATUS_SUCCESS
@@ -304,8 +301,7 @@ def NtProtectVirtualMemory(
     if not length:
         return STATUS_INVALID_PARAMETER
     old = space.protect(start, end - start, NewProtect)
-    if ProcessHandle is not call.process:
-        ProcessHandle.settle_memory()
+    ProcessHandle.settle_memory(call.process)
     BaseAddress.set(start)
     RegionSize.set(end - start)
     OldProtect.set(old)
@@ -451,8 +447,7 @@ def NtWriteVirtualMemory(
         wine = "wine_get_version" in ProcessHandle.userland.ntdll_exports
         if not wine or not _write_protected(space, BaseAddress, data):
             status, done = STATUS_ACCESS_VIOLATION, 0
-    if ProcessHandle is not call.process:
-        ProcessHandle.settle_memory()
+    ProcessHandle.settle_memory(call.process)
     if NumberOfBytesWritten is not None:
         NumberOfBytesWritten.set(done)
     return status

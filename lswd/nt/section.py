@@ -324,8 +324,7 @@ def _unmap(call: Call, process: Process, address: int, *, preserve: bool = False
         leave(space, region)
     else:
         space.unmap(region)
-    if process is not call.process:
-        process.settle_memory()
+    process.settle_memory(call.process)
     if process.debugger is not None and region.kind == MEM_IMAGE and process is call.process:
         process.debugger.image_unmapped(call.thread, region)
         stay(call.thread, STATUS_SUCCESS)

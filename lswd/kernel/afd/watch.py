@@ -121,7 +121,6 @@ class HostWait:
             for socket, _ in wants:
                 socket.remove_interest(waiter)
 
-
     async def until_turn(self, turns: Turns, token: object) -> None:
         """Wait until the operation is the first of ``turns``, or the time is up."""
         _, waiter = self._begin()
