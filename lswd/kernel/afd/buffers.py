@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     Buffers = list[tuple[int, int]]  # guest address and length
 
 MOST_AT_ONCE = 1024  # IOV_MAX of the host
+_MOST_BYTES = 0x7FFFF000  # likewise (MAX_RW_COUNT)
 LONGEST_DATAGRAM = 0xFFFF
 _MOST_BUFFERS = 1 << 16  # Winsock knows no limit; it bounds how long one call takes
 
@@ -34,20 +35,29 @@ def buffers_at(space: AddressSpace, address: int, count: int) -> Buffers:
 
 
 def writable(space: AddressSpace, buffers: Buffers) -> list[memoryview]:
-    """All of the buffers; raises STATUS_ACCESS_VIOLATION."""
-    return [view for address, length in buffers for view in space.writable(address, length)]
+    """The buffers, but no more bytes than the host takes at once; raises STATUS_ACCESS_VIOLATION."""
+    views: list[memoryview] = []
+    left = _MOST_BYTES
+    for address, length in buffers:
+        views += space.writable(address, length)
+        left -= length
+        if left <= 0:
+            break
+    return views
 
 
 def readable(space: AddressSpace, buffers: Buffers, done: int = 0) -> list[memoryview]:
     """What is left of the buffers behind the first ``done`` bytes, but no more than the host takes at once."""
     views: list[memoryview] = []
+    left = _MOST_BYTES
     for address, length in buffers:
         if done >= length:
             done -= length
             continue
         views += space.readable(address + done, length - done)
+        left -= length - done
         done = 0
-        if len(views) >= MOST_AT_ONCE:
+        if left <= 0 or len(views) >= MOST_AT_ONCE:
             break
     return views[:MOST_AT_ONCE]
 

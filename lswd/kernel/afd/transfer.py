@@ -96,8 +96,7 @@ async def receive(
     if not sock.is_stream and not sock.bound and sock.state != CONNECTED:
         raise NtError(STATUS_INVALID_PARAMETER)
     result = result or Received()
-    for address, length in buffers:
-        thread.process.space.probe_write(address, length)
+    writable(thread.process.space, buffers)  # a bad buffer is refused even when there is nothing yet
     urgent = bool(flags & afd.MSG_OOB)
     seconds = None if waits or not sock.receive_timeout else sock.receive_timeout / 1000
     turn = sock.reading.join()
