@@ -26,6 +26,7 @@ from lswd.ntdef.status import (
     STATUS_INVALID_FILE_FOR_SECTION,
     STATUS_INVALID_INFO_CLASS,
     STATUS_INVALID_PARAMETER,
+    STATUS_OBJECT_NAME_INVALID,
     STATUS_OBJECT_TYPE_MISMATCH,
     NtError,
 )
@@ -184,6 +185,10 @@ class FileObject(Waitable):
     def open_relative(self, process: Process, name: str, parameters: OpenParameters) -> FileObject:
         """Open ``name`` relative to this file."""
         raise NtError(STATUS_INVALID_DEVICE_REQUEST)
+
+    def create_pipe(self, process: Process, name: str, parameters: OpenParameters) -> FileObject:
+        """Create an instance of the named pipe ``name`` relative to this file."""
+        raise NtError(STATUS_OBJECT_NAME_INVALID)
 
     def file_name(self) -> str:
         """The name on its device (``\\dir\\file``), or "" when it has none."""

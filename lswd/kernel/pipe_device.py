@@ -284,6 +284,8 @@ class PipeDeviceFile(FileObject):
     def open_relative(self, process: Process, name: str, parameters: OpenParameters) -> FileObject:
         return self._device.open_pipe(process, name, parameters)
 
+    create_pipe = open_relative
+
     async def file_system_control(
         self, thread: Thread, code: int, address: int, length: int, out_address: int, out_length: int
     ) -> int:

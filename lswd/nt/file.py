@@ -15,7 +15,6 @@ from lswd.nt.file_structures import FILE_NETWORK_OPEN_INFORMATION as NETWORK_OPE
 from lswd.ntdef.file import (
     FILE_CREATE,
     FILE_DELETE_ON_CLOSE,
-    FILE_DEVICE_NAMED_PIPE,
     FILE_DIRECTORY_FILE,
     FILE_NON_DIRECTORY_FILE,
     FILE_OPEN,
@@ -33,7 +32,6 @@ from lswd.ntdef.file import (
 from lswd.ntdef.status import (
     STATUS_EAS_NOT_SUPPORTED,
     STATUS_INVALID_PARAMETER,
-    STATUS_OBJECT_NAME_INVALID,
     STATUS_OBJECT_NAME_NOT_FOUND,
     STATUS_OBJECT_PATH_SYNTAX_BAD,
     STATUS_OBJECT_TYPE_MISMATCH,
@@ -82,9 +80,8 @@ def open_object_file(call: Call, attributes: ObjectAttributes, parameters: OpenP
     if isinstance(root, FileObject):
         if name.startswith("\\"):
             raise NtError(STATUS_OBJECT_PATH_SYNTAX_BAD)
-        if parameters.extra is not None and root.device_type != FILE_DEVICE_NAMED_PIPE:
-            raise NtError(STATUS_OBJECT_NAME_INVALID)
-        return root.open_relative(call.process, name, parameters)
+        open_relative = root.open_relative if parameters.extra is None else root.create_pipe
+        return open_relative(call.process, name, parameters)
     device, rest = call.process.system.namespace.walk(
         name, root, case_sensitive=not attributes.attributes & OBJ_CASE_INSENSITIVE
     )
