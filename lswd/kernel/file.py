@@ -230,6 +230,18 @@ class FileDevice(Device):
         """
         raise NtError(STATUS_OBJECT_TYPE_MISMATCH)
 
+    def make_link(self, process: Process, rest: str, target: str, *, relative: bool, directory: bool) -> None:
+        """Make the ``rest`` of the name a symbolic link to ``target``, an NT name or one relative to the link.
+
+        Args:
+            directory: it is said to lead to one, so its own name may end in a backslash.
+
+        Raises:
+            NtError: STATUS_OBJECT_NAME_COLLISION or what else the device says; STATUS_INVALID_DEVICE_REQUEST if it has
+                no links.
+        """
+        raise NtError(STATUS_INVALID_DEVICE_REQUEST)
+
     def look(self, process: Process, rest: str) -> Metadata:
         """What is known about a file, or a link itself, without opening it.
 

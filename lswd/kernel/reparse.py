@@ -32,6 +32,10 @@ from lswd.ntdef.status import (
     NtError,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lswd.host.drives import Drives
+
 _HEAD = struct.Struct("<IHH")  # tag, length of the data, reserved
 _NAMES = struct.Struct("<4H")  # offset and length of the substitute name, of the print name
 _RELATIVE = 1  # SYMLINK_FLAG_RELATIVE
@@ -79,7 +83,7 @@ def write(file: DiskObject, data: bytes) -> None:
     if length != len(data) - _HEAD.size:
         raise NtError(STATUS_IO_REPARSE_DATA_INVALID)
     junction = tag == IO_REPARSE_TAG_MOUNT_POINT
-    target = _host_target(file, *_substitute(data[_HEAD.size :], junction=junction))
+    target = host_target(file.volume.drives, file.dos_path, *_substitute(data[_HEAD.size :], junction=junction))
     before = None
     try:
         if is_link(file):
@@ -169,10 +173,12 @@ def _substitute(body: bytes, *, junction: bool) -> tuple[str, bool]:
     return name.decode("utf-16-le", "surrogatepass"), relative
 
 
-def _host_target(file: DiskObject, name: str, relative: bool) -> str:
-    """What the host's link says. Raises NtError: nothing on a drive of ours is meant."""
+def host_target(drives: Drives, link: str, name: str, relative: bool) -> str:
+    """What the host's link says for one at the DOS path ``link`` that leads to ``name``.
+
+    Raises NtError: nothing on a drive of ours is meant."""
     if relative and name.startswith("\\"):  # from the root of the link's own drive
-        name, relative = file.dos_path[:2] + name, False
+        name, relative = link[:2] + name, False
     if relative:
         parts = [part for part in name.split("\\") if part]
         if not all(part in (".", "..") or is_valid_name(part) for part in parts) or not parts:
@@ -180,7 +186,6 @@ def _host_target(file: DiskObject, name: str, relative: bool) -> str:
         return "/".join(part if part in (".", "..") else to_host_name(part) for part in parts)
     for prefix in ("\\??\\", "\\DosDevices\\", "\\\\?\\"):
         name = name.removeprefix(prefix)
-    drives = file.volume.drives
     dos = name if len(name) > 2 else name + "\\"
     try:
         return drives.resolve(dos, follow_last=False).host

@@ -118,6 +118,22 @@ class Volume(FileDevice):
                 return opened
         raise NtError(STATUS_SHARING_VIOLATION)  # it comes and goes faster than we can look
 
+    def make_link(self, process: Process, rest: str, target: str, *, relative: bool, directory: bool) -> None:
+        from lswd.kernel.reparse import host_target
+
+        if not rest:
+            raise NtError(STATUS_OBJECT_NAME_COLLISION)
+        dos_path = redirected(process, f"{self.letter}:{rest}")
+        found = self.drives.resolve(dos_path, follow_last=False)
+        if found.exists:
+            raise NtError(STATUS_OBJECT_NAME_COLLISION)
+        if found.must_be_directory and not directory:
+            raise NtError(STATUS_OBJECT_NAME_INVALID)
+        try:
+            os.symlink(host_target(self.drives, dos_path, target, relative), found.host)
+        except OSError as error:
+            raise nt_error(error) from None
+
     def look(self, process: Process, rest: str) -> Metadata:
         if not rest:
             raise NtError(STATUS_INVALID_PARAMETER)

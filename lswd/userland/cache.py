@@ -57,8 +57,10 @@ def open_private_directory(path: str) -> int | None:
     return None
 
 
-def write_atomically(directory: int, name: str, data: bytes) -> bool:
-    """Put ``data`` at ``name`` in the open ``directory``, whole or not at all. False if it could not be done."""
+def write_atomically(directory: int, name: str, data: bytes, *, time_ns: int | None = None) -> bool:
+    """Put ``data`` at ``name`` in the open ``directory``, whole or not at all, with ``time_ns`` for its times if given.
+
+    False if it could not be done."""
     temporary = f".{name}.{os.getpid()}"
     try:
         descriptor = os.open(temporary, _WRITE_FLAGS, 0o600, dir_fd=directory)
@@ -67,6 +69,9 @@ def write_atomically(directory: int, name: str, data: bytes) -> bool:
     try:
         with open(descriptor, "wb") as file:
             file.write(data)
+            if time_ns is not None:
+                file.flush()
+                os.utime(file.fileno(), ns=(time_ns, time_ns))
         os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
     except OSError:
         try:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _LONGEST_NAME = 255
 _WITH_STUBS = ("ntdll.dll", "win32u.dll")
+# DLLs with supplements that every program loads: what stands in for them is noted with what a launch reads anyway.
+_BASIC = ("kernel32.dll", "kernelbase.dll")
 
 
 class UserlandError(Exception):
@@ -38,7 +40,7 @@ class Userland:
         self.nls_directory = nls_directory
         self._files: dict[str, str] | None = None
         self._overlays: dict[str, str | None] = {}
-        self._ntdll: tuple[dict[int, str], dict[str, int]] | None = None
+        self._ntdll: tuple[dict[int, str], dict[str, int], dict[str, tuple[str, int, int]]] | None = None
         self._win32u: tuple[dict[int, str], dict[str, int]] | None = None
         self._enumerations: dict[tuple[str, str], tuple[str, ...]] = {}
         self._apisets: dict[str, tuple[str, dict[str, str]]] | None = None
@@ -207,35 +209,51 @@ class Userland:
 
     def _overlay(self, lowered: str) -> str | None:
         if lowered not in self._overlays:
-            from lswd.userland.supplements.overlay import overlay
-
-            self._overlays[lowered] = overlay(lowered, self.native(lowered), word=self.word)
+            noted = self._ntdll_tables()[2].get(lowered) if lowered in _BASIC else None
+            if noted is not None and file_key(noted[0]) == noted:
+                self._overlays[lowered] = noted[0] or None
+            else:
+                self._overlays[lowered] = self._made(lowered)
         return self._overlays[lowered]
 
-    def _ntdll_tables(self) -> tuple[dict[int, str], dict[str, int]]:
+    def _made(self, lowered: str) -> str | None:
+        from lswd.userland.supplements.overlay import overlay
+
+        return overlay(lowered, self.native(lowered), word=self.word)
+
+    def _ntdll_tables(self) -> tuple[dict[int, str], dict[str, int], dict[str, tuple[str, int, int]]]:
+        """Numbers and exports of ntdll, and what stands in for the DLLs in _BASIC: its ``file_key``, "" for nothing."""
         if self._ntdll is None:
-            self._ntdll = _tables(f"{self.directory}/ntdll.dll")
+            ntdll = f"{self.directory}/ntdll.dll"
+
+            def compute() -> Any:
+                made = {name: file_key(self._made(name) or "") for name in _BASIC}
+                return (*_tables_of(ntdll), made)
+
+            inputs = (ntdll, *[f"{self.directory}/{name}" for name in _BASIC])
+            self._ntdll = cached("basic", inputs, compute, extra=tuple(SUPPLEMENTS.items()))
         return self._ntdll
 
 
 def _tables(path: str) -> tuple[dict[int, str], dict[str, int]]:
-    """Number -> name of the system calls and name -> rva of the exports of a DLL. Raises ImageError, OSError."""
-
-    def compute() -> tuple[dict[int, str], dict[str, int]]:
-        from lswd.image.exports import export_table
-        from lswd.image.pe import parse
-        from lswd.image.rva import OnDisk
-        from lswd.userland.stubs import read_stubs
-
-        with open(path, "rb") as file:
-            data = file.read()
-        image = parse(data, os.path.basename(path))
-        reader = OnDisk(data, image)
-        exports = export_table(reader, image).names
-        return read_stubs(reader, exports), exports
-
-    result: tuple[dict[int, str], dict[str, int]] = cached("stubs", (path,), compute)
+    """As ``_tables_of``, from the cache."""
+    result: tuple[dict[int, str], dict[str, int]] = cached("stubs", (path,), lambda: _tables_of(path))
     return result
+
+
+def _tables_of(path: str) -> tuple[dict[int, str], dict[str, int]]:
+    """Number -> name of the system calls and name -> rva of the exports of a DLL. Raises ImageError, OSError."""
+    from lswd.image.exports import export_table
+    from lswd.image.pe import parse
+    from lswd.image.rva import OnDisk
+    from lswd.userland.stubs import read_stubs
+
+    with open(path, "rb") as file:
+        data = file.read()
+    image = parse(data, os.path.basename(path))
+    reader = OnDisk(data, image)
+    exports = export_table(reader, image).names
+    return read_stubs(reader, exports), exports
 
 
 def _enumeration(path: str, prefix: str) -> tuple[str, ...]:

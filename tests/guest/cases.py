@@ -168,6 +168,7 @@ FILES = (
     Case("polled", _c("files/polled")),
     Case("volumes", _c("files/volumes")),
     Case("file-links", _c("files/links")),
+    Case("symbolic-links", _c("files/symbolic_links"), why_not_wine="Wine says that it has made a link and makes none"),
     Case("file-large", _c("files/large")),
     Case("file-views", Program("views", ("files/views.c", "processes/start.c"))),
     Case("file-deletion", _c("files/deletion"),

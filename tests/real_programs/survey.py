@@ -224,8 +224,6 @@ NOTES = (
     "",
     "* Windows: `CreateWindow` fails. Messages between threads and timers work, `PostQuitMessage` does not (it asks",
     "  Wine's server, which is not there).",
-    "* `CreateSymbolicLink` of Wine 8's kernelbase says that it has made a link and makes none (`cmake -E",
-    "  create_symlink`).",
     "* `GetProcessGroupAffinity` is not in Wine 8: Java says so at its start, and goes on.",
     "* `SetFileInformationByHandle` of Wine 8 does not know FileAllocationInfo: `turbo run` (built with a Rust nightly",
     "  that minds) stops when it is to overwrite a file of its own.",

@@ -16,6 +16,7 @@ import pytest
 from lswd.nt.declare import SystemCall
 from lswd.ntdef.status import STATUS_ACCESS_VIOLATION, NtError
 from lswd.userland import supplements
+from lswd.userland.cache import file_key
 from lswd.userland.discovery import find
 from lswd.userland.supplements import FIRST_NUMBER, SUPPLEMENTS, Export, declare, exports
 from lswd.userland.supplements.bcryptprimitives import ProcessPrng
@@ -23,7 +24,7 @@ from lswd.userland.supplements.image_builder import build_dll
 from lswd.userland.supplements.overlay import materialise, overlay
 from lswd.userland.userland import Userland
 
-MACHINERY = {"declare", "export_directory", "image_builder", "overlay"}
+MACHINERY = {"declare", "export_directory", "image_builder", "overlay", "pretence"}
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +210,50 @@ def test_a_generated_file_is_kept_until_its_declarations_change(tmp_path: Path) 
     make("One", 1)
     assert first == path.read_bytes()
     assert [path] == list(path.parent.iterdir())
+
+
+def test_a_generated_file_is_known_by_its_time_and_size(userland: Userland, tmp_path: Path) -> None:
+    native = userland.native("kernelbase.dll")
+
+    def made(declared: str) -> tuple[str, int, int]:
+        path = overlay("kernelbase.dll", native, str(tmp_path), exports({"kernelbase.dll": (declared,)}))
+        assert path is not None
+        return file_key(path)
+
+    first = made("NotThere@4")
+    second = made("NotThera@4")
+    assert first != second
+    assert first == made("NotThere@4")
+
+
+def test_what_stands_in_for_a_basic_dll_is_noted_and_found_again_when_it_has_gone(
+    userland: Userland, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    asked: list[str] = []
+    make = Userland._made
+
+    def noted(self: Userland, name: str) -> str | None:
+        asked.append(name)
+        return make(self, name)
+
+    monkeypatch.setattr(Userland, "_made", noted)
+
+    def found() -> str | None:
+        asked.clear()
+        return Userland(userland.directory, userland.nls_directory).file("KernelBase.dll")
+
+    path = found()
+    assert path is not None
+    assert path != userland.native("kernelbase.dll")
+    assert asked == ["kernel32.dll", "kernelbase.dll"]
+    assert path == found()
+    assert not asked
+    os.unlink(path)
+    assert path == found()
+    assert asked == ["kernelbase.dll"]
+    assert path == found()
+    assert not asked
 
 
 def test_a_dll_that_lacks_an_export_is_extended_and_followed(userland: Userland, tmp_path: Path) -> None:

@@ -134,8 +134,8 @@ def test_no_other_name_is_found(userland: Userland, name: str) -> None:
 
 
 def test_only_a_module_name_gets_an_extension(userland: Userland) -> None:
-    path = f"{userland.directory}/kernel32.dll"
-    assert (path, path, None) == (userland.dll("KERNEL32"), userland.dll("kernel32.dll"), userland.file("kernel32"))
+    path = f"{userland.directory}/advapi32.dll"
+    assert (path, path, None) == (userland.dll("ADVAPI32"), userland.dll("advapi32.dll"), userland.file("advapi32"))
 
 
 def test_a_directory_in_other_case_is_searched_by_its_listing(tmp_path: Path) -> None:

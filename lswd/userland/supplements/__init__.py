@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 # DLL -> its exports in the notation of .def files: "Name@bytes", with the bytes of arguments that a 32-bit stdcall
 # function takes off the stack, or "Name@bytes @ordinal" where the ordinal matters. "Name@bytes if 1=6,2=3|16" is for a
 # function that the userland has but that lacks a case: ours is called when the second argument is 6 and the third 3 or
-# 16 (they count from 0, and only the first four can be looked at), otherwise the userland's own.
+# 16 (they count from 0, and only the first four can be looked at), otherwise the userland's own. "Name@bytes if
+# pretended" is for one that the userland has, but that does nothing and says it has (``pretence``).
 SUPPLEMENTS: dict[str, tuple[str, ...]] = {
     "bcryptprimitives.dll": ("ProcessPrng@8",),
     "crypt32.dll": ("CertVerifyCertificateChainPolicy@16 if 0=4",),
@@ -27,6 +28,8 @@ SUPPLEMENTS: dict[str, tuple[str, ...]] = {
         "setsockopt@20 if 1=6,2=3|16|17",
         "WSAIoctl@36 if 1=2550136847",
     ),
+    "kernel32.dll": ("CreateSymbolicLinkA@12 if pretended",),
+    "kernelbase.dll": ("CreateSymbolicLinkW@12 if pretended",),
 }
 
 # Where the numbers begin: far above the service tables of ntdll (from 0) and win32u (from 0x1000).
@@ -36,20 +39,23 @@ FIRST_NUMBER = 0x8000
 class Export:
     """One supplement as the guest sees it: ``dll`` exports ``name``, a stub for the system call ``number``.
 
-    ``cases``: for which calls, as (argument, values) pairs that must all hold; none: for all.
+    ``cases``: for which calls, as (argument, values) pairs that must all hold; none: for all. ``pretended``: it takes
+    the place of one that only says that it has succeeded.
     """
 
-    __slots__ = ("argument_bytes", "cases", "dll", "name", "number", "ordinal")
+    __slots__ = ("argument_bytes", "cases", "dll", "name", "number", "ordinal", "pretended")
 
     def __init__(
-        self, dll: str, name: str, number: int, ordinal: int | None, argument_bytes: int = 0, cases: Cases = ()
-    ) -> None:
+        self, dll: str, name: str, number: int, ordinal: int | None, argument_bytes: int = 0, cases: Cases = (),
+        *, pretended: bool = False,
+    ) -> None:  # fmt: skip
         self.dll = dll
         self.name = name
         self.number = number
         self.ordinal = ordinal
         self.argument_bytes = argument_bytes
         self.cases = cases
+        self.pretended = pretended
 
 
 def exports(table: dict[str, tuple[str, ...]] | None = None) -> dict[str, tuple[Export, ...]]:
@@ -62,8 +68,10 @@ def exports(table: dict[str, tuple[str, ...]] | None = None) -> dict[str, tuple[
             plain, _, conditions = entry.partition(" if ")
             decorated, _, ordinal = plain.partition(" @")
             name, _, size = decorated.partition("@")
-            cases = tuple([_case(condition) for condition in conditions.split(",") if condition])
-            declared.append(Export(dll, name, number, int(ordinal) if ordinal else None, int(size or 0), cases))
+            pretended = conditions == "pretended"
+            cases = () if pretended else tuple([_case(each) for each in conditions.split(",") if each])
+            place = int(ordinal) if ordinal else None
+            declared.append(Export(dll, name, number, place, int(size or 0), cases, pretended=pretended))
             number += 1
         result[dll] = tuple(declared)
     return result

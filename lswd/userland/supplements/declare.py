@@ -31,9 +31,22 @@ if TYPE_CHECKING:
 
         def get(self, value: int, /) -> object: ...
 
+    class Namespace(Protocol):
+        """Where names lead: the last object, and what of the name is left for it. A name of nothing is an NtError."""
+
+        def walk(self, name: str, root: None, /) -> tuple[object, str]: ...
+
+    class System(Protocol):
+        @property
+        def namespace(self) -> Namespace: ...
+
     class Process(Protocol):
         @property
         def handles(self) -> Handles: ...
+        @property
+        def peb(self) -> int: ...
+        @property
+        def system(self) -> System: ...
 
     class Thread(Protocol):
         @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from zlib import crc32
 
 from lswd.userland.cache import FORMAT, cache_directory, cached, file_key, open_private_directory, write_atomically
 from lswd.userland.supplements import exports
@@ -16,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lswd.image.rva import OnDisk
     from lswd.userland.supplements import Cases, Export
     from lswd.userland.supplements.image_builder import StubExport
     from lswd.userland.userland import Userland
@@ -42,21 +44,22 @@ def overlay(
     """The host path of the generated DLL ``name``, for a userland whose own is at ``native`` (None: it has none).
 
     None if there is nothing to add: no supplement is declared for ``name``, the userland exports them all itself (and
-    lacks no case of them), or its DLL is none that can be extended. ``directory`` replaces the user's cache directory,
-    ``table`` the declared supplements; ``word`` is the pointer size of the userland's programs.
+    lacks no case of them, and they do what they say), or its DLL is none that can be extended. ``directory`` replaces
+    the user's cache directory, ``table`` the declared supplements; ``word`` is the pointer size of the userland's
+    programs.
     """
     declared = (exports() if table is None else table).get(name, ())
     if directory is None:
         directory = cache_directory(os.environ)
     if native is not None and declared:
-        names = tuple([each.name for each in declared])
+        names = tuple([(each.name, each.pretended) for each in declared])
         lacking = cached(
             f"lacking-{name}", (native,), lambda: _lacking(native, names), extra=names, directory=directory
         )
         # Who adds cases to a function needs the userland's own; the others are for where it has none.
         declared = tuple([each for each in declared if (each.name in lacking) is not bool(each.cases)])
     elif declared:
-        declared = tuple([each for each in declared if not each.cases])
+        declared = tuple([each for each in declared if not each.cases and not each.pretended])
     if not declared:
         return None
     wanted = [(each.name, each.number, each.ordinal, each.argument_bytes) for each in declared]
@@ -76,7 +79,9 @@ def overlay(
         data = _image(name, native, wanted, word, cases)
         if data is None:
             return None
-        if folder is not None and write_atomically(folder, name, data + mark):
+        # Made again from the same, it has the same ``file_key``: who has noted that need not look into it.
+        when = file_key(native)[1] + crc32(mark) if native is not None else None
+        if folder is not None and write_atomically(folder, name, data + mark, time_ns=when):
             return f"{place}/{name}"
     finally:
         if folder is not None:
@@ -88,8 +93,9 @@ def overlay(
     return path
 
 
-def _lacking(native: str, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of ``names`` that the DLL at ``native`` does not export; none if it cannot be read."""
+def _lacking(native: str, names: tuple[tuple[str, bool], ...]) -> tuple[str, ...]:
+    """Those of ``names`` that the DLL at ``native`` does not export, or only for show where that is asked (True); none
+    if it cannot be read."""
     from lswd.image.errors import ImageError
     from lswd.image.exports import export_table
     from lswd.image.pe import parse
@@ -99,10 +105,22 @@ def _lacking(native: str, names: tuple[str, ...]) -> tuple[str, ...]:
         with open(native, "rb") as file:
             data = file.read()
         image = parse(data, os.path.basename(native))
-        table = export_table(OnDisk(data, image), image)
+        reader = OnDisk(data, image)
+        table = export_table(reader, image)
+        word = 8 if image.is_64bit else 4
+        return tuple([
+            name
+            for name, shown in names
+            if name not in table or (shown and name in table.names and _pretends(reader, table.names[name], word))
+        ])
     except (OSError, ImageError):
         return ()
-    return tuple([name for name in names if name not in table])
+
+
+def _pretends(reader: OnDisk, rva: int, word: int) -> bool:
+    from lswd.userland.supplements.pretence import CODE_SIZE, only_pretends
+
+    return only_pretends(reader.read(rva, CODE_SIZE), word)
 
 
 def _image(
