@@ -99,12 +99,14 @@ class Volume(FileDevice):
             NtError: STATUS_OBJECT_NAME_NOT_FOUND, _PATH_NOT_FOUND, _NAME_COLLISION, STATUS_SHARING_VIOLATION, ...
         """
         options, disposition = parameters.options, parameters.disposition
+        follow = not options & nt.FILE_OPEN_REPARSE_POINT
         if not parameters.access & (_OWN_RIGHTS | MAXIMUM_ALLOWED):
+            if options & nt.FILE_DIRECTORY_FILE and parameters.access & DELETE and self.serves_wine:
+                follow = False  # Wine's RemoveDirectory does not say that it means a link itself
             # Wine's kernelbase opens a file for SYNCHRONIZE or DELETE alone and then goes for its attributes.
             parameters.access |= nt.FILE_READ_ATTRIBUTES | nt.FILE_WRITE_ATTRIBUTES
         if options & nt.FILE_OPEN_BY_FILE_ID:
             raise NtError(STATUS_NOT_SUPPORTED)
-        follow = not options & nt.FILE_OPEN_REPARSE_POINT
         links = None if parameters.through_links else len([name for name in below[3:].split("\\") if name])
         for _ in range(3):
             found = self.drives.resolve(dos_path, follow_last=follow, links=links)
