@@ -1,18 +1,12 @@
 """Virtual memory: NtAllocateVirtualMemory and its kin.
 
-Source: Microsoft "NtAllocateVirtualMemory", "NtFreeVirtualMemory", "NtProtectVirtualMemory", "NtQueryVirtualMemory",
+Source: Microsoft "NtAllocateVirtualMemory", "NtFreeVirtualMemory", "NtProtectVirtualMemory",
 "MEM_ADDRESS_REQUIREMENTS".
 """
 
 from __future__ import annotations
 
-from lswd.kernel.process import (
-    PROCESS_QUERY_INFORMATION,
-    PROCESS_VM_OPERATION,
-    PROCESS_VM_READ,
-    PROCESS_VM_WRITE,
-    Process,
-)
+from lswd.kernel.process import PROCESS_VM_OPERATION, PROCESS_VM_READ, PROCESS_VM_WRITE, Process
 from lswd.memory.placeholder import (
     MEM_COALESCE_PLACEHOLDERS,
     MEM_PRESERVE_PLACEHOLDER,
@@ -22,15 +16,7 @@ from lswd.memory.placeholder import (
     fill,
     preserve,
 )
-from lswd.memory.protection import (
-    ACCESS,
-    GRANULARITY,
-    PAGE_EXECUTE_READWRITE,
-    PAGE_NOACCESS,
-    PAGE_SIZE,
-    READ,
-    encode,
-)
+from lswd.memory.protection import GRANULARITY, PAGE_EXECUTE_READWRITE, PAGE_NOACCESS, PAGE_SIZE, encode
 from lswd.memory.region import (
     MEM_COMMIT,
     MEM_DECOMMIT,
@@ -43,16 +29,12 @@ from lswd.memory.region import (
     MEM_TOP_DOWN,
     MEM_WRITE_WATCH,
 )
-from lswd.nt.declare import Call, Handle, InOut, Out, encode_wide, syscall
+from lswd.nt.declare import Call, Handle, InOut, Out, syscall
 from lswd.ntdef.status import (
     STATUS_ACCESS_VIOLATION,
-    STATUS_BUFFER_OVERFLOW,
     STATUS_COMMITMENT_LIMIT,
     STATUS_CONFLICTING_ADDRESSES,
     STATUS_FREE_VM_NOT_AT_BASE,
-    STATUS_INFO_LENGTH_MISMATCH,
-    STATUS_INVALID_ADDRESS,
-    STATUS_INVALID_INFO_CLASS,
     STATUS_INVALID_PAGE_PROTECTION,
     STATUS_INVALID_PARAMETER,
     STATUS_INVALID_PARAMETER_3,
@@ -65,7 +47,7 @@ from lswd.ntdef.status import (
     STATUS_UNABLE_TO_FREE_VM,
     NtError,
 )
-from lswd.ntdef.types import NTSTATUS, PVOID, SIZE_T, ULONG, ULONG_PTR, ULONGLONG, UNICODE_STRING, Struct
+from lswd.ntdef.types import NTSTATUS, PVOID, SIZE_T, ULONG, ULONG_PTR, ULONGLONG, Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,32 +56,7 @@ if TYPE_CHECKING:
 MEM_RESET_UNDO = 0x1000000
 MEM_LARGE_PAGES = 0x20000000
 
-MemoryBasicInformation = 0
-MemoryWorkingSetExInformation = 4
-MemoryMappedFilenameInformation = 2
-MemoryRegionInformation = 3
-MemoryImageInformation = 6
-MemoryWineUnixFuncs = 1000
-
 MemExtendedParameterAddressRequirements = 1
-
-
-class MEMORY_BASIC_INFORMATION(Struct):
-    BaseAddress: PVOID
-    AllocationBase: PVOID
-    AllocationProtect: ULONG
-    RegionSize: SIZE_T
-    State: ULONG
-    Protect: ULONG
-    Type: ULONG
-
-
-class MEMORY_REGION_INFORMATION(Struct):
-    AllocationBase: PVOID
-    AllocationProtect: ULONG
-    RegionType: ULONG
-    RegionSize: SIZE_T
-    CommitSize: SIZE_T
 
 
 class MEM_EXTENDED_PARAMETER(Struct):
@@ -305,106 +262,6 @@ def NtProtectVirtualMemory(
     BaseAddress.set(start)
     RegionSize.set(end - start)
     OldProtect.set(old)
-    return STATUS_SUCCESS
-
-
-@syscall(
-    partial="working set details beyond valid and shared are not reported",
-    access={"ProcessHandle": PROCESS_QUERY_INFORMATION},
-)
-def NtQueryVirtualMemory(
-    call: Call,
-    ProcessHandle: Handle[Process],
-    BaseAddress: PVOID,
-    MemoryInformationClass: ULONG,
-    MemoryInformation: PVOID,
-    MemoryInformationLength: SIZE_T,
-    ReturnLength: Out[SIZE_T] | None,
-) -> NTSTATUS:
-    space, word = ProcessHandle.living_space(), call.word
-    if MemoryInformationClass == MemoryBasicInformation:
-        if MemoryInformationLength < MEMORY_BASIC_INFORMATION.size(word):
-            return STATUS_INFO_LENGTH_MISMATCH
-        if BaseAddress > space.highest:
-            return STATUS_INVALID_PARAMETER
-        base, allocation, allocation_protect, size, state, protect, kind = space.query(BaseAddress)
-        data = MEMORY_BASIC_INFORMATION(
-            BaseAddress=base,
-            AllocationBase=allocation,
-            AllocationProtect=allocation_protect,
-            RegionSize=size,
-            State=state,
-            Protect=protect,
-            Type=kind,
-        ).pack(word)
-    elif MemoryInformationClass == MemoryMappedFilenameInformation:
-        return _mapped_file_name(call, space, BaseAddress, MemoryInformation, MemoryInformationLength, ReturnLength)
-    elif MemoryInformationClass == MemoryRegionInformation:
-        region = space.find(BaseAddress)
-        if region is None:
-            return STATUS_INVALID_ADDRESS
-        if MemoryInformationLength < MEMORY_REGION_INFORMATION.size(word):
-            return STATUS_INFO_LENGTH_MISMATCH
-        data = MEMORY_REGION_INFORMATION(
-            AllocationBase=region.base,
-            AllocationProtect=region.allocation_protect,
-            RegionType={MEM_PRIVATE: 1, MEM_IMAGE: 8}.get(region.kind, 2),
-            RegionSize=region.size,
-            CommitSize=(len(region.pages) - region.pages.count(0)) * PAGE_SIZE,
-        ).pack(word)
-    elif MemoryInformationClass == MemoryWorkingSetExInformation:
-        return _working_set(call, space, MemoryInformation, MemoryInformationLength, ReturnLength)
-    elif MemoryInformationClass == MemoryWineUnixFuncs:
-        from lswd.nt.unixcall import unix_library
-
-        if ProcessHandle is not call.process:
-            return STATUS_INVALID_PARAMETER
-        return unix_library(call, BaseAddress, MemoryInformation)
-    else:
-        return STATUS_INVALID_INFO_CLASS
-    call.space.write(MemoryInformation, data)
-    if ReturnLength is not None:
-        ReturnLength.set(len(data))
-    return STATUS_SUCCESS
-
-
-def _mapped_file_name(
-    call: Call, space: AddressSpace, address: int, buffer: int, length: int, returned: Out[SIZE_T] | None
-) -> int:
-    region = space.find(address)
-    if region is None:
-        return STATUS_INVALID_ADDRESS
-    if region.source is None or not region.name:
-        return STATUS_INVALID_ADDRESS
-    text = encode_wide(call.process.system.volume_name(region.name)) + b"\0\0"
-    head = UNICODE_STRING.size(call.word)
-    if returned is not None:
-        returned.set(head + len(text))
-    if length < head:
-        return STATUS_INFO_LENGTH_MISMATCH
-    if length < head + len(text):
-        return STATUS_BUFFER_OVERFLOW
-    name = UNICODE_STRING(Length=len(text) - 2, MaximumLength=len(text), Buffer=buffer + head)
-    call.space.write(buffer, name.pack(call.word) + text)
-    return STATUS_SUCCESS
-
-
-def _working_set(
-    call: Call, space: AddressSpace, buffer: int, length: int, returned: Out[SIZE_T] | None
-) -> int:
-    """MEMORY_WORKING_SET_EX_INFORMATION entries: { PVOID address, ULONG_PTR attributes }."""
-    word = call.word
-    if length < 2 * word or length > 1 << 24:
-        return STATUS_INFO_LENGTH_MISMATCH
-    for i in range(length // (2 * word)):
-        at = buffer + i * 2 * word
-        address = call.space.read_pointer(at)
-        region = space.find(address)
-        valid = region is not None and ACCESS[region.pages[(address - region.base) // PAGE_SIZE]] & READ
-        shared = 1 << 15 if valid and region is not None and region.kind != MEM_PRIVATE else 0
-        call.space.write_pointer(at + word, 1 | shared if valid else 0)
-    if returned is not None:
-        returned.set(length)
     return STATUS_SUCCESS
 
 
