@@ -19,9 +19,10 @@ from lswd.cpu import engine as cpu
 from lswd.cpu.context import Context
 from lswd.cpu.context32 import ContextI386
 from lswd.cpu.engine import GuestLost
-from lswd.cpu.jail import assemble, child, layout, seccomp
+from lswd.cpu.jail import assemble, layout, lock, seccomp
 from lswd.cpu.jail.child import Child
 from lswd.cpu.jail.engine import JailEngine
+from lswd.cpu.jail.stub_code import labels
 from lswd.cpu.jail.thread import JailThread
 from lswd.host import bpf
 from tests.unit.test_cpu_unicorn import CODE, DATA, STACK_TOP, Machine
@@ -58,7 +59,7 @@ def stub() -> bytes:
 
 def stub_system_calls() -> list[int]:
     """Addresses of all ``syscall`` instructions in the stub, also of such as are parts of others."""
-    code = stub()[: child.labels(stub())["code_end"] - layout.STUB]
+    code = stub()[: labels(stub())["code_end"] - layout.STUB]
     return [layout.STUB + at for at in range(len(code) - 1) if code[at : at + 2] == b"\x0f\x05"]
 
 
@@ -292,7 +293,7 @@ def permit(*numbers: int, arch: int = bpf.AUDIT_ARCH_X86_64) -> Opening:
         p.add(bpf.RETURN, bpf.ALLOW)
         p.label("judge")
         code = p.pack() + seccomp.program()
-        monkeypatch.setattr(child, "program", lambda: code)
+        monkeypatch.setattr(lock, "program", lambda: code)
         monkeypatch.setattr(Child, "_test_filter", lambda self: None)  # getpid may be one of them
 
     return apply
@@ -307,7 +308,7 @@ def no_supervision(monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel is not asked about new threads."""
     code = bpf.Program()
     code.add(bpf.RETURN, bpf.ALLOW)
-    monkeypatch.setattr(child, "supervision", code.pack)
+    monkeypatch.setattr(lock, "supervision", code.pack)
     monkeypatch.setattr(Child, "_allow_thread", lambda self: None)
 
 
@@ -315,7 +316,7 @@ def without_limit(kind: int) -> Opening:
     """One of the resource limits is not set."""
 
     def apply(monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(child, "_LIMITS", tuple(each for each in child._LIMITS if each[0] != kind))
+        monkeypatch.setattr(lock, "_LIMITS", tuple(each for each in lock._LIMITS if each[0] != kind))
 
     return apply
 

@@ -11,9 +11,10 @@ import pytest
 
 from lswd.cpu import engine as cpu
 from lswd.cpu.engine import GuestLost
-from lswd.cpu.jail import child, layout
+from lswd.cpu.jail import child, layout, lock
 from lswd.cpu.jail.child import Child
 from lswd.cpu.jail.engine import JailEngine
+from lswd.cpu.jail.stub_code import labels
 from lswd.cpu.jail.thread import SIGNAL, JailThread
 from lswd.memory.backing import PrivateMemory
 from tests.unit.jail_attack import (
@@ -166,7 +167,7 @@ def _masking_frame() -> bytes:
 
 def _deaf(then: str) -> str:
     """Code that no signal reaches."""
-    restorer = child.labels(stub())["signal_restorer"]
+    restorer = labels(stub())["signal_restorer"]
     return f"mov rsp, {SPACE + 0x10:#x}\nmov rax, {restorer:#x}\njmp rax\nalign 256\ntimes 256 - ($ - $$) db 0\n{then}"
 
 
@@ -195,7 +196,7 @@ def _everything(self: PrivateMemory) -> None:
 
 
 def _processor_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(child, "_LIMITS", (*child._LIMITS, (resource.RLIMIT_CPU, 1)))
+    monkeypatch.setattr(lock, "_LIMITS", (*lock._LIMITS, (resource.RLIMIT_CPU, 1)))
 
 
 def _stacks() -> Iterator[tuple[str, int]]:
@@ -248,7 +249,7 @@ def forgeries() -> Iterator[tuple[str, Forgery]]:
         _deaf(f"again:\n{_wake(BLOCK)}jmp again\nspin: jmp spin\n"),
         _NO_CHECK, _for_ever, words=_DEAF, setting=_SOON, interrupted=True, data=masked,
     )  # fmt: skip
-    entry = child.labels(stub())["call_entry"]
+    entry = labels(stub())["call_entry"]
     yield "a block of its own", Forgery(
         f"mov rax, {SPACE:#x}\nmov [rax], rax\nwrfsbase rax\nmov rax, {entry:#x}\njmp rax\n",
         _NEVER, _for_ever, words=_DEAF, setting=_SOON, interrupted=True,
@@ -281,15 +282,15 @@ def forgeries() -> Iterator[tuple[str, Forgery]]:
     )
     yield "a thread of its own, and nobody can be asked", Forgery(
         _NEW_THREAD, _NO_CHECK, _for_ever, words="the guest has started a thread by itself",
-        setting=replaced(child, "_NEW_LISTENER", 1 << 30),
+        setting=replaced(lock, "_NEW_LISTENER", 1 << 30),
     )  # fmt: skip
     yield "a thread of its own, and the kernel is never left in peace", Forgery(
         _NEW_THREAD.replace("here: jmp here", f"again: mov eax, {TOLD}\ncall [0x7ffe1000]\njmp again"),
         replaced(Child, "count_threads", _look_away), _for_ever, words="the guest has started a thread by itself",
-        setting=replaced(child, "_NEW_LISTENER", 1 << 30), handler=lambda attack: 1, kinds=(8,),
+        setting=replaced(lock, "_NEW_LISTENER", 1 << 30), handler=lambda attack: 1, kinds=(8,),
     )  # fmt: skip
     yield "processor time", Forgery(
-        "here: jmp here\n", replaced(child, "_LIMITS", child._LIMITS), _for_ever,
+        "here: jmp here\n", replaced(lock, "_LIMITS", lock._LIMITS), _for_ever,
         words=_DIED, setting=_processor_time, seconds=3,
     )  # fmt: skip
 

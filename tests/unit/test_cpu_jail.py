@@ -15,7 +15,7 @@ import pytest
 from lswd.cpu import engine as cpu
 from lswd.cpu import select
 from lswd.cpu.engine import EngineError
-from lswd.cpu.jail import assemble, child, layout
+from lswd.cpu.jail import assemble, child, layout, lock
 from lswd.cpu.jail.engine import JailEngine
 from lswd.cpu.jail.growth import Growth
 from lswd.memory.backing import FileMapping
@@ -411,7 +411,7 @@ def test_auto_takes_the_jail_and_falls_back_with_a_reason(monkeypatch: pytest.Mo
     assert ("jail", "") == (engine.name, select.why_not())
     engine.close()
     # A host that lets everything through.
-    monkeypatch.setattr(child, "program", lambda: struct.pack("<HBBI", 6, 0, 0, 0x7FFF0000))
+    monkeypatch.setattr(lock, "program", lambda: struct.pack("<HBBI", 6, 0, 0, 0x7FFF0000))
     engine = select.engine_factory("")(AddressSpace())
     assert "unicorn" == engine.name
     assert "the jail cannot be locked here: a forbidden system call is not stopped" == select.why_not()
@@ -420,7 +420,7 @@ def test_auto_takes_the_jail_and_falls_back_with_a_reason(monkeypatch: pytest.Mo
 
 def test_a_host_without_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child, "_START_SECONDS", 0.05)
-    monkeypatch.setattr(child, "_stub", assemble_hanging)
+    monkeypatch.setattr(child, "stub_code", assemble_hanging)
     with pytest.raises(EngineError, match="no answer"):
         JailEngine(AddressSpace())
 
@@ -428,7 +428,7 @@ def test_a_host_without_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_host_that_hangs_is_asked_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(child, "_START_SECONDS", 0.05)
-    monkeypatch.setattr(child, "_stub", assemble_hanging)
+    monkeypatch.setattr(child, "stub_code", assemble_hanging)
     for start in (JailEngine.__init__, None):
         monkeypatch.setattr(select, "_reason", "")
         if start is None:

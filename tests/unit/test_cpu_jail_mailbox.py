@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from lswd.cpu import engine as cpu
-from lswd.cpu.jail import child, layout
+from lswd.cpu.jail import layout, lock
 from lswd.memory.backing import FileMapping
 from lswd.ntdef.status import NtError
 from tests.unit.jail_attack import LOST, STOPPED, Attack, pokes, through_the_stub, without_limit
@@ -97,8 +97,8 @@ def test_it_gets_no_more_descriptors_than_there_are_for_it(
     protected: bool, attacks: list[Attack], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     if protected:
-        limits = dict(child._LIMITS) | {7: 10}  # RLIMIT_NOFILE
-        monkeypatch.setattr(child, "_LIMITS", tuple(limits.items()))
+        limits = dict(lock._LIMITS) | {7: 10}  # RLIMIT_NOFILE
+        monkeypatch.setattr(lock, "_LIMITS", tuple(limits.items()))
     else:
         without_limit(7)(monkeypatch)
     trial = Attack("l: jmp l")
@@ -122,7 +122,7 @@ def test_it_gets_no_more_descriptors_than_there_are_for_it(
 def test_the_process_holds_no_descriptor_but_its_memory_and_the_socket(
     monkeypatch: pytest.MonkeyPatch, attacks: list[Attack]
 ) -> None:
-    monkeypatch.setattr(child, "_PR_SET_DUMPABLE", 3)  # only ask: else an ordinary user could not look either
+    monkeypatch.setattr(lock, "_PR_SET_DUMPABLE", 3)  # only ask: else an ordinary user could not look either
     attacks.append(Attack("hlt"))
     assert ["3", "5"] == sorted(os.listdir(f"/proc/{attacks[-1].process}/fd"))
 
@@ -130,7 +130,7 @@ def test_the_process_holds_no_descriptor_but_its_memory_and_the_socket(
 def test_the_process_sees_nothing_but_guest_memory_and_the_stub(
     monkeypatch: pytest.MonkeyPatch, attacks: list[Attack]
 ) -> None:
-    monkeypatch.setattr(child, "_PR_SET_DUMPABLE", 3)
+    monkeypatch.setattr(lock, "_PR_SET_DUMPABLE", 3)
     attacks.append(Attack("hlt"))
     with open(f"/proc/{attacks[-1].process}/maps") as file:
         lines = [line.split() for line in file]
@@ -148,7 +148,7 @@ from lswd.cpu.jail import child
 if sys.argv[1] == "unprotected":  # PR_SET_PDEATHSIG becomes PR_GET_DUMPABLE
     code = stub().replace(bytes.fromhex("b89d000000bf01000000"), bytes.fromhex("b89d000000bf03000000"))
     assert code != stub()
-    child._stub = lambda: code
+    child.stub_code = lambda: code
 attack = Attack("l: jmp l")
 print(attack.process, flush=True)
 attack.run()

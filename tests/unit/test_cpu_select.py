@@ -12,7 +12,7 @@ import pytest
 from lswctl.__main__ import main
 from lswd.cpu import select, silence, trial
 from lswd.cpu.engine import EngineError
-from lswd.cpu.jail import child, layout
+from lswd.cpu.jail import child, layout, lock
 from lswd.cpu.jail.engine import JailEngine
 from lswd.cpu.jail.thread import JailThread
 from lswd.cpu.select import engine_factory
@@ -44,7 +44,7 @@ def hang(monkeypatch: pytest.MonkeyPatch) -> None:
     """The jailed process begins with an endless loop."""
     start = int.from_bytes(stub()[0x18:0x20], "little") & 0xFFF
     code = stub()[:start] + b"\xeb\xfe" + stub()[start + 2 :]
-    monkeypatch.setattr(child, "_stub", lambda: code)
+    monkeypatch.setattr(child, "stub_code", lambda: code)
     monkeypatch.setattr(child, "_START_SECONDS", 0.2)
 
 
@@ -115,7 +115,7 @@ def test_doctor_tries_it_again_and_says_what_it_found(
 
 def test_a_filter_that_stops_nothing_is_noticed_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     allow = bytes.fromhex("06000000") + (0x7FFF0000).to_bytes(4, "little")
-    monkeypatch.setattr(child, "program", lambda: allow)
+    monkeypatch.setattr(lock, "program", lambda: allow)
     with pytest.raises(EngineError, match="a forbidden system call is not stopped"):
         JailEngine(AddressSpace())
 

@@ -6,7 +6,6 @@ import ctypes
 import errno
 import fcntl
 import os
-import resource
 import struct
 import time
 from select import POLLIN, poll
@@ -14,9 +13,11 @@ from select import POLLIN, poll
 from lswd.cpu.engine import EngineError, GuestLost
 from lswd.cpu.jail import layout
 from lswd.cpu.jail.layout import CONTROL, OPERATIONS
+from lswd.cpu.jail.lock import MOST_DESCRIPTORS, locking
+from lswd.cpu.jail.message import MESSAGE_DESCRIPTOR, MESSAGE_SIZE, MSG_CMSG_CLOEXEC, MSG_DONTWAIT, message, put_message
 from lswd.cpu.jail.placement import Placement
-from lswd.cpu.jail.seccomp import program, supervision
 from lswd.cpu.jail.spin import Spin
+from lswd.cpu.jail.stub_code import executable, labels, stub_code
 from lswd.memory.backing import FileMapping
 
 TYPE_CHECKING = False
@@ -25,28 +26,9 @@ if TYPE_CHECKING:
 
     Operation = tuple[int, ...]  # a Linux system call: number and up to six arguments
 
-_MFD_EXEC = 0x10  # linux/memfd.h; kernels before 6.3 do not know it
-_SA_FLAGS = 0x4 | 0x04000000 | 0x08000000  # SA_SIGINFO, SA_RESTORER, SA_ONSTACK
-_SIGNALS = (
-    layout.SIGILL, layout.SIGTRAP, layout.SIGBUS, layout.SIGFPE, layout.SIGUSR1, layout.SIGSEGV, layout.SIGSYS
-)  # fmt: skip
-_NEW_LISTENER = 1 << 3  # SECCOMP_FILTER_FLAG_NEW_LISTENER
 _NOTIFY_RECEIVE, _NOTIFY_SEND = 0xC0502100, 0xC0182101  # SECCOMP_IOCTL_NOTIF_*
 _NOTIFICATION_SIZE = 80
 _NOTIFY_CONTINUE = 1
-_PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
-_SPEC_ALLOW = 1 << 2  # SECCOMP_FILTER_FLAG_SPEC_ALLOW: no slow-down against attacks on the own address space
-_MOST_DESCRIPTORS = 1 << 16
-_LIMITS = (
-    (resource.RLIMIT_CORE, 0),
-    (resource.RLIMIT_FSIZE, 0),
-    (resource.RLIMIT_MEMLOCK, 0),
-    (12, 0),  # RLIMIT_MSGQUEUE
-    (resource.RLIMIT_NOFILE, _MOST_DESCRIPTORS),
-    (resource.RLIMIT_NPROC, 8192),
-    (resource.RLIMIT_AS, 256 << 30),
-)
-_LISTENER_FD = 0  # the lowest free descriptor when it is made
 _START_SECONDS = 5.0  # a start takes about a millisecond
 FOREVER = float("inf")
 _LOOK = 0.02  # seconds between looks at whether the child still lives
@@ -56,19 +38,7 @@ _FUTEX_WAIT, _FUTEX_WAKE = 0, 1
 _SPINS = 40  # looks at what takes no time, before sleeping
 _OPERATION = struct.Struct("<8Q")
 _MASK = (1 << 64) - 1
-
-
 _GETPID = 39
-_MSG_DONTWAIT, _MSG_CMSG_CLOEXEC = 0x40, 0x40000000
-_MESSAGE_SIZE, _MESSAGE_DESCRIPTOR = 0x78, 0x70
-
-
-def _message(address: int, fd: int) -> bytes:
-    """A ``struct msghdr`` at ``address`` and what belongs to it: one byte, and a descriptor in a control message."""
-    vector, byte, control = address + 0x38, address + 0x48, address + 0x60
-    head = struct.pack("<7Q", 0, 0, vector, 1, control, 0x18, 0)
-    # cmsghdr: length, SOL_SOCKET, SCM_RIGHTS
-    return head + struct.pack("<QQQQQ", byte, 1, 0, 0, 0) + struct.pack("<QIIii", 20, 1, 1, fd, 0)
 
 
 class NoAnswer(EngineError):
@@ -77,30 +47,6 @@ class NoAnswer(EngineError):
 
 class _Timespec(ctypes.Structure):
     _fields_ = (("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long))
-
-
-def _stub() -> bytes:
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "stub.bin"), "rb") as file:
-        return file.read()
-
-
-def labels(stub: bytes) -> dict[str, int]:
-    """Addresses in the stub, from the table at its end."""
-    values = struct.unpack(f"<{len(layout.LABELS)}Q", stub[-8 * len(layout.LABELS) :])
-    return dict(zip(layout.LABELS, values, strict=True))
-
-
-def _executable(stub: bytes) -> int:
-    """A read-only descriptor of a memfd with the stub; an open writable one would keep it from being executed."""
-    try:
-        fd = os.memfd_create("jail", os.MFD_CLOEXEC | _MFD_EXEC)
-    except OSError:
-        fd = os.memfd_create("jail", os.MFD_CLOEXEC)
-    try:
-        os.write(fd, stub)
-        return os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
-    finally:
-        os.close(fd)
 
 
 class Child:
@@ -139,7 +85,7 @@ class Child:
         self.spin = Spin(self.placement)
         self._threads = 1  # started so far
         self._socket = self._listener = -1
-        stub = _stub()
+        stub = stub_code()
         self.addresses = labels(stub)
         control = os.memfd_create("jail", os.MFD_CLOEXEC)
         descriptors = [control]
@@ -155,7 +101,7 @@ class Child:
             if self._libc.socketpair(1, 5 | os.O_CLOEXEC, 0, pair):
                 raise OSError(ctypes.get_errno(), "socketpair")
             self._socket = pair[0]
-            descriptors += [pair[1], _executable(stub)]
+            descriptors += [pair[1], executable(stub)]
             self._prepare()
             self._spawn([memory_fd, *descriptors], descriptors)
             self._started()
@@ -174,48 +120,9 @@ class Child:
 
     def _prepare(self) -> None:
         """Fill in the manager's block: what the stub does before it answers for the first time."""
-        view, scratch = self.view, layout.SCRATCH
         self.quads[layout.SELF >> 3] = CONTROL
         self.words[layout.CREATOR >> 2] = os.getpid()
-        handler, restorer = self.addresses["signal_entry"], self.addresses["signal_restorer"]
-        action, stack, pointer, limits, code = scratch, scratch + 0x20, scratch + 0x40, scratch + 0x50, scratch + 0x100
-        struct.pack_into("<4Q", view, action, handler, _SA_FLAGS, restorer, _MASK)
-        struct.pack_into("<QIIQ", view, stack, CONTROL + layout.SIGNAL_STACK, 0, 0, layout.SIGNAL_STACK_SIZE)
-        rules = program()
-        struct.pack_into("<H6xQ", view, pointer, len(rules) // 8, CONTROL + code)
-        view[code : code + len(rules)] = rules
-        asks, ask_code, message = scratch + 0x3C0, scratch + 0x3D0, layout.SIGNAL_STACK
-        rules = supervision()
-        struct.pack_into("<H6xQ", view, asks, len(rules) // 8, CONTROL + ask_code)
-        view[ask_code : ask_code + len(rules)] = rules
-        self._put_message(message, _LISTENER_FD)
-        operations: list[Operation] = [
-            (layout.SYS_MUNMAP, 0, CONTROL),
-            (layout.SYS_MUNMAP, CONTROL + layout.CONTROL_SIZE, layout.STUB - CONTROL - layout.CONTROL_SIZE),
-            (layout.SYS_MUNMAP, layout.STUB + layout.STUB_SIZE, layout.TASK_END - layout.STUB - layout.STUB_SIZE),
-            (layout.SYS_CLOSE_RANGE, 0, 2, 0),
-            (layout.SYS_CLOSE, layout.CONTROL_FD),
-            (layout.SYS_CLOSE_RANGE, layout.STUB_FD, 0xFFFFFFFF, 0),
-            (layout.SYS_SIGALTSTACK, CONTROL + stack, 0),
-            (layout.SYS_PRCTL, _PR_SET_NO_NEW_PRIVS, 1),
-            (layout.SYS_PRCTL, _PR_SET_DUMPABLE, 0),
-        ]
-        operations += [(layout.SYS_SIGACTION, signal, CONTROL + action, 0, 8) for signal in _SIGNALS]
-        for i, (kind, most) in enumerate(_LIMITS):
-            hard = resource.getrlimit(kind)[1]
-            value = most if hard == resource.RLIM_INFINITY else min(most, hard)
-            struct.pack_into("<2Q", view, limits + 16 * i, value, value)
-            operations.append((layout.SYS_PRLIMIT, 0, kind, CONTROL + limits + 16 * i, 0))
-        # Can guest memory be executed? (Security modules may not want it.)
-        operations.append((layout.SYS_MMAP, 0x10000, 0x1000, 7, layout.MAP_SHARED_FIXED, layout.MEMORY_FD, 0))
-        operations.append((layout.SYS_MUNMAP, 0x10000, 0x1000))
-        self._optional = range(len(operations), len(operations) + 3)
-        operations += [
-            (layout.SYS_SECCOMP, 1, _SPEC_ALLOW | _NEW_LISTENER, CONTROL + asks),
-            (layout.SYS_SENDMSG, layout.SOCKET_FD, CONTROL + message, 0),
-            (layout.SYS_CLOSE, _LISTENER_FD),
-            (layout.SYS_SECCOMP, 1, _SPEC_ALLOW, CONTROL + pointer),
-        ]
+        operations, self._optional = locking(self.view, self.addresses)
         self.put_operations(0, operations)
         self._expected = len(operations)
 
@@ -456,34 +363,29 @@ class Child:
 
     # ---- descriptors
 
-    def _put_message(self, at: int, fd: int) -> None:
-        """Write a message of one byte with room for a descriptor (``fd``, or -1 to receive one) to the blocks."""
-        self.view[at : at + _MESSAGE_SIZE] = _message(CONTROL + at, fd)
-
     def send_descriptor(self, fd: int) -> int:
         """Give the child a descriptor; returns its number there, -1 if it did not get there."""
-        buffer = (ctypes.c_char * _MESSAGE_SIZE)()
-        message = _message(ctypes.addressof(buffer), fd)
-        ctypes.memmove(buffer, message, _MESSAGE_SIZE)
+        buffer = (ctypes.c_char * MESSAGE_SIZE)()
+        ctypes.memmove(buffer, message(ctypes.addressof(buffer), fd), MESSAGE_SIZE)
         if self._syscall(layout.SYS_SENDMSG, self._socket, ctypes.addressof(buffer), 0, None) != 1:
             return -1
-        self._put_message(layout.SCRATCH, -1)
-        receive = (layout.SYS_RECVMSG, layout.SOCKET_FD, CONTROL + layout.SCRATCH, _MSG_DONTWAIT)
+        put_message(self.view, layout.SCRATCH, -1)
+        receive = (layout.SYS_RECVMSG, layout.SOCKET_FD, CONTROL + layout.SCRATCH, MSG_DONTWAIT)
         try:
             (result,) = self.operate([receive])
         except GuestLost:  # which will be noticed again where it can be told
             return -1
-        number = self.words[layout.SCRATCH + _MESSAGE_DESCRIPTOR >> 2]
-        return number if result == 1 and number < _MOST_DESCRIPTORS else -1
+        number = self.words[layout.SCRATCH + MESSAGE_DESCRIPTOR >> 2]
+        return number if result == 1 and number < MOST_DESCRIPTORS else -1
 
     def _receive_descriptor(self) -> int:
         """The one descriptor that the child sends, before it is locked."""
-        buffer = (ctypes.c_char * _MESSAGE_SIZE)()
-        ctypes.memmove(buffer, _message(ctypes.addressof(buffer), -1), _MESSAGE_SIZE)
-        flags = _MSG_DONTWAIT | _MSG_CMSG_CLOEXEC
+        buffer = (ctypes.c_char * MESSAGE_SIZE)()
+        ctypes.memmove(buffer, message(ctypes.addressof(buffer), -1), MESSAGE_SIZE)
+        flags = MSG_DONTWAIT | MSG_CMSG_CLOEXEC
         if self._syscall(layout.SYS_RECVMSG, self._socket, ctypes.addressof(buffer), flags, None) != 1:
             raise EngineError(f"the jail cannot be locked here: {os.strerror(ctypes.get_errno())}")
-        return int(struct.unpack_from("<i", buffer, _MESSAGE_DESCRIPTOR)[0])
+        return int(struct.unpack_from("<i", buffer, MESSAGE_DESCRIPTOR)[0])
 
     # ---- end
 
