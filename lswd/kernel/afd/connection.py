@@ -14,7 +14,7 @@ from lswd.kernel.afd.endpoint import CONNECTED, CONNECTING, LISTENING, UNCONNECT
 from lswd.kernel.afd.errors import creation_status, status_of
 from lswd.kernel.afd.policy import OFF, check_destination, local_address
 from lswd.kernel.afd.transfer import bind_anywhere, receive, send
-from lswd.kernel.afd.watch import READABLE, WRITABLE, HostWait
+from lswd.kernel.afd.watch import WRITABLE, HostWait
 from lswd.ntdef.status import (
     STATUS_ADDRESS_ALREADY_EXISTS,
     STATUS_BUFFER_TOO_SMALL,
@@ -157,12 +157,9 @@ async def _next_connection(sock: Socket, control: Control, *, waits: bool) -> tu
                         continue
                 if sock.nonblocking and not waits:
                     raise NtError(STATUS_DEVICE_NOT_READY)
-                if sock.reading.is_first(turn):
-                    await wait.until([(sock, READABLE)])
-                else:
-                    await wait.until_turn(sock.reading, turn)
+                await wait.until_turn(sock, sock.reading, turn)
     finally:
-        sock.leave(sock.reading, turn, READABLE)
+        sock.leave(sock.reading, turn)
         sock.enable_events(afd.POLL_ACCEPT)
 
 

@@ -79,7 +79,7 @@ class Socket(FileObject):
         connect_error: errno of the connection attempt that failed last; pending_error: what SO_ERROR will say.
         receive_timeout, send_timeout: milliseconds for calls that are not overlapped; 0 for ever.
         sizes: the buffer sizes the program asked for.
-        reading, writing: whose turn it is.
+        reading, reading_urgent, writing: whose turn it is.
         main_poll: the poll that an exclusive one would end.
     """
 
@@ -103,8 +103,7 @@ class Socket(FileObject):
         self.receive_timeout = self.send_timeout = 0
         self.reuse = self.exclusive = False
         self.sizes: dict[str, int] = {}
-        self.reading = Turns()
-        self.writing = Turns()
+        self.reading, self.reading_urgent, self.writing = Turns(READABLE), Turns(URGENT), Turns(WRITABLE)
         self.event: Event | None = None
         self.event_mask = 0
         self._told = 0  # events not to be told again until the program has done something about them
@@ -276,10 +275,10 @@ class Socket(FileObject):
         self._let_try(FAILED)
         self.tell_events()
 
-    def leave(self, turns: Turns, token: object, mask: int) -> None:
-        """An operation is over; it may have left something (``mask``) to those behind it."""
+    def leave(self, turns: Turns, token: object) -> None:
+        """An operation is over; it may have left something to those behind it."""
         if turns.leave(token):
-            self._let_try(mask)
+            self._let_try(turns.mask)
 
     def _let_try(self, events: int) -> None:
         """Fire who waits for one of ``events``, again if operations ended meanwhile: never one inside another."""
@@ -290,8 +289,8 @@ class Socket(FileObject):
         try:
             while self._retry:
                 events, self._retry = self._retry, 0
-                self.reading.call_first()
-                self.writing.call_first()
+                for turns in (self.reading, self.reading_urgent, self.writing):
+                    turns.call_first()
                 for waiter, mask in tuple(self._interests.items()):
                     if events & (mask | FAILED):
                         fire(waiter)

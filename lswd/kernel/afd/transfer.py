@@ -26,7 +26,7 @@ from lswd.kernel.afd.buffers import (
 from lswd.kernel.afd.endpoint import CONNECTED, Socket
 from lswd.kernel.afd.errors import status_of
 from lswd.kernel.afd.policy import check_destination, local_address
-from lswd.kernel.afd.watch import READABLE, URGENT, WRITABLE, HostWait
+from lswd.kernel.afd.watch import HostWait
 from lswd.kernel.file import FileObject, Overflow
 from lswd.kernel.file_disk import DiskFile
 from lswd.kernel.loop import event_loop
@@ -99,12 +99,13 @@ async def receive(
     writable(thread.process.space, buffers)  # a bad buffer is refused even when there is nothing yet
     urgent = bool(flags & afd.MSG_OOB)
     seconds = None if waits or not sock.receive_timeout else sock.receive_timeout / 1000
-    turn = sock.reading.join()
+    turns = sock.reading_urgent if urgent else sock.reading
+    turn = turns.join()
     done = 0
     try:
         with HostWait(thread, seconds) as wait:
             while True:
-                if urgent or sock.reading.is_first(turn):
+                if turns.is_first(turn):
                     count = _receive_now(sock, thread, rest(buffers, done), flags, result)
                     if count is not None:
                         done += count
@@ -116,16 +117,13 @@ async def receive(
                     raise NtError(STATUS_DEVICE_NOT_READY)
                 if wait.expired:
                     raise NtError(STATUS_IO_TIMEOUT)
-                if urgent or sock.reading.is_first(turn):
-                    await wait.until([(sock, URGENT if urgent else READABLE)])
-                else:
-                    await wait.until_turn(sock.reading, turn)
+                await wait.until_turn(sock, turns, turn)
     except NtError:
         if done:
             return done
         raise
     finally:
-        sock.leave(sock.reading, turn, READABLE)
+        sock.leave(turns, turn)
         if not flags & afd.MSG_PEEK:
             sock.enable_events(afd.POLL_OOB if urgent else afd.POLL_READ)
 
@@ -217,16 +215,13 @@ async def send(
                     raise NtError(STATUS_DEVICE_NOT_READY)
                 if wait.expired:
                     raise NtError(STATUS_IO_TIMEOUT)
-                if sock.writing.is_first(turn):
-                    await wait.until([(sock, WRITABLE)])
-                else:
-                    await wait.until_turn(sock.writing, turn)
+                await wait.until_turn(sock, sock.writing, turn)
     except NtError as error:
         if done and error.status == STATUS_IO_TIMEOUT:
             return done
         raise
     finally:
-        sock.leave(sock.writing, turn, WRITABLE)
+        sock.leave(sock.writing, turn)
 
 
 def _send_now(sock: Socket, views: Sequence[memoryview | bytes], flags: int, address: Address | None) -> int:
@@ -373,13 +368,13 @@ async def _send_file(sock: Socket, thread: Thread, file: FileObject, offset: int
         with HostWait(thread) as wait:
             while not length or done < length:
                 if not sock.writing.is_first(turn):
-                    await wait.until_turn(sock.writing, turn)
+                    await wait.until_turn(sock, sock.writing, turn)
                     continue
                 wanted = min(_CHUNK, length - done) if length else _CHUNK
                 try:
                     count = os.sendfile(sock.fileno(), fd, offset + done, wanted)
                 except BlockingIOError:
-                    await wait.until([(sock, WRITABLE)])
+                    await wait.until_turn(sock, sock.writing, turn)
                     continue
                 except OSError as error:
                     raise _failure(sock, error) from None
@@ -387,7 +382,7 @@ async def _send_file(sock: Socket, thread: Thread, file: FileObject, offset: int
                     break
                 done += count
     finally:
-        sock.leave(sock.writing, turn, WRITABLE)
+        sock.leave(sock.writing, turn)
         os.close(fd)
     return done
 

@@ -12,12 +12,17 @@ if TYPE_CHECKING:
 
 
 class Turns:
-    """Operations of one direction on one socket, first come first served: none overtakes another. Who is not first
-    waits for its turn only (``HostWait.until_turn``), so that each costs the same however many there are."""
+    """Operations of one kind on one socket, first come first served: none overtakes another. Who is not first waits for
+    its turn only (``HostWait.until_turn``), so that each costs the same however many there are.
 
-    __slots__ = ("_places",)
+    Attributes:
+        mask: the host's events that the first one waits for.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_places", "mask")
+
+    def __init__(self, mask: int) -> None:
+        self.mask = mask
         self._places: OrderedDict[object, Waiter | None] = OrderedDict()
 
     def join(self) -> object:

@@ -121,8 +121,11 @@ class HostWait:
             for socket, _ in wants:
                 socket.remove_interest(waiter)
 
-    async def until_turn(self, turns: Turns, token: object) -> None:
-        """Wait until the operation is the first of ``turns``, or the time is up."""
+    async def until_turn(self, socket: Socket, turns: Turns, token: object) -> None:
+        """Wait until it is the operation's turn, or the time is up. If it is already: until the socket may be ready."""
+        if turns.is_first(token):
+            await self.until([(socket, turns.mask)])
+            return
         _, waiter = self._begin()
         turns.wait(token, waiter)
         try:
