@@ -45,10 +45,12 @@ def touch_unsettled(thread: Thread, address: int) -> bool:
     rest is done here, at once, rather than word by word in an emulated processor (28 ms). Whatever else happens down
     there gets the whole stack but for its lowest page.
     """
+    space = thread.process.space
     stack = thread.stack
     if thread.initialized or stack is None or not stack.base + PAGE_SIZE <= address < stack.end:
         return False
-    space = thread.process.space
+    if space.find(stack.base) is not stack:  # the program has freed it
+        return False
     context = thread.get_context()
     word = space.word
     to, count = _STRING_REGISTERS[word]
@@ -80,10 +82,10 @@ def _code_at(space: AddressSpace, address: int, size: int) -> bytes:
 
 def settle_stack(thread: Thread, stack_pointer: int, commit: int) -> None:
     """The loader is done with the new thread: leave only ``commit`` bytes committed, and a guard page below them."""
-    stack = thread.stack
-    if stack is None or not stack.base <= stack_pointer < stack.end:
-        return
     space = thread.process.space
+    stack = thread.stack
+    if stack is None or not stack.base <= stack_pointer < stack.end or space.find(stack.base) is not stack:
+        return
     used = stack.end - stack_pointer
     limit = stack.end - ((max(commit, used, MIN_COMMIT) + PAGE_SIZE - 1) & -PAGE_SIZE)
     limit = max(limit, stack.base + 3 * PAGE_SIZE)

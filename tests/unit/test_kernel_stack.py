@@ -193,6 +193,21 @@ def test_a_teb_that_says_what_cannot_be_is_not_believed() -> None:
     assert (COMMITTED, PAGE_READONLY) == fake.state(view.base + PAGE_SIZE)
 
 
+def test_a_stack_that_the_program_has_freed_is_nobodys() -> None:
+    """What is there now is another's, and stays as it is."""
+    fake = Fake()
+    space, stack = fake.space, fake.stack
+    space.release(stack.base)
+    other = space.reserve(stack.base, stack.size, PAGE_READWRITE)
+    space.commit(other, other.base, other.size, PAGE_READWRITE)
+    space.write(other.base, b"other" * (other.size // 5))
+    committed, before = space.committed, space.read(other.base, other.size)
+    assert not fake.clear(stack.end - LOADER_COMMIT, stack.end)
+    assert not touch_unsettled(fake.thread, stack.base + 2 * PAGE_SIZE)
+    settle_stack(fake.thread, stack.end - 0x100, PAGE_SIZE)
+    assert (committed, before) == (space.committed, space.read(other.base, other.size))
+
+
 def test_a_stack_whose_teb_cannot_be_written_does_not_grow() -> None:
     fake = Fake()
     settle_stack(fake.thread, fake.stack.end - 0x100, PAGE_SIZE)
