@@ -121,7 +121,7 @@ class PrivateMemory(Backing):
     takes a fraction of the time of giving it back and getting another. ``filled`` is the range cleared last.
     """
 
-    __slots__ = ("_end", "_free", "_stale", "_top", "fd", "filled", "memory")
+    __slots__ = ("_end", "_free", "_left", "_stale", "_top", "fd", "filled", "memory")
     _large = 0  # how many there are
 
     def __init__(self) -> None:
@@ -140,7 +140,9 @@ class PrivateMemory(Backing):
         self._top = GRANULARITY  # offset 0 stays unused: a stray zero offset must never look valid
         self._resize()
         self._free: list[tuple[int, int]] = []  # (offset, size), sorted, never adjacent
-        self._stale: list[tuple[int, int]] = []  # (offset, size) inside of ranges that are handed out
+        # (offset, size, which call of ``leave``) inside of ranges that are handed out
+        self._stale: list[tuple[int, int, int]] = []
+        self._left = 0  # calls of ``leave``
         self.filled = (0, 0)
 
     def _resize(self) -> None:
@@ -173,9 +175,8 @@ class PrivateMemory(Backing):
     def give_back(self, offset: int, size: int) -> None:
         """Return a range; its pages go back to the host at once and read as zero when handed out again."""
         size = (size + PAGE_SIZE - 1) & -PAGE_SIZE
-        for stale in self._stale:
-            self.discard(*stale)
-        self._stale.clear()
+        if self._stale:
+            self._cut(offset, size)
         self.discard(offset, size)
         merged: list[tuple[int, int]] = []
         for start, length in sorted([*self._free, (offset, size)]):
@@ -209,29 +210,59 @@ class PrivateMemory(Backing):
         while written < len(data):
             written += os.pwrite(self.fd, data[written:], offset + written)
 
-    def leave(self, offset: int, size: int) -> None:
-        """The range is not needed for now: it reads as zero only after ``renew``."""
-        if sum(stale[1] for stale in self._stale) + size > _MOST_STALE:
-            self.discard(offset, size)
-        else:
-            self._stale.append((offset, size))
+    def leave(self, offset: int, size: int) -> int:
+        """The range is not needed for now: it reads as zero only after ``renew``. Returns what ``drop`` takes."""
+        if self._stale:
+            self._cut(offset, size)
+        self._left += 1
+        self._stale.append((offset, size, self._left))
+        return self._left
+
+    @property
+    def has_much_stale(self) -> bool:
+        """Should what was left last be dropped?"""
+        return sum(stale[1] for stale in self._stale) > _MOST_STALE
+
+    def is_stale(self, offset: int, size: int) -> bool:
+        """Has something in the range been left?"""
+        return any(start < offset + size and offset < start + length for start, length, _ in self._stale)
+
+    def drop(self, left: int) -> None:
+        """What was left by that call of ``leave``, and has not been needed since, goes back to the host."""
+        rest = []
+        for stale in self._stale:
+            if stale[2] == left:
+                self.discard(*stale[:2])
+            else:
+                rest.append(stale)
+        self._stale = rest
 
     def renew(self, offset: int, size: int) -> None:
         """What was left in the range reads as zero again."""
         if not self._stale:
             return
-        rest: list[tuple[int, int]] = []
-        for start, length in self._stale:
+        for start, length in self._cut(offset, size):
+            if length > _MOST_STALE:
+                self.discard(start, length)
+            else:
+                self.fill(start, length)
+
+    def _cut(self, offset: int, size: int) -> list[tuple[int, int]]:
+        """Forget that the range is stale; returns the parts of it that were."""
+        found: list[tuple[int, int]] = []
+        rest: list[tuple[int, int, int]] = []
+        for start, length, left in self._stale:
             first, last = max(start, offset), min(start + length, offset + size)
             if first >= last:
-                rest.append((start, length))
+                rest.append((start, length, left))
                 continue
-            self.fill(first, last - first)
+            found.append((first, last - first))
             if start < first:
-                rest.append((start, first - start))
+                rest.append((start, first - start, left))
             if last < start + length:
-                rest.append((last, start + length - last))
+                rest.append((last, start + length - last, left))
         self._stale = rest
+        return found
 
     def fill(self, offset: int, size: int) -> None:
         """Write zeros, so that pages are there when they are touched."""

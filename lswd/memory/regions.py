@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from functools import partial
 
 from lswd.memory.backing import Backing, PrivateMemory
 from lswd.memory.protection import EXECUTABLE_CODES, GRANULARITY, PAGE_SIZE, PLAIN_CODES, RESERVED
@@ -25,7 +26,18 @@ if TYPE_CHECKING:
             """Pages that allowed nothing before may allow something now."""
             ...
 
-        def changed(self, base: int, size: int) -> None: ...
+        def changed(self, base: int, size: int) -> bool:
+            """Something else holds for these pages.
+
+            Returns:
+                Whether guest threads run, which may use what was there until the engine has carried out the change.
+            """
+            ...
+
+        def afterwards(self, action: Callable[[], None]) -> None:
+            """Call ``action`` once all changes until now have been carried out."""
+            ...
+
         def code_changed(self, base: int, size: int) -> None: ...
         def offer(self, original: Original) -> bool:
             """Will the engine show the guest this file's own pages where a region's are absent?"""
@@ -185,24 +197,29 @@ class Regions:
         return region
 
     def unmap(self, region: Region) -> None:
-        """Remove a region and give its memory back."""
+        """Remove a region and give its memory back, once no guest thread can store there any more."""
         i = self._regions.index(region)
         del self._regions[i], self._bases[i]
         self._near.clear()
         self._forget(region.base, region.size)
-        if self.listener and not region.placeholder:
+        listener = self.listener
+        in_use = False
+        if listener and not region.placeholder:
             if any(region.pages.find(code) >= 0 for code in EXECUTABLE_CODES):
-                self.listener.code_changed(region.base, 0)
-            self.listener.changed(region.base, region.size)
+                listener.code_changed(region.base, 0)
+            in_use = listener.changed(region.base, region.size)
         backing = region.backing
         backing.users -= 1
         if backing is self.private:
             if region.kind == MEM_PRIVATE and not region.placeholder:
                 self.committed -= (len(region.pages) - region.pages.count(RESERVED)) * PAGE_SIZE
-            self.private.give_back(region.offset, region.size)
+            if listener and in_use:
+                listener.afterwards(partial(self.private.give_back, region.offset, region.size))
+            else:
+                self.private.give_back(region.offset, region.size)
         elif backing.users == 0:
-            if self.listener:
-                self.listener.detach_backing(backing)
+            if listener:
+                listener.detach_backing(backing)
             backing.close()
 
     def close(self) -> None:

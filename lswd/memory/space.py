@@ -7,6 +7,8 @@ Source: Microsoft "VirtualAlloc", "VirtualFree", "VirtualProtect", "MEMORY_BASIC
 
 from __future__ import annotations
 
+from functools import partial
+
 from lswd.memory.access import GuestMemory
 from lswd.memory.protection import ABSENT, COPY_ON_WRITE, NT_PROTECT, PAGE_SIZE, RESERVED, encode
 from lswd.memory.region import MEM_COMMIT, MEM_FREE, MEM_IMAGE, MEM_PRIVATE, MEM_RESERVE, Region
@@ -78,13 +80,22 @@ class AddressSpace(GuestMemory):
         self.committed -= (last - first - region.pages[first:last].count(RESERVED)) * PAGE_SIZE
         region.pages[first:last] = bytes(last - first)
         self._forget(base, size)
-        if self.listener:
-            self.listener.code_changed(base, size)
-            self.listener.changed(base, size)
+        offset = region.offset + base - region.base
+        listener = self.listener
+        if listener:
+            listener.code_changed(base, size)
+            if listener.changed(base, size):
+                # Whatever is stored there until then: it is not there any more when the pages are committed again.
+                left = self.private.leave(offset, size)
+                if not briefly or self.private.has_much_stale:
+                    listener.afterwards(partial(self.private.drop, left))
+                return
         if briefly:
-            self.private.leave(region.offset + base - region.base, size)
+            left = self.private.leave(offset, size)
+            if self.private.has_much_stale:
+                self.private.drop(left)
         else:
-            self.private.discard(region.offset + base - region.base, size)
+            self.private.discard(offset, size)
 
     def release(self, base: int) -> int:
         """Free a whole private region by its base; returns its size."""

@@ -186,6 +186,7 @@ MEMORY = (
     Case("heap", _c("memory/heap")),
     Case("prefetch", _c("memory/prefetch")),
     Case("memory-at-once", _c("memory/at_once")),
+    Case("memory-freed", _c("memory/freed")),
 )
 
 REGISTRY = (

@@ -353,13 +353,13 @@ def test_what_was_committed_otherwise_meanwhile_is_not_cleared(machine: Machine)
     space.commit(region, 0x928000, 0x20000, PAGE_READWRITE)
     growth.committed(0x928000, 0x20000)
     space.write(0x928000, b"kept")
-    growth.fill_ahead()
+    growth.fill_ahead(alone=True)
     assert b"kept" == space.read(0x928000, 4)
     for base in (0x950000, 0x960000):
         space.commit(region, base, 0x10000, PAGE_READWRITE)
         assert growth.committed(base, 0x10000)
     space.release(0x900000)
-    growth.fill_ahead()
+    growth.fill_ahead(alone=True)
 
 
 def test_many_regions_are_mapped_in_several_rounds(machine: Machine, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import pytest
 
@@ -291,17 +292,28 @@ def test_a_search_finds_the_first_hole_that_is_large_enough(space: AddressSpace)
 
 
 class Hearer:
-    """A listener that keeps what it is told of changes."""
+    """A listener that keeps what it is told of changes. ``in_use``: guest threads run meanwhile."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, in_use: bool = False) -> None:
         self.changes: list[tuple[int, int]] = []
+        self.in_use = in_use
+        self.actions: list[Callable[[], None]] = []
+
+    def carry_out(self) -> None:
+        actions, self.actions = self.actions, []
+        for action in actions:
+            action()
 
     def attach_backing(self, backing: object) -> None: ...
     def detach_backing(self, backing: object) -> None: ...
     def committed(self, base: int, size: int) -> None: ...
     def code_changed(self, base: int, size: int) -> None: ...
-    def changed(self, base: int, size: int) -> None:
+    def changed(self, base: int, size: int) -> bool:
         self.changes.append((base, size))
+        return self.in_use
+
+    def afterwards(self, action: Callable[[], None]) -> None:
+        self.actions.append(action)
 
     def offer(self, original: object) -> bool:
         return False
@@ -330,3 +342,48 @@ def test_a_page_of_an_image_that_was_copied_stays_writable_as_its_own(space: Add
     assert hearer.changes == []
     space.protect(image.base, 0x2000, PAGE_READONLY)
     assert hearer.changes == [(image.base, 0x2000)]
+
+
+def test_what_guest_threads_still_use_is_cleared_and_reused_only_when_they_cannot(space: AddressSpace) -> None:
+    space.listener = hearer = Hearer(in_use=True)
+    region = space.reserve(0, 0x10000, 4)
+    space.commit(region, region.base, 0x10000, 4)
+    space.release(region.base)
+    space.private.view[region.offset] = 1  # a thread stores there before its process has unmapped it
+    other = space.reserve(0, 0x10000, 4)
+    assert other.offset != region.offset
+    hearer.carry_out()
+    third = space.reserve(0, 0x10000, 4)
+    assert third.offset == region.offset and not space.private.view[third.offset]
+
+
+@pytest.mark.parametrize("size", [0x10000, 8 << 20])
+@pytest.mark.parametrize("briefly", [True, False])
+def test_what_guest_threads_still_use_is_zero_when_it_is_committed_again(
+    space: AddressSpace, size: int, briefly: bool
+) -> None:
+    space.listener = hearer = Hearer(in_use=True)
+    region = space.reserve(0, size, 4)
+    for carried_out in (False, True):
+        space.commit(region, region.base, size, 4)
+        space.write(region.base, b"something")
+        space.decommit(region, region.base, size, briefly=briefly)
+        space.private.view[region.offset + PAGE_SIZE] = 1
+        if carried_out:
+            hearer.carry_out()
+        space.commit(region, region.base, size, 4)
+        assert not any(space.read(region.base, 2 * PAGE_SIZE))
+
+
+def test_a_change_of_long_ago_does_not_clear_what_has_been_given_back_again_since(space: AddressSpace) -> None:
+    space.listener = hearer = Hearer(in_use=True)
+    region = space.reserve(0, 0x10000, 4)
+    space.commit(region, region.base, 0x10000, 4)
+    space.decommit(region, region.base, 0x10000)
+    (first,), hearer.actions = hearer.actions, []
+    space.commit(region, region.base, 0x10000, 4)
+    space.decommit(region, region.base, 0x10000)
+    first()
+    space.private.view[region.offset] = 1
+    space.commit(region, region.base, 0x10000, 4)
+    assert not any(space.read(region.base, PAGE_SIZE))

@@ -196,6 +196,10 @@ class Child:
             if time.monotonic() > deadline or not self.alive():
                 raise GuestLost("the guest does not carry out changes of its memory")
 
+    def has_carried_out(self, block: int) -> bool:
+        """``carried_out`` without waiting."""
+        return not self.words[block + layout.CARRYING_OUT >> 2]
+
     def resume(self, block: int, action: int) -> None:
         """Let a stopped thread go on."""
         words = self.words

@@ -75,14 +75,15 @@ class JailEngine:
         self.child = Child(space.private.fd)
         self.form = Registers64 if space.word == 8 else Registers32
         self.handoff = self.child.addresses["call_entry"] if space.word == 8 else gate.ADDRESS
-        self._mirror = Mirror(space, self.child)
+        self._threads: set[JailThread] = set()
+        self._mirror = Mirror(space, self.child, self._threads)
         self.attach_backing = self._mirror.attach_backing
         self.detach_backing = self._mirror.detach_backing
         self.offer = self._mirror.offer
         self.committed = self._mirror.committed
         self.changed = self._mirror.changed
+        self.afterwards = self._mirror.afterwards
         self._blocks = list(range((layout.BLOCKS - 1) * layout.BLOCK_SIZE, 0, -layout.BLOCK_SIZE))
-        self._threads: set[JailThread] = set()
         self._leaving: list[int] = []  # blocks of threads that have been told to end
         self._carrier: JailThread | None = None  # who has been given changes of memory last
         self.hurry = self.child.hurry
@@ -119,9 +120,16 @@ class JailEngine:
 
     def settle(self) -> None:
         """Carry out now what else the next thread to run would."""
-        operations = self._mirror.pending()
         self._let_carrier_finish()
-        self.child.operate(operations)
+        self.child.operate(self._mirror.pending())
+        self._mirror.carried_out()
+
+    def look_after_carrier(self) -> None:
+        """Nobody has asked for a while: has what was given to a thread to carry out been carried out?"""
+        carrier = self._carrier
+        if carrier is not None and self.child.has_carried_out(carrier.block):
+            self._carrier = None
+            self._mirror.carried_out()
 
     def code_changed(self, base: int, size: int) -> None:
         """The processor notices by itself."""
@@ -232,7 +240,7 @@ class JailEngine:
                 self._resume(thread, filling)
                 filling = []
                 if self._mirror.growth.expects and child.spin.apart():
-                    self._mirror.growth.fill_ahead()
+                    self._mirror.growth.fill_ahead(alone=not self.shared)
                 if self.shared:
                     return cpu.RUNNING
             going_on = False
@@ -265,9 +273,12 @@ class JailEngine:
 
     def _resume(self, thread: JailThread, operations: list[Operation]) -> None:
         child = self.child
-        operations = self._mirror.pending() + operations
+        mirror = self._mirror
         if self._carrier is not thread:
             self._let_carrier_finish()
+        elif mirror.under_way:
+            mirror.carried_out()
+        operations = mirror.pending() + operations
         self._carrier = thread if operations else None
         if thread.state == NEW:
             self._start(thread, operations)
@@ -290,9 +301,11 @@ class JailEngine:
 
     def _let_carrier_finish(self) -> None:
         """What has been given to a thread to carry out comes first."""
-        carrier, self._carrier = self._carrier, None
+        carrier = self._carrier
         if carrier is not None:
             self.child.carried_out(carrier.block)
+            self._carrier = None
+            self._mirror.carried_out()
 
     def _check_operations(self, block: int) -> None:
         error = self.child.quads[block + layout.OPERATION_ERROR >> 3]
@@ -312,6 +325,8 @@ class JailEngine:
         thread.state = CALL
         if self._carrier is thread:  # what it was given came before this call
             self._carrier = None
+            if self._mirror.under_way:
+                self._mirror.carried_out()
         word = self.space.word
         mask = (1 << 8 * word) - 1
         action = layout.ACTION_RETURN if word == 8 else layout.ACTION_CONTEXT

@@ -43,15 +43,20 @@ class Growth:
         """Is there something to fill ahead?"""
         return self._ahead[1] > 0
 
-    def fill_ahead(self) -> None:
-        """Fill what the guest will commit next if it goes on like that, unless it has been committed meanwhile."""
+    def fill_ahead(self, *, alone: bool) -> None:
+        """Fill what the guest will commit next if it goes on like that, unless it has been committed meanwhile.
+
+        Where threads run that are not ``alone``, they may still store to what was there before.
+        """
         base, size = self._ahead
         if size:
             self._ahead = (0, 0)
             region = self._space.find(base)
             if region is not None and region.kind == MEM_PRIVATE:
                 first, count = (base - region.base) // PAGE_SIZE, size // PAGE_SIZE
-                if region.pages[first : first + count].count(RESERVED) == count:
+                if region.pages[first : first + count].count(RESERVED) == count and (
+                    alone or not self._space.private.is_stale(region.offset + base - region.base, size)
+                ):
                     self._fill(region, base, size)
 
     def _fill(self, region: Region, base: int, size: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import mmap
 import os
+from operator import attrgetter
 
 from lswd.cpu.jail import layout
 from lswd.cpu.jail.growth import Growth
@@ -18,12 +19,14 @@ from lswd.ntdef.status import STATUS_NO_MEMORY, NtError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from lswd.cpu.jail.child import Child, Operation
+    from lswd.cpu.jail.thread import JailThread
     from lswd.memory.region import Original, Region
     from lswd.memory.space import AddressSpace
 
+_is_running: Callable[[JailThread], bool] = attrgetter("running")
 _MOST_ORIGINALS = 256
 _MOST_AROUND = 1024  # pages on each side of a fault that are mapped with it
 
@@ -31,11 +34,14 @@ _MOST_AROUND = 1024  # pages on each side of a fault that are mapped with it
 class Mirror:
     """See the module's docstring."""
 
-    def __init__(self, space: AddressSpace, child: Child) -> None:
+    def __init__(self, space: AddressSpace, child: Child, threads: Collection[JailThread]) -> None:
         self._space = space
         self._child = child
+        self._threads = threads
         # To be carried out: base, end, was anything mapped there, are all pages there.
         self.dirty: list[tuple[int, int, bool, bool]] = []
+        self._afterwards: list[Callable[[], None]] = []  # to be called when what is dirty has been carried out
+        self.under_way: list[Callable[[], None]] = []  # the same, for what somebody is carrying out
         self.growth = Growth(space)
         self._files: dict[FileMapping, int] = {}  # their descriptors in the child
         self._originals: dict[tuple[int, ...], int] = {}  # the same of files that images come from, by their keys
@@ -102,16 +108,27 @@ class Mirror:
         """Nothing was mapped there yet."""
         self.dirty.append((base, base + size, False, self.growth.committed(base, size)))
 
-    def changed(self, base: int, size: int) -> None:
-        """What is mapped there may not be right any more."""
+    def changed(self, base: int, size: int) -> bool:
+        """What is mapped there may not be right any more; returns whether threads run meanwhile."""
         self.dirty.append((base, base + size, True, False))
+        return any(map(_is_running, self._threads))
+
+    def afterwards(self, action: Callable[[], None]) -> None:
+        """Call ``action`` once all that is dirty now has been carried out."""
+        self._afterwards.append(action)
 
     # ---- carrying out
 
     def pending(self) -> list[Operation]:
-        """The system calls that make the child's mappings right again; forgets them."""
+        """The system calls that make the child's mappings right again; forgets them.
+
+        Whoever has them carried out says so (``carried_out``), before asking for the next.
+        """
         if not self.dirty and not self.closing:
             return []
+        if self._afterwards:
+            self.under_way += self._afterwards
+            self._afterwards = []
         dirty, self.dirty = self.dirty, []
         operations: list[Operation] = []
         for base, end, mapped, there in dirty:
@@ -124,6 +141,12 @@ class Mirror:
         operations += [(layout.SYS_CLOSE, fd) for fd in self.closing]
         self.closing.clear()
         return operations
+
+    def carried_out(self) -> None:
+        """All that ``pending`` has returned has been carried out."""
+        actions, self.under_way = self.under_way, []
+        for action in actions:
+            action()
 
     def _runs(self, base: int, end: int) -> Iterator[Operation]:
         """Mappings of the accessible pages in a range."""

@@ -75,6 +75,7 @@ class JailThread:
     def check(self) -> None:
         """Look after a running thread; raises GuestLost when there is no hope for it."""
         self._engine.child.check(self.block)
+        self._engine.look_after_carrier()
 
     @property
     def spin(self) -> Spin:

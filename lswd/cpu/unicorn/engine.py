@@ -20,6 +20,8 @@ from lswd.ntdef.status import NtError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lswd.cpu.context import Context
     from lswd.cpu.engine import SystemCallHandler
     from lswd.memory.backing import Backing
@@ -170,8 +172,12 @@ class UnicornEngine:
     def settle(self) -> None:
         """Nothing is ever left for later."""
 
-    def changed(self, base: int, size: int) -> None:
+    def changed(self, base: int, size: int) -> bool:
         self._control(uc.UC_CTL_TLB_FLUSH)
+        return False
+
+    def afterwards(self, action: Callable[[], None]) -> None:
+        action()
 
     def code_changed(self, base: int, size: int) -> None:
         """Translated code of the range is stale; a size of 0 means all code."""
