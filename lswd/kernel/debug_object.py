@@ -9,7 +9,13 @@ from __future__ import annotations
 
 from lswd.kernel.object import Waitable
 from lswd.memory.region import MEM_IMAGE
-from lswd.ntdef.status import STATUS_DEBUGGER_INACTIVE, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, NtError
+from lswd.ntdef.status import (
+    STATUS_DEBUGGER_INACTIVE,
+    STATUS_INVALID_PARAMETER,
+    STATUS_NOT_SUPPORTED,
+    STATUS_PROCESS_IS_TERMINATING,
+    NtError,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,13 +99,16 @@ class DebugObject(Waitable):
         """Debug ``process`` from now on; what one that runs already has done is told as if it happened now.
 
         Raises:
-            NtError: STATUS_ACCESS_VIOLATION: it has no PEB any more; STATUS_NOT_SUPPORTED: it is too wide.
+            NtError: STATUS_ACCESS_VIOLATION: it has no PEB any more; STATUS_NOT_SUPPORTED: it is too wide;
+                STATUS_PROCESS_IS_TERMINATING: its last thread ends.
         """
         self.check_word(process.space.word)
+        threads = [thread for thread in process.threads if not thread.terminated]
+        if not threads:
+            raise NtError(STATUS_PROCESS_IS_TERMINATING)
         process.space.write(process.peb + _BEING_DEBUGGED, b"\1")
         process.debugger = self
         self.processes.append(process)
-        threads = [thread for thread in process.threads if not thread.terminated]
         first = threads[0]
         self._post(DebugEvent(DbgCreateProcessStateChange, process, first, first.tid), freeze=not running)
         if running:

@@ -80,7 +80,7 @@ def NtDebugActiveProcess(
         return STATUS_ACCESS_DENIED
     if process.debugger is not None:
         return STATUS_PORT_ALREADY_SET
-    if process.ended or not process.threads:
+    if process.ended:
         return STATUS_PROCESS_IS_TERMINATING
     DebugObjectHandle.attach(process, running=True)
     return STATUS_SUCCESS

@@ -140,6 +140,13 @@ def test_a_process_stands_still_from_an_event_to_its_continuation(debugger: Debu
     assert (["handlers"], 0) == (seen, thread.holders)
 
 
+def test_a_process_whose_last_thread_is_being_ended_is_not_debugged(debugger: Debugger) -> None:
+    for thread in debugger.other.process.threads:
+        thread.terminated = True  # it still runs, and has been told to stop
+    assert STATUS_PROCESS_IS_TERMINATING == debugger.attach()
+    assert debugger.other.process.debugger is None
+
+
 def test_an_event_is_told_once_nobody_runs_any_more(debugger: Debugger) -> None:
     assert STATUS_SUCCESS == debugger.attach()
     process = debugger.other.process
