@@ -116,7 +116,7 @@ def handler_of(code: int) -> Handler | None:
 
 
 def _fill() -> None:
-    from lswd.kernel.afd import address_list, connection, information, interfaces, options, poll, transfer
+    from lswd.kernel.afd import address_list, connection, information, interfaces, options, poll, transfer, transmit
 
     _HANDLERS.update(
         {
@@ -134,7 +134,7 @@ def _fill() -> None:
             afd.IOCTL_AFD_WINE_SHUTDOWN: connection.shutdown,
             afd.IOCTL_AFD_WINE_RECVMSG: transfer.recvmsg,
             afd.IOCTL_AFD_WINE_SENDMSG: transfer.sendmsg,
-            afd.IOCTL_AFD_WINE_TRANSMIT: transfer.transmit,
+            afd.IOCTL_AFD_WINE_TRANSMIT: transmit.transmit,
             afd.IOCTL_AFD_WINE_ADDRESS_LIST_CHANGE: address_list.address_list_change,
             afd.IOCTL_AFD_WINE_FIONBIO: information.set_nonblocking,
             afd.IOCTL_AFD_WINE_COMPLETE_ASYNC: information.complete,

@@ -1,12 +1,11 @@
-"""Sending and receiving: streams, datagrams, files.
+"""Sending and receiving: streams and datagrams.
 
-Source: Microsoft "WSARecv", "WSARecvFrom", "WSASend", "WSASendTo", "TransmitFile".
+Source: Microsoft "WSARecv", "WSARecvFrom", "WSASend", "WSASendTo".
 """
 
 from __future__ import annotations
 
 import errno
-import os
 import select
 import socket
 
@@ -27,10 +26,8 @@ from lswd.kernel.afd.endpoint import CONNECTED, Socket
 from lswd.kernel.afd.errors import status_of
 from lswd.kernel.afd.policy import check_destination, local_address
 from lswd.kernel.afd.watch import HostWait
-from lswd.kernel.file import FileObject, Overflow
-from lswd.kernel.file_disk import DiskFile
+from lswd.kernel.file import Overflow
 from lswd.kernel.loop import event_loop
-from lswd.ntdef.file import FILE_READ_DATA
 from lswd.ntdef.status import (
     STATUS_ACCESS_VIOLATION,
     STATUS_BUFFER_OVERFLOW,
@@ -54,10 +51,6 @@ if TYPE_CHECKING:
     from lswd.kernel.afd.controls import Control
     from lswd.kernel.thread import Thread
     from lswd.memory.space import AddressSpace
-
-_CHUNK = 1 << 18
-_FARTHEST = 1 << 62
-FILE_USE_FILE_POINTER_POSITION = -2
 
 
 class Received:
@@ -154,7 +147,7 @@ def _receive_now(sock: Socket, thread: Thread, buffers: Buffers, flags: int, res
     except BlockingIOError:
         return None
     except OSError as error:
-        raise _failure(sock, error) from None
+        raise failure(sock, error) from None
     if whole is not None:
         scatter(views, memoryview(whole)[:count])
     result.address = address or None
@@ -164,7 +157,7 @@ def _receive_now(sock: Socket, thread: Thread, buffers: Buffers, flags: int, res
     return count
 
 
-def _failure(sock: Socket, error: OSError) -> NtError:
+def failure(sock: Socket, error: OSError) -> NtError:
     """What an error of the host's means for the socket and its program."""
     if sock.is_stream and error.errno in (errno.ECONNRESET, errno.EPIPE, errno.ETIMEDOUT):
         sock.broken(error.errno)
@@ -237,7 +230,7 @@ def _send_now(sock: Socket, views: Sequence[memoryview | bytes], flags: int, add
     except BlockingIOError:
         raise
     except OSError as error:
-        raise _failure(sock, error) from None
+        raise failure(sock, error) from None
 
 
 def _destination(sock: Socket, thread: Thread, destination: bytes) -> Address | None:
@@ -326,65 +319,6 @@ async def sendmsg(sock: Socket, control: Control) -> int:
     return await send(
         sock, control.thread, buffers, p.ws_flags, waits=bool(p.force_async), destination=destination
     )
-
-
-async def transmit(sock: Socket, control: Control) -> int:
-    """IOCTL_AFD_WINE_TRANSMIT: what stands before the file, the file, what stands behind it."""
-    p = control.input(afd.TransmitParameters)
-    thread = control.thread
-    if not sock.is_stream:
-        raise NtError(STATUS_INVALID_CONNECTION)
-    sock.require_connection()
-    done = 0
-    if p.head_len:
-        done += await send(sock, thread, [(p.head_ptr, p.head_len)], waits=True)
-    if p.file:
-        file = thread.process.handles.get(p.file, FileObject, FILE_READ_DATA)
-        assert isinstance(file, FileObject)
-        position = p.position
-        pointed = file if isinstance(file, DiskFile) and position == FILE_USE_FILE_POINTER_POSITION else None
-        if pointed is not None:
-            position = pointed.position
-        if not 0 <= position <= _FARTHEST:
-            raise NtError(STATUS_INVALID_PARAMETER)
-        count = await _send_file(sock, thread, file, position, p.file_len)
-        if pointed is not None:
-            pointed.position = position + count
-        done += count
-    if p.tail_len:
-        done += await send(sock, thread, [(p.tail_ptr, p.tail_len)], waits=True)
-    if p.flags & afd.TF_DISCONNECT:
-        sock.host.shutdown(socket.SHUT_WR)
-        sock.send_shut = True
-    return done
-
-
-async def _send_file(sock: Socket, thread: Thread, file: FileObject, offset: int, length: int) -> int:
-    """``length`` bytes of a file from ``offset``, or all the rest of it."""
-    fd = file.section_fd()
-    done = 0
-    turn = sock.writing.join()
-    try:
-        with HostWait(thread) as wait:
-            while not length or done < length:
-                if not sock.writing.is_first(turn):
-                    await wait.until_turn(sock, sock.writing, turn)
-                    continue
-                wanted = min(_CHUNK, length - done) if length else _CHUNK
-                try:
-                    count = os.sendfile(sock.fileno(), fd, offset + done, wanted)
-                except BlockingIOError:
-                    await wait.until_turn(sock, sock.writing, turn)
-                    continue
-                except OSError as error:
-                    raise _failure(sock, error) from None
-                if not count:
-                    break
-                done += count
-    finally:
-        sock.leave(sock.writing, turn)
-        os.close(fd)
-    return done
 
 
 async def unread(sock: Socket, control: Control) -> int:
