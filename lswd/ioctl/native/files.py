@@ -15,6 +15,11 @@ from lswd.ioctl.native.streams import LARGEST, can_wait, pieces, read_stream, wr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from typing import TypeVar
+
+    T = TypeVar("T")
+    R = TypeVar("R")
     from lswd.ioctl.native.declare import Call, Result
 
 GENERIC_READ = 0x8000_0000
@@ -141,7 +146,7 @@ def NtReadFile(call: Call) -> Result:
 
 async def _read_waiting(call: Call, file: OpenFile, buffer: int, size: int) -> int:
     try:
-        data = await read_stream(file.fd, size)
+        data = await _while_open(file, read_stream, size)
     except OSError as error:
         raise NativeError(error.errno or errno.EIO) from None
     if data and buffer:
@@ -164,7 +169,7 @@ def NtWriteFile(call: Call) -> Result:
     if not file.writable:
         raise NativeError(errno.EBADF)
     if file.waits:
-        return _write_waiting(file.fd, data)
+        return _write_waiting(file, data)
     written = 0
     try:
         while written < len(data):
@@ -179,9 +184,30 @@ def _gather(call: Call, address: int, size: int) -> bytes:
     return b"".join(call.read(address + at, min(1 << 20, size - at)) for at in range(0, size, 1 << 20))
 
 
-async def _write_waiting(fd: int, data: bytes) -> int:
+async def _while_open(file: OpenFile, operation: Callable[[int, T], Awaitable[R]], argument: T) -> R:
+    """The operation on the file's descriptor.
+
+    Raises:
+        NativeError: EBADF, when the handle is closed before it has ended.
+    """
+    import trio
+
+    if file.closed:
+        raise NativeError(errno.EBADF)
+    scope = trio.CancelScope()
+    file.waiting.add(scope)
     try:
-        await write_stream(fd, data)
+        with scope:
+            return await operation(file.fd, argument)
+    finally:
+        file.waiting.discard(scope)
+        file.release()
+    raise NativeError(errno.EBADF)
+
+
+async def _write_waiting(file: OpenFile, data: bytes) -> int:
+    try:
+        await _while_open(file, write_stream, data)
     except OSError as error:
         raise NativeError(error.errno or errno.EIO) from None
     return len(data)
@@ -194,9 +220,12 @@ async def _write_standard(call: Call, number: int, data: bytes) -> int:
     except OSError as error:
         raise NativeError(error.errno or errno.EIO) from None
     try:
-        return await _write_waiting(fd, data)
+        await write_stream(fd, data)
+    except OSError as error:
+        raise NativeError(error.errno or errno.EIO) from None
     finally:
         os.close(fd)
+    return len(data)
 
 
 @native(0x0F, "handle")
@@ -204,7 +233,7 @@ def NtClose(call: Call) -> Result:
     file = call.holdings.files.pop(call.args[0], None)
     if file is None:
         raise NativeError(errno.EBADF)
-    os.close(file.fd)
+    file.close()
     return 0
 
 

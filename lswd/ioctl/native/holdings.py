@@ -11,6 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    import trio
+
 # The loader takes handles from 0x10000 on for heap addresses and those below 0x400 for Linux descriptors.
 FIRST_FILE = 0x1000
 LAST_FILE = 0xFFFF
@@ -23,15 +25,35 @@ PAGE = 4096
 
 
 class OpenFile:
-    """A file opened with NtCreateFile. ``waits``: reading or writing it may have to wait."""
+    """A file opened with NtCreateFile.
 
-    __slots__ = ("fd", "readable", "waits", "writable")
+    Attributes:
+        waits: reading or writing it may have to wait.
+        waiting: the calls that do, each in a scope that can be cancelled.
+        closed: its handle is.
+    """
+
+    __slots__ = ("closed", "fd", "readable", "waiting", "waits", "writable")
 
     def __init__(self, fd: int, *, readable: bool, writable: bool, waits: bool) -> None:
         self.fd = fd
         self.readable = readable
         self.writable = writable
         self.waits = waits
+        self.waiting: set[trio.CancelScope] = set()
+        self.closed = False
+
+    def close(self) -> None:
+        """End the calls that wait; the last one gives the descriptor back, whose number they may still use."""
+        self.closed = True
+        for scope in self.waiting:
+            scope.cancel()
+        self.release()
+
+    def release(self) -> None:
+        """A call has ended, or the handle is closed: is the descriptor of any use?"""
+        if self.closed and not self.waiting:
+            os.close(self.fd)
 
 
 class Sync:
@@ -142,7 +164,7 @@ class Holdings:
     def close(self) -> None:
         """Everything goes."""
         for file in self.files.values():
-            os.close(file.fd)
+            file.close()
         self.files.clear()
         for sync in self.sync.values():
             sync.waiters.clear()
