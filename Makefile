@@ -2,7 +2,7 @@
 
 MINGW_CC ?= x86_64-w64-mingw32-gcc
 FUZZ_COUNT ?= 10000
-BENCHES ?= launch launch_daemon cpu syscall file malloc crowd
+BENCHES ?= launch launch_daemon cpu syscall file network malloc crowd
 export PYTHON ?= python3
 prefix ?= /usr/local
 

@@ -42,13 +42,20 @@ def alone() -> None:
     os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(10))
 
 
-def built(source: Path, *, compiler: str = MINGW, flags: Sequence[str] = ("-O2",), name: str = "") -> Path:
+def built(
+    source: Path,
+    *,
+    compiler: str = MINGW,
+    flags: Sequence[str] = ("-O2",),
+    libraries: Sequence[str] = (),
+    name: str = "",
+) -> Path:
     """The program made of ``source``; compiled when it is not there or older than what lies beside the source."""
     target = BUILD / (name or source.stem + (".exe" if compiler == MINGW else ""))
     newest = max(p.stat().st_mtime for p in source.parent.iterdir() if p.suffix in (".c", ".h"))
     if not target.exists() or target.stat().st_mtime < newest:
         target.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run([compiler, *flags, "-o", target, source], check=True)
+        subprocess.run([compiler, *flags, "-o", target, source, *libraries], check=True)
     return target
 
 

@@ -7,7 +7,7 @@ in, first out.
 from __future__ import annotations
 
 from lswd.kernel.object import Waitable
-from lswd.kernel.wait import park
+from lswd.kernel.wait import park, sockets_have_news
 from lswd.ntdef.status import STATUS_ABANDONED_WAIT_0, STATUS_SUCCESS, STATUS_TIMEOUT
 
 TYPE_CHECKING = False
@@ -81,7 +81,7 @@ class CompletionPort(Waitable):
             STATUS_ABANDONED_WAIT_0 (the port was closed).
         """
         taker = _Taker(thread)
-        if not self.packets:
+        if not self.packets and not (timeout == 0 and sockets_have_news(thread) and self.packets):
             if timeout == 0 and not (alertable and thread.interruptible()):
                 return STATUS_TIMEOUT, []
             self._takers.append(taker)

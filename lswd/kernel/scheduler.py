@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from lswd.cpu.engine import ParallelEngine
+    from lswd.kernel.afd.watch import HostWatch
     from lswd.kernel.process import Process
     from lswd.kernel.thread import Thread
 
@@ -43,17 +44,19 @@ class Scheduler:
     Attributes:
         process: the first process; when it ends, everything does.
         deadlines: things to do at a time, between turns.
+        sockets: the host's, to look at between turns; None as long as nobody waits for any.
     """
 
     def __init__(self, process: Process, deadlines: Deadlines | None = None) -> None:
         self.process = process
         self.deadlines = Deadlines() if deadlines is None else deadlines
         self.ticker = Ticker(self.contended, process.signal_pending, self._processes_running, self._end_turn)
+        self.sockets: HostWatch | None = None
         self._ready: list[Thread] = []
         self._current: Thread | None = None  # whose turn it is
         self._running = Running()
         self._ended: list[Process] = []
-        self._wanted_tasks: list[Callable[[], Awaitable[None]]] = []  # until there is a loop
+        self._wanted_tasks: list[tuple[Callable[[], Awaitable[None]], bool]] = []  # until there is a loop
         self._poked = _thread.allocate_lock()
         self._poked.acquire()
         # under trio
@@ -89,22 +92,35 @@ class Scheduler:
     def others_ready(self) -> bool:
         """Does anybody but the thread whose turn it is want the processor now?"""
         self.deadlines.expire()
+        self.look_at_sockets()
         return bool(self._ready) or self._tasks > 0
+
+    def look_at_sockets(self) -> bool:
+        """Let operations go on for which the host's sockets have something; is there any news?"""
+        return self.sockets is not None and self.sockets.look()
+
+    def _watching(self) -> bool:
+        return self.sockets is not None and self.sockets.waiting
 
     def contended(self) -> bool:
         """Should the turn end? May be asked from any host thread."""
         return bool(
-            self._ready or self._tasks or self._wanted_tasks or self._running.threads or self.deadlines.due()
-        )
+            self._ready or self._tasks or self._wanted_tasks or self._running.threads or self._watching()
+            or self.deadlines.due()
+        )  # fmt: skip
 
     def interrupt(self, thread: Thread) -> None:
         """Make a thread whose code runs stop soon."""
         if thread.running:
             thread.cpu.interrupt()
 
-    def start_task(self, task: Callable[[], Awaitable[None]]) -> None:
-        """Run ``task`` beside the threads, in the event loop: I/O that goes on behind their backs."""
-        self._wanted_tasks.append(task)
+    def start_task(self, task: Callable[[], Awaitable[None]], *, idle: bool = False) -> None:
+        """Run ``task`` beside the threads, in the event loop: I/O that goes on behind their backs.
+
+        Args:
+            idle: it matters only while no guest thread runs.
+        """
+        self._wanted_tasks.append((task, idle))
         if self._nursery is not None:
             self._start_wanted_tasks()
 
@@ -243,9 +259,12 @@ class Scheduler:
 
     def _start_wanted_tasks(self) -> None:
         tasks, self._wanted_tasks = self._wanted_tasks, []
-        for task in tasks:
-            self._tasks += 1
-            self._nursery.start_soon(self._run_task, task)
+        for task, idle in tasks:
+            if idle:
+                self._nursery.start_soon(task)
+            else:
+                self._tasks += 1
+                self._nursery.start_soon(self._run_task, task)
 
     async def _run_task(self, task: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -262,14 +281,15 @@ class Scheduler:
         self._attend()  # for pokes while the loop was being started
         while not process.ended:
             self.deadlines.expire()
-            busy = self._take_turns()
+            busy = self._take_turns() or self.look_at_sockets()
             if busy or self._running.threads:
                 if not busy:
                     self._running.wait(self.deadlines.seconds(), nap)
                 nap = _SHORTEST_NAP if busy else min(2 * nap, _LONGEST_NAP)
                 now = time.monotonic()
-                if not busy or now - looked >= _LOOK_AT_HOST:
+                if (self._tasks and not busy) or now - looked >= _LOOK_AT_HOST:
                     looked = now
+                    self.look_at_sockets()
                     await trio.lowlevel.checkpoint()
             else:
                 self.ticker.end()
@@ -320,6 +340,8 @@ class Scheduler:
         if engine is not None:
             engine.shared = others
             engine.until = self.deadlines.at()
+            if self._watching():
+                engine.until = min(engine.until, time.monotonic() + _LOOK_AT_HOST)
         if self._running.woken:  # when it was nobody's turn
             self._end_turn()
         self.ticker.begin(process)

@@ -209,6 +209,12 @@ class Wait:
         self._queued.clear()
 
 
+def sockets_have_news(thread: Thread) -> bool:
+    """Who only asks does not leave its turn, after which the sockets are looked at: is there anything?"""
+    scheduler = thread.process.scheduler
+    return scheduler is not None and scheduler.look_at_sockets()
+
+
 async def wait_for(
     thread: Thread, objects: list[Waitable], *, wait_all: bool = False, alertable: bool = False, timeout: int | None
 ) -> int:
@@ -225,6 +231,8 @@ async def wait_for(
     """
     wait = Wait(thread, objects, wait_all)
     status = wait.take()
+    if status is None and timeout == 0 and sockets_have_news(thread):
+        status = wait.take()
     if status is not None:
         return status
     if timeout == 0 and not (alertable and thread.interruptible()):

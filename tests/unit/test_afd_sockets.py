@@ -21,6 +21,7 @@ from lswd.ntdef.status import (
     STATUS_DEVICE_NOT_READY,
     STATUS_INVALID_DEVICE_REQUEST,
     STATUS_INVALID_PARAMETER,
+    STATUS_NO_YIELD_PERFORMED,
     STATUS_PENDING,
     STATUS_TIMEOUT,
 )
@@ -30,6 +31,7 @@ from .afd_guest import DATAGRAM, OVERLAPPED, Body, Sockets, polled, run_with_soc
 from .file_guest import Files
 from .guest_threads import Guest
 
+FileCompletionInformation = 30
 FOR_EVER = 0x7FFFFFFFFFFFFFFF
 HARD = struct.pack("<ii", 1, 0)
 ALL_CONTROLS = [getattr(afd, name) for name in dir(afd) if name.startswith("IOCTL_")] + sorted(HANDLERS)
@@ -101,6 +103,61 @@ def test_many_pending_receives_end_without_running_inside_one_another(tmp_path: 
         host.close()
 
     assert [count] == run_with_sockets(tmp_path, main)
+
+
+def test_a_pending_receive_takes_no_turns_from_a_thread(tmp_path: Path) -> None:
+    def main(guest: Guest, sockets: Sockets) -> Body:
+        handle, host = yield from sockets.connected(OVERLAPPED)
+        request, _ = yield from sockets.begin_receive(handle, 1)
+        host.sendall(b"w")
+        guest.log.append((yield from request.end()))  # by now the event loop runs
+        request, status = yield from sockets.begin_receive(handle, 1)
+        guest.log += [status, (yield ("NtYieldExecution",))]
+        host.sendall(b"x")
+        guest.log.append((yield from request.end()))
+        host.close()
+
+    assert [(0, b"w"), STATUS_PENDING, STATUS_NO_YIELD_PERFORMED, (0, b"x")] == run_with_sockets(tmp_path, main)
+
+
+def test_who_only_asks_hears_of_what_has_arrived(tmp_path: Path) -> None:
+    def main(guest: Guest, sockets: Sockets) -> Body:
+        handle, host = yield from sockets.connected(OVERLAPPED)
+        at_once = guest.time(0)
+        for wanted in (b"by wait", b"by yielding", b"by a sleep of nothing"):
+            request, _ = yield from sockets.begin_receive(handle, 100)
+            host.sendall(wanted)
+            if wanted == b"by wait":
+                guest.log.append((yield "NtWaitForSingleObject", request._event, 0, at_once))
+            elif wanted == b"by yielding":
+                yield ("NtYieldExecution",)
+            else:
+                yield "NtDelayExecution", 0, at_once
+            guest.log.append(request.outcome())
+        host.close()
+
+    expected = [0, (0, b"by wait"), (0, b"by yielding"), (0, b"by a sleep of nothing")]
+    assert expected == run_with_sockets(tmp_path, main)
+
+
+def test_who_only_asks_a_completion_port_hears_of_what_has_arrived(tmp_path: Path) -> None:
+    def main(guest: Guest, sockets: Sockets) -> Body:
+        handle, host = yield from sockets.connected(OVERLAPPED)
+        port = yield from guest.create("NtCreateIoCompletion", 0)
+        block = guest.room(16)
+        association = guest.stored(struct.pack("<QQ", port, 7))
+        assert 0 == (yield "NtSetInformationFile", handle, block, association, 16, FileCompletionInformation)
+        vector = guest.stored(afd.WSABUF(len=1, buf=guest.room(1)).pack(8))
+        parameters = guest.stored(afd.RecvmsgParameters(force_async=1, count=1, buffers_ptr=vector).pack(8))
+        code = afd.IOCTL_AFD_WINE_RECVMSG
+        guest.log.append((yield "NtDeviceIoControlFile", handle, 0, 0, 9, block, code, parameters, 48, 0, 0))
+        host.sendall(b"x")
+        key, value = guest.room(8), guest.room(8)
+        guest.log.append((yield "NtRemoveIoCompletion", port, key, value, guest.room(16), guest.time(0)))
+        guest.log += [guest.value(key), guest.value(value)]
+        host.close()
+
+    assert [STATUS_PENDING, 0, 7, 9] == run_with_sockets(tmp_path, main)
 
 
 def test_a_thread_that_waits_leaves_the_rest_to_the_request_behind_it(tmp_path: Path) -> None:

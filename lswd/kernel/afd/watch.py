@@ -1,8 +1,9 @@
 """Waiting for the host's sockets: many operations on one socket, one operation on many sockets, time limits.
 
-There is one epoll, which one task of the event loop waits for. A socket joins it with its first wait and stays,
-edge-triggered: the host tells of each change once, everyone concerned has a try, and a condition that nobody can use
-up costs nothing. An operation tries before it waits, so no change is lost.
+There is one epoll. While guest threads run the scheduler looks at it between turns; while none does, a task of the
+event loop waits for it. A socket joins it with its first wait and stays, edge-triggered: the host tells of each change
+once, everyone concerned has a try, and a condition that nobody can use up costs nothing. An operation tries before it
+waits, so no change is lost.
 """
 
 from __future__ import annotations
@@ -42,6 +43,12 @@ class HostWatch:
         self._masks: dict[int, int] = {}
         self._sockets: dict[int, Watched] = {}
         self._running = False
+        scheduler.sockets = self
+
+    @property
+    def waiting(self) -> bool:
+        """Is there a socket to look after? May be asked from any host thread."""
+        return bool(self._sockets)
 
     def add(self, socket: Watched, mask: int) -> None:
         """Tell ``socket`` of changes in ``mask``, too; of the state it is in now, at once."""
@@ -55,7 +62,7 @@ class HostWatch:
         self._sockets[fd] = socket
         if not self._running:
             self._running = True
-            self._scheduler.start_task(self._run)
+            self._scheduler.start_task(self._run, idle=True)
 
     def forget(self, socket: Watched) -> None:
         """Its descriptor is about to be closed."""
@@ -64,16 +71,22 @@ class HostWatch:
             del self._sockets[fd]
             self._epoll.unregister(fd)
 
+    def look(self) -> bool:
+        """Tell the sockets what is new; was anything?"""
+        news = self._epoll.poll(0)
+        for fd, events in news:
+            socket = self._sockets.get(fd)
+            if socket is not None:
+                socket.on_host_events(events)
+        return bool(news)
+
     async def _run(self) -> None:
         import trio
 
         try:
             while self._sockets:
                 await trio.lowlevel.wait_readable(self._epoll.fileno())
-                for fd, events in self._epoll.poll(0):
-                    socket = self._sockets.get(fd)
-                    if socket is not None:
-                        socket.on_host_events(events)
+                self.look()
         finally:
             self._running = False
 
