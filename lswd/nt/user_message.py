@@ -1,7 +1,7 @@
 """Messages between threads: posting, taking, waiting, timers.
 
 Source: Microsoft "GetMessage", "PeekMessage", "PostThreadMessage", "MsgWaitForMultipleObjectsEx", "GetQueueStatus",
-"SetTimer".
+"SetTimer", "WaitForInputIdle".
 """
 
 from __future__ import annotations
@@ -165,3 +165,8 @@ def NtUserSetTimer(
 @syscall
 def NtUserKillTimer(call: Call, hwnd: HANDLE, nIDEvent: ULONG_PTR) -> BOOL:
     return int(not hwnd and _queue(call.thread).kill_timer(nIDEvent))
+
+
+@syscall(partial="no program has windows, so none is waited for")
+def NtUserWaitForInputIdle(call: Call, process: HANDLE, timeout: ULONG, wow: BOOL) -> ULONG:
+    return WAIT_FAILED

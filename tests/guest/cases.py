@@ -368,6 +368,7 @@ PROCESSES = (
     Case("process-remote-running", _family("remote_running")),
     Case("process-named-objects", _family("named")),
     Case("process-named-pipes", _family("named_pipes")),
+    Case("process-input-idle", _c("processes/input_idle")),
     Case("process-pipe-names", _c("processes/pipe_names")),
     Case("process-files", _family("files")),
     Case("process-jobs", _family("jobs")),
