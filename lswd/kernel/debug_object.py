@@ -98,6 +98,8 @@ class DebugObject(Waitable):
     def attach(self, process: Process, *, running: bool) -> None:
         """Debug ``process`` from now on; what one that runs already has done is told as if it happened now.
 
+        Its threads stand still until all of that has been continued (Microsoft, "DebugActiveProcess").
+
         Raises:
             NtError: STATUS_ACCESS_VIOLATION: it has no PEB any more; STATUS_NOT_SUPPORTED: it is too wide;
                 STATUS_PROCESS_IS_TERMINATING: its last thread ends.
@@ -110,15 +112,15 @@ class DebugObject(Waitable):
         process.debugger = self
         self.processes.append(process)
         first = threads[0]
-        self._post(DebugEvent(DbgCreateProcessStateChange, process, first, first.tid), freeze=not running)
+        self._post(DebugEvent(DbgCreateProcessStateChange, process, first, first.tid))
         if running:
             for thread in threads[1:]:
-                self._post(DebugEvent(DbgCreateThreadStateChange, process, thread, thread.tid), freeze=False)
+                self._post(DebugEvent(DbgCreateThreadStateChange, process, thread, thread.tid))
         for region in _images(process):
             if region.base != process.image_base and (running or region.base == process.ntdll_base):
                 event = DebugEvent(DbgLoadDllStateChange, process, first, first.tid)
                 event.region = region
-                self._post(event, freeze=not running)
+                self._post(event)
 
     def check_word(self, word: int) -> None:
         """

@@ -12,6 +12,7 @@ from lswd.kernel.debug_object import DebugObject
 from lswd.kernel.exception import EXCEPTION_RECORD
 from lswd.kernel.process import PROCESS_QUERY_INFORMATION
 from lswd.memory.protection import PAGE_READWRITE
+from lswd.memory.region import MEM_IMAGE
 from lswd.nt import process_information as nt
 from lswd.ntdef.status import (
     STATUS_ACCESS_DENIED,
@@ -138,6 +139,16 @@ def test_a_process_stands_still_from_an_event_to_its_continuation(debugger: Debu
     debugger.wait()
     debugger.object.continue_event(debugger.other.process.pid, thread.tid, kernel.DBG_EXCEPTION_NOT_HANDLED)
     assert (["handlers"], 0) == (seen, thread.holders)
+
+
+def test_a_process_that_is_attached_to_stands_still_until_all_that_was_there_is_told(debugger: Debugger) -> None:
+    thread, space = debugger.other.thread, debugger.other.process.space
+    space.map(space.find_free(0x10000), 0x10000, MEM_IMAGE, PAGE_READWRITE)
+    assert STATUS_SUCCESS == debugger.attach()
+    for state in (kernel.DbgCreateProcessStateChange, kernel.DbgLoadDllStateChange):
+        assert thread.holders
+        assert state == debugger.next_state()
+    assert 0 == thread.holders
 
 
 def test_a_process_whose_last_thread_is_being_ended_is_not_debugged(debugger: Debugger) -> None:
