@@ -28,6 +28,7 @@ from lswd.ntdef.file import (
     FILE_SYNCHRONOUS_IO_ALERT,
     FILE_SYNCHRONOUS_IO_NONALERT,
     FILE_VALID_OPTIONS,
+    OPEN_LINK_ITSELF,
 )
 from lswd.ntdef.status import (
     STATUS_EAS_NOT_SUPPORTED,
@@ -125,6 +126,9 @@ def NtCreateFile(
 ) -> NTSTATUS:
     if EaBuffer and EaLength:
         return STATUS_EAS_NOT_SUPPORTED
+    if DesiredAccess & OPEN_LINK_ITSELF:
+        DesiredAccess &= ~OPEN_LINK_ITSELF
+        CreateOptions |= FILE_OPEN_REPARSE_POINT
     parameters = OpenParameters(
         FileObject.mapped(DesiredAccess),
         ShareAccess,

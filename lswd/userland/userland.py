@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from lswd.userland.cache import cached, file_key
-from lswd.userland.supplements import SUPPLEMENTS
+from lswd.userland.supplements import FORGOTTEN, SUPPLEMENTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -231,7 +231,7 @@ class Userland:
                 return (*_tables_of(ntdll), made)
 
             inputs = (ntdll, *[f"{self.directory}/{name}" for name in _BASIC])
-            self._ntdll = cached("basic", inputs, compute, extra=tuple(SUPPLEMENTS.items()))
+            self._ntdll = cached("basic", inputs, compute, extra=(*SUPPLEMENTS.items(), *FORGOTTEN.items()))
         return self._ntdll
 
 

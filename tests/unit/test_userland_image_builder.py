@@ -272,3 +272,18 @@ def test_a_32_bit_dll_can_be_extended() -> None:
     data = extend_dll(build_dll("made.dll", [("A", 1, None, 4)], 4), [("B", 2, None, 8)], "made.dll")
     image = parse(data, "made.dll")
     assert ["A", "B"] == sorted(export_table(OnDisk(data, image), image).names)
+
+
+@pytest.mark.parametrize("word", [8, 4])
+def test_a_flag_is_put_into_another_argument_before_the_function(word: int) -> None:
+    own = build_dll("own.dll", [("Own", 0x8001, None, 24)], word)
+    data = extend_dll(own, [], "own.dll", None, [("Own", 5, 0x200000, 1), ("NotThere", 5, 1, 1)])
+    image = pefile.PE(data=data)
+    (export,) = image.DIRECTORY_ENTRY_EXPORT.symbols
+    code = image.get_data(export.address, 32)
+    put = {8: "81ca00002000", 4: "814c240800002000"}[word]  # or edx / [esp + 8], flag
+    test = {8: "f744243000002000", 4: "f744241800002000"}[word] + f"74{len(put) // 2:02x}"
+    expected = bytes.fromhex(test + put + "e9")
+    assert expected == code[: len(expected)]
+    (distance,) = struct.unpack_from("<i", code, len(expected))
+    assert export.address + len(expected) + 4 + distance == 0x1000  # where its stub is

@@ -32,6 +32,14 @@ SUPPLEMENTS: dict[str, tuple[str, ...]] = {
     "kernelbase.dll": ("CreateSymbolicLinkW@12 if pretended",),
 }
 
+# Flags that functions of the userland forget: DLL -> (function, number of the argument with the flag, the flag, number
+# of an argument that the function passes on to its system call and that gets it too). The first argument is on the
+# stack, the second one of the first four.
+FORGOTTEN: dict[str, tuple[tuple[str, int, int, int], ...]] = {
+    # FILE_FLAG_OPEN_REPARSE_POINT, as a bit of the desired access that means nothing (ntdef.file.OPEN_LINK_ITSELF)
+    "kernelbase.dll": (("CreateFileA", 5, 0x200000, 1), ("CreateFileW", 5, 0x200000, 1)),
+}
+
 # Where the numbers begin: far above the service tables of ntdll (from 0) and win32u (from 0x1000).
 FIRST_NUMBER = 0x8000
 

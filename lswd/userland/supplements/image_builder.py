@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     # A name, its system call number, its ordinal (None: any), and how many bytes of arguments an i386 stub has.
     StubExport: TypeAlias = tuple[str, int, int | None, int]
+    # A function, the argument with a flag, the flag, the argument that gets it too.
+    Flag: TypeAlias = tuple[str, int, int, int]
 
 STUB_SIZE = 32
 NEW_SECTION = b".lsw"
@@ -134,11 +136,13 @@ def build_dll(name: str, exports: Sequence[StubExport], word: int = 8) -> bytes:
 
 
 def extend_dll(
-    data: bytes, exports: Sequence[StubExport], name: str = "", cases: Mapping[str, Cases] | None = None
-) -> bytes:
+    data: bytes, exports: Sequence[StubExport], name: str = "", cases: Mapping[str, Cases] | None = None,
+    flags: Sequence[Flag] = (),
+) -> bytes:  # fmt: skip
     """The x86-64 or i386 DLL ``data`` (called ``name``) with ``exports`` added in a new section at its end.
 
-    ``cases`` says for which calls of an existing export ours is called instead.
+    ``cases`` says for which calls of an existing export ours is called instead; ``flags`` are put into another argument
+    before an existing export is called.
 
     Existing names, ordinals and forwarders stay as they are, except that a name in ``exports`` which exists is
     redirected. A signature or a table of bound imports, void after any change, is taken out of the directories.
@@ -156,6 +160,8 @@ def extend_dll(
     rva = _align(headers.size_of_image, headers.section_alignment)
     offset = _align(len(image), max(headers.file_alignment, 0x200))
     code = _add_stubs(directory, exports, rva, word, cases or {})
+    for flag in flags:
+        code += _pass_on(directory, flag, rva + len(code), word)
     content = code + directory.encode(rva + len(code))
     raw_size = _align(len(content), headers.file_alignment)
     end = rva + _align(len(content), headers.section_alignment)
@@ -237,6 +243,29 @@ def _filter(cases: Cases, at: int, ours: int, original: int, word: int) -> bytes
         jump(b"\xe9", original)
     jump(b"\xe9", ours)
     return bytes(code).ljust(_align(len(code), 16), b"\xcc")
+
+
+# or with an immediate of 32 bits, by argument.
+_OR = {
+    8: (b"\x81\xc9", b"\x81\xca", b"\x41\x81\xc8", b"\x41\x81\xc9"),
+    4: tuple([b"\x81\x4c\x24" + bytes((4 + 4 * argument,)) for argument in range(4)]),
+}
+
+
+def _pass_on(directory: ExportDirectory, flag: Flag, at: int, word: int) -> bytes:
+    """Code for ``at``, which the function's name in ``directory`` is made to mean, that goes on at what it meant."""
+    name, source, value, argument = flag
+    index = directory.names.get(name.encode("ascii"))
+    original = directory.functions[index] if index is not None else 0
+    if not isinstance(original, int) or not original:
+        return b""
+    immediate = pack("<I", value)
+    put = _OR[word][argument] + immediate
+    code = b"\xf7\x44\x24" + bytes((word + word * source,)) + immediate  # test [the source], flag
+    code += b"\x74" + bytes((len(put),)) + put  # je over it; or argument, flag
+    code += b"\xe9" + pack("<i", original - (at + len(code) + 5))
+    directory.put(name, at)
+    return code.ljust(_align(len(code), 16), b"\xcc")
 
 
 def _make_room(image: bytearray, headers: Image, optional: int, table: int) -> int:

@@ -11,15 +11,15 @@ import stat
 from zlib import crc32
 
 from lswd.userland.cache import FORMAT, cache_directory, cached, file_key, open_private_directory, write_atomically
-from lswd.userland.supplements import exports
+from lswd.userland.supplements import FORGOTTEN, exports
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from lswd.image.rva import OnDisk
     from lswd.userland.supplements import Cases, Export
-    from lswd.userland.supplements.image_builder import StubExport
+    from lswd.userland.supplements.image_builder import Flag, StubExport
     from lswd.userland.userland import Userland
 
     Table = Mapping[str, tuple[Export, ...]]
@@ -60,14 +60,14 @@ def overlay(
         declared = tuple([each for each in declared if (each.name in lacking) is not bool(each.cases)])
     elif declared:
         declared = tuple([each for each in declared if not each.cases and not each.pretended])
-    if not declared:
+    forgotten = FORGOTTEN.get(name, ()) if native is not None and table is None else ()
+    if not declared and not forgotten:
         return None
     wanted = [(each.name, each.number, each.ordinal, each.argument_bytes) for each in declared]
     cases = {each.name: each.cases for each in declared if each.cases}
     # The file ends in what it was made from, so it is known for up to date by its last bytes.
-    mark = f"\nLSW supplement {FORMAT} {file_key(native) if native is not None else None} {wanted} {cases}\n".encode(
-        "utf-8", "surrogateescape"
-    )
+    made_from = f"{file_key(native) if native is not None else None} {wanted} {cases} {forgotten}"
+    mark = f"\nLSW supplement {FORMAT} {made_from}\n".encode("utf-8", "surrogateescape")
     place = f"{directory}/{_FOLDERS[word]}"
     folder = open_private_directory(place) if directory is not None else None
     try:
@@ -76,7 +76,7 @@ def overlay(
         known = _in_memory.get((name, mark))
         if known is not None:
             return known
-        data = _image(name, native, wanted, word, cases)
+        data = _image(name, native, wanted, word, cases, forgotten)
         if data is None:
             return None
         # Made again from the same, it has the same ``file_key``: who has noted that need not look into it.
@@ -124,15 +124,16 @@ def _pretends(reader: OnDisk, rva: int, word: int) -> bool:
 
 
 def _image(
-    name: str, native: str | None, wanted: list[StubExport], word: int, cases: Mapping[str, Cases]
-) -> bytes | None:
+    name: str, native: str | None, wanted: list[StubExport], word: int, cases: Mapping[str, Cases],
+    forgotten: Sequence[Flag],
+) -> bytes | None:  # fmt: skip
     from lswd.userland.supplements.image_builder import ImageBuilderError, build_dll, extend_dll
 
     if native is None:
         return build_dll(name, wanted, word)
     try:
         with open(native, "rb") as file:
-            return extend_dll(file.read(), wanted, name, cases)
+            return extend_dll(file.read(), wanted, name, cases, forgotten)
     except (OSError, ImageBuilderError):
         return None
 
