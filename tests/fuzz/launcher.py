@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import math
 import os
 import resource
 import select
@@ -29,6 +30,7 @@ SECONDS_TO_END = 5.0  # after SIGTERM
 MEMORY_LIMIT = 1 << 30
 OUTPUT_LIMIT = 32 << 20
 STACK_SAMPLES = 12
+BETWEEN_SAMPLES = 0.05, 0.5  # seconds of processor time, and at most seconds: a busy host may let it run but seldom
 OUTPUTS = ("stdout", "stderr", "stacks")
 REFUSALS = {120, 121, 122, 123, 124}
 INTERNAL_ERROR = 125
@@ -97,6 +99,12 @@ def in_guest(stack: str) -> bool:
     return any(place in innermost(stack) for place in GUEST_PLACES)
 
 
+def _processor_seconds(pid: int) -> float:
+    """How long a process, which has not been waited for, has run."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @dataclass
 class _Run:
     case: Damaged
@@ -107,6 +115,8 @@ class _Run:
     stopped: str = ""
     stop_at: float = 0.0
     """When the next sample of the stack, or SIGTERM, or SIGKILL is due."""
+    sample_at: float = 0.0
+    """And by how much processor time a sample is due before that."""
     samples: int = 0
     ended_at_sigterm: bool = True
     peak: int = 0
@@ -195,6 +205,7 @@ class Launcher:
             self._stop(run, now)
         elif run.peak > MEMORY_LIMIT:
             run.stopped = "memory"
+            run.sample_at = math.inf
             os.kill(run.pid, signal.SIGKILL)
             run.stop_at = now + 3600
         elif now > run.started + self.limit:
@@ -204,13 +215,15 @@ class Launcher:
 
     def _stop(self, run: _Run, now: float) -> None:
         """First see where it is, some times over; then SIGTERM; then SIGKILL."""
-        if now < run.stop_at:
+        if now < run.stop_at and _processor_seconds(run.pid) < run.sample_at:
             return
         if not self.fresh and run.samples < STACK_SAMPLES:
             os.kill(run.pid, signal.SIGUSR1)
-            run.stop_at = now + 0.05
+            run.sample_at = _processor_seconds(run.pid) + BETWEEN_SAMPLES[0]
+            run.stop_at = now + BETWEEN_SAMPLES[1]
         elif run.samples <= STACK_SAMPLES:
             run.samples = STACK_SAMPLES
+            run.sample_at = math.inf
             os.kill(run.pid, signal.SIGTERM)
             run.stop_at = now + SECONDS_TO_END
         else:
