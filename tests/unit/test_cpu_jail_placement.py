@@ -59,22 +59,28 @@ def test_together_both_have_one_processor_and_then_all_again(subject: Placement,
     assert where(guest) == (EVERYWHERE, EVERYWHERE)
 
 
-def test_parting_leaves_both_free(subject: Placement, guest: int) -> None:
+def test_parting_keeps_the_guest_off_the_kernels_processor(subject: Placement, guest: int) -> None:
     subject.join()
+    here = os.sched_getaffinity(guest)
     subject.part()
     assert not subject.together
+    assert where(guest) == (EVERYWHERE, EVERYWHERE - here)
+    subject.release()
     assert where(guest) == (EVERYWHERE, EVERYWHERE)
 
 
-def test_parting_moves_the_guest(subject: Placement, guest: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_those_apart_who_may_not_share_a_processor_are_left_to_linux(subject: Placement, guest: int) -> None:
     subject.join()
-    here = os.sched_getaffinity(guest)
-    told = []
-    monkeypatch.setattr("os.sched_setaffinity", lambda thread, processors: told.append((thread, processors)))
     subject.part()
-    assert told[:2] == [(guest, EVERYWHERE - here), (guest, EVERYWHERE)]
-    subject.together = True
-    monkeypatch.undo()
+    another = Placement()
+    another.close()
+    assert where(guest) == (EVERYWHERE, EVERYWHERE)
+    subject.join()
+    subject.part()
+    placement._placements.add(another)
+    subject.join()
+    assert not subject.tied
+    assert where(guest) == (EVERYWHERE, EVERYWHERE)
 
 
 def test_one_processor_is_shared_without_being_told(guest: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -182,6 +182,15 @@ def test_they_part_when_the_kernel_has_something_to_do_meanwhile(
     assert (COUNTS, "part") == (subject.counts, places(subject))
 
 
+def test_waits_of_before_do_not_tell_against_spinning_from_then_on(subject: Spin) -> None:
+    for _ in range(PERIOD - 2):  # the two share a processor, so the guest sleeps each time
+        subject.note(1)
+    assert subject.apart()
+    for _ in range(PERIOD // 2):
+        subject.note(0)
+    assert COUNTS == subject.counts
+
+
 def test_but_not_while_spinning_rests(subject: Spin, clock: Clock) -> None:
     pass_periods(subject, clock, 2, slept=1)
     assert not subject.apart()

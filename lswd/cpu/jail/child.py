@@ -254,7 +254,7 @@ class Child:
                     raise GuestLost("a thread of the guest has ended itself")
                 seconds = _LOOK
                 if block:
-                    if self.placement.together:
+                    if self.placement.tied:
                         if woken:
                             self.placement.release()  # the guest computes
                         else:

@@ -31,13 +31,14 @@ class Placement:
     Attributes:
         pid: that process, while there is one.
         together: both are tied to one processor.
+        apart: the jailed process is kept off the processor that this thread was on.
     """
 
     def __init__(self) -> None:
         for other in _placements:
             other.release()
         self.pid = 0
-        self.together = False
+        self.together = self.apart = False
         self._rest = 0  # reviews until they may share one again
         self._shared = False
         self._possible = len(usable()) > 1
@@ -55,29 +56,37 @@ class Placement:
         if value:
             self.release()
 
+    @property
+    def tied(self) -> bool:
+        """Is either of them kept from a processor?"""
+        return self.together or self.apart
+
     def join(self) -> None:
         """Share a processor, if nothing speaks against it."""
-        if self.together or self._shared or self._rest or not self._possible or len(_placements) > 1:
+        if self.together:
+            return
+        if self._shared or self._rest or not self._possible or len(_placements) > 1:
+            self.release()
             return
         here = {_sched_getcpu()}
-        self.together = True
+        self.together, self.apart = True, False
         if not (_tie(self.pid, here) and _tie_own(here)):
             self.release()
         self._usage = _usage(self.pid)
 
     def release(self) -> None:
         """Run where Linux sees fit."""
-        if self.together:
-            self.together = False
+        if self.tied:
+            self.together = self.apart = False
             _tie(self.pid, usable())
             _tie_own(usable())
             _tie(os.getpid(), usable())  # threads that were started meanwhile have it from this one
 
     def part(self) -> None:
-        """Run on two processors, those that Linux sees fit."""
+        """Run on two processors. Linux, left to itself, wakes the guest on the one that its kernel is busy on."""
         if self.together:
-            _tie(self.pid, usable() - {_sched_getcpu()})
-        self.release()
+            self.release()
+            self.apart = _tie(self.pid, usable() - {_sched_getcpu()})
 
     def review(self) -> None:
         """Now and then: is the shared processor one that others want?"""

@@ -99,9 +99,7 @@ class Spin:
         now = time.monotonic()
         seconds = now - self._since
         useless = self.counts and self.missed > _PERIOD * 3 // 4
-        self.left = _PERIOD
-        self.missed = 0
-        self._since = now
+        self._begin_period(now)
         self.placement.review()
         if self._pause:
             self._pause -= 1
@@ -117,8 +115,14 @@ class Spin:
     def apart(self) -> bool:
         """The kernel has something to do while the guest runs: is there, from now on, a processor for each?"""
         if not self.counts and not self._pause and not self._crowded():
+            self._begin_period(time.monotonic())  # the waits of this one tell nothing about spinning
             self._set(True)
         return bool(self.counts)
+
+    def _begin_period(self, now: float) -> None:
+        self.left = _PERIOD
+        self.missed = 0
+        self._since = now
 
     def _stop(self) -> None:
         self._set(False)
