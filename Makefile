@@ -7,7 +7,7 @@ export PYTHON ?= python3
 prefix ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run test test-engines test-userland check bench bench-ioctl bench-device survey fuzz fuzz-jail stress-device stress-threads coverage-page clean install uninstall
+.PHONY: help setup setup-test run test test-engines test-userland test-go check bench bench-ioctl bench-device survey fuzz fuzz-jail stress-device stress-threads coverage-page clean install uninstall
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +46,9 @@ test-userland: setup-test ## the guest programs under another userland, Wine 10 
 	@setup/second-userland.sh
 	@LSW_USERLAND=$(CURDIR)/build/userland/trixie/x86_64-windows \
 	    .venv/bin/python -m pytest -n 2 tests/guest/test_fixtures.py tests/guest/test_i386.py $(ARGS)
+
+test-go: setup-test ## the tests of Go's standard library, built for Windows (fetches 70 MB; half an hour)
+	@.venv/bin/python -m tests.real_programs.go_suite $(ARGS)
 
 check: setup ## lint and types only
 	@echo "check: ruff"
