@@ -81,7 +81,9 @@ class CompletionPort(Waitable):
             STATUS_ABANDONED_WAIT_0 (the port was closed).
         """
         taker = _Taker(thread)
-        if not self.packets and not (timeout == 0 and sockets_have_news(thread) and self.packets):
+        if not self.packets and timeout == 0:
+            sockets_have_news(thread)  # which comes as packets
+        if not self.packets:
             if timeout == 0 and not (alertable and thread.interruptible()):
                 return STATUS_TIMEOUT, []
             self._takers.append(taker)

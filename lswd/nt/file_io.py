@@ -7,7 +7,6 @@ Source: Microsoft "NtReadFile", "NtWriteFile", "ReadFileScatter", "NtFlushBuffer
 from __future__ import annotations
 
 import os
-import struct
 from functools import partial
 
 from lswd.kernel.file import FileObject
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from lswd.kernel.request import Operation
 
 _EVENT_MODIFY_STATE = 2
-_STATUS_BLOCK = {8: struct.Struct("<QQ"), 4: struct.Struct("<II")}  # IO_STATUS_BLOCK: status, information
+_STATUS_BLOCK = {word: IO_STATUS_BLOCK.layout(word).packer for word in (8, 4)}
 
 
 def request_for(

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import TypeVar
 
+    from lswd.ioctl.native.declare import Call, Result
+
     T = TypeVar("T")
     R = TypeVar("R")
-    from lswd.ioctl.native.declare import Call, Result
 
 GENERIC_READ = 0x8000_0000
 GENERIC_WRITE = 0x4000_0000
@@ -145,10 +146,7 @@ def NtReadFile(call: Call) -> Result:
 
 
 async def _read_waiting(call: Call, file: OpenFile, buffer: int, size: int) -> int:
-    try:
-        data = await _while_open(file, read_stream, size)
-    except OSError as error:
-        raise NativeError(error.errno or errno.EIO) from None
+    data = await _while_open(file, read_stream, size)
     if data and buffer:
         call.write(buffer, data)
     return len(data)
@@ -188,7 +186,7 @@ async def _while_open(file: OpenFile, operation: Callable[[int, T], Awaitable[R]
     """The operation on the file's descriptor.
 
     Raises:
-        NativeError: EBADF, when the handle is closed before it has ended.
+        NativeError: EBADF, when the handle is closed before it has ended; what the operation fails with.
     """
     import trio
 
@@ -199,6 +197,8 @@ async def _while_open(file: OpenFile, operation: Callable[[int, T], Awaitable[R]
     try:
         with scope:
             return await operation(file.fd, argument)
+    except OSError as error:
+        raise NativeError(error.errno or errno.EIO) from None
     finally:
         file.waiting.discard(scope)
         file.release()
@@ -206,10 +206,7 @@ async def _while_open(file: OpenFile, operation: Callable[[int, T], Awaitable[R]
 
 
 async def _write_waiting(file: OpenFile, data: bytes) -> int:
-    try:
-        await _while_open(file, write_stream, data)
-    except OSError as error:
-        raise NativeError(error.errno or errno.EIO) from None
+    await _while_open(file, write_stream, data)
     return len(data)
 
 
