@@ -2,10 +2,11 @@
 
 Importing trio costs 150 to 250 ms, and most programs never wait for anything but each other. Blocking handlers are
 coroutines: their first step runs at once, inside the engine's hook, and those that can finish do. One that has to wait
-suspends itself in one of two ways:
+suspends itself in one of three ways:
 
     await parked()       until the kernel itself (an object, a deadline, an alert) makes the thread ready again:
                          kernel.wait.park; needs no event loop
+    await IN_USER_MODE   until the thread has returned from code of the guest's: kernel.user_callback
     await event_loop()   to go on as a trio task, where trio's primitives may be used; the scheduler starts trio for
                          the first of these
 """
@@ -37,6 +38,7 @@ class Trap:
 
 NEEDS_LOOP = Trap("NEEDS_LOOP")
 PARKED = Trap("PARKED")
+IN_USER_MODE = Trap("IN_USER_MODE")
 
 
 def event_loop() -> Trap:

@@ -17,7 +17,7 @@ from lswd.cpu import engine as cpu
 from lswd.kernel.apc import deliver_user_apcs
 from lswd.kernel.deadline import Deadlines
 from lswd.kernel.exception import dispatch_fault
-from lswd.kernel.loop import NEEDS_LOOP, Continue
+from lswd.kernel.loop import IN_USER_MODE, NEEDS_LOOP, Continue
 from lswd.kernel.running import Running
 from lswd.kernel.start import free_thread_memory
 from lswd.kernel.thread import ThreadExit
@@ -380,10 +380,16 @@ class Scheduler:
     # ---- blocking calls
 
     def _suspended(self, thread: Thread) -> None:
-        """A call has yielded: a parked one waits for ``make_ready``, the other kind becomes a trio task."""
+        """A call has yielded: a parked one waits for ``make_ready``, one that calls back lets the thread run guest
+        code, the third kind becomes a trio task."""
         assert thread.pending is not None
-        trap = thread.pending[1]
-        if trap is NEEDS_LOOP:
+        coroutine, trap = thread.pending
+        if trap is IN_USER_MODE:
+            thread.callbacks[-1].coroutine = coroutine
+            thread.pending = None
+            thread.context_changed = thread.back_in_call = False
+            self._ready.append(thread)
+        elif trap is NEEDS_LOOP:
             self.start_task(lambda: self._call_task(thread))
         elif thread.park is None:
             raise AssertionError(f"a handler yielded {trap!r} before it asked for the event loop")
@@ -435,10 +441,9 @@ class Scheduler:
     def _call_finished(self, thread: Thread, status: int) -> None:
         """Give a finished blocking call's status to the guest; APCs first when that is what ended it."""
         thread.process.call_finished(thread, status)
-        if thread.context_changed:
-            thread.context_changed = False
-        else:
+        if thread.back_in_call or not thread.context_changed:
             thread.cpu.set_result(status)
+        thread.context_changed = thread.back_in_call = False
         if thread.apc_due:
             thread.apc_due = False
             try:

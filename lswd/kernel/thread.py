@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lswd.kernel.mutant import Mutant
     from lswd.kernel.process import Process
     from lswd.kernel.request import Request
+    from lswd.kernel.user_callback import Callback
     from lswd.kernel.wait import Park
     from lswd.memory.region import Region
 
@@ -63,6 +64,9 @@ class Thread(Waitable):
         request: the synchronous I/O it waits for, or None.
         task_scope: cancels the trio task its blocking call has become, or None.
         context_changed: the handler replaced the registers, so no result goes to RAX.
+        back_in_call: it has returned from a callback into a system call, whose registers it has again: the result goes
+            there.
+        callbacks: calls of the kernel's into its code that have not returned, the innermost last.
         apc_due: user APCs are delivered when the blocking call ends.
         alert_by_id: an alert by thread identifier has come and nobody has waited for it yet.
         initial_context: guest address of the CONTEXT it will continue with once it has initialised; 0 when it has run.
@@ -97,6 +101,8 @@ class Thread(Waitable):
         self.request: Request | None = None
         self.task_scope: Any = None
         self.context_changed = False
+        self.back_in_call = False
+        self.callbacks: list[Callback] = []
         self.apc_due = False
         self.user_apcs: list[UserApc] = []
         self.alerted = False
@@ -210,6 +216,7 @@ class Thread(Waitable):
         """Replace registers; the system call in progress then returns nothing of its own."""
         self.cpu.set_context(context)
         self.context_changed = True
+        self.back_in_call = False
 
     # ---- end
 
@@ -240,6 +247,10 @@ class Thread(Waitable):
         elif self.pending is not None:
             coroutine, self.pending = self.pending[0], None
             coroutine.close()
+        while self.callbacks:
+            callback = self.callbacks.pop()
+            if callback.coroutine is not None:
+                callback.coroutine.close()
 
     def __repr__(self) -> str:
         return f"Thread({self.tid:#x})"

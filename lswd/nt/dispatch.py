@@ -17,6 +17,7 @@ from lswd.userland import supplements
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
     from typing import Any
 
     from lswd.cpu.engine import SystemCallHandler
@@ -146,6 +147,8 @@ class Dispatcher:
                     self._tracer.enter(thread, prepared.call, arguments, raw)
                 result = prepared.handler(call, *arguments)
                 if prepared.is_async and not isinstance(result, int):
+                    if number in _WIN32U:
+                        result = _window_call(thread, result)
                     result = self._first_step(thread, result)
                     if result is None:
                         if self._tracer is not None:
@@ -170,8 +173,9 @@ class Dispatcher:
     @staticmethod
     def _leave(thread: Thread, result: int) -> None:
         """Make the thread leave its turn; unless its registers were replaced, ``result`` still goes to RAX."""
-        if not thread.context_changed and not thread.terminated:
+        if (thread.back_in_call or not thread.context_changed) and not thread.terminated:
             thread.cpu.set_result(result)
+        thread.back_in_call = False
 
     @staticmethod
     def _first_step(thread: Thread, coroutine: Any) -> int | None:
@@ -206,6 +210,14 @@ class Dispatcher:
         """A blocking call has ended (for the trace)."""
         if self._tracer is not None:
             self._tracer.resumed(thread, status)
+
+
+async def _window_call(thread: Thread, handler: Coroutine[Any, Any, int]) -> int:
+    """A call that returns no status fails in its own way also when it has waited or called back before."""
+    try:
+        return await handler
+    except NtError:
+        return _window_call_failed(thread)
 
 
 def _window_call_failed(thread: Thread) -> int:

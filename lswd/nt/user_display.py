@@ -2,30 +2,21 @@
 
 Programs for a console load user32 for a string function or a version check, and some look at metrics. The answers are
 those of Wine 8 without a display: 1024 by 768 points at 96 dots an inch, its default theme, no window but the
-desktop's. The codes of NtUserCall*Param are in the type information of Wine's user32.
+desktop's.
 Source: Microsoft "GetSystemMetrics", "SystemParametersInfo", "GetSysColor", "DPI_AWARENESS_CONTEXT".
 """
 
 from __future__ import annotations
 
 from lswd.nt.declare import Call, syscall
-from lswd.nt.user_failure import ERROR_CALL_NOT_IMPLEMENTED, ERROR_INVALID_SPI_VALUE, failed
-from lswd.ntdef.types import BOOL, HANDLE, LONG, PVOID, ULONG, ULONG_PTR, Struct
+from lswd.nt.user_failure import ERROR_INVALID_SPI_VALUE, failed
+from lswd.nt.user_function import user_function
+from lswd.ntdef.types import BOOL, HANDLE, LONG, PVOID, ULONG, Struct
 
 DESKTOP_WINDOW = 0x10020
 DPI = 96
 _LAYOUT = 0x04090409  # United States English
 _DIALOG_BASE_UNITS = 0x100009
-
-# NtUserCallNoParam
-_GET_DESKTOP_WINDOW, _GET_DIALOG_BASE_UNITS, _GET_INPUT_STATE = 1, 2, 3
-_EXITING_THREAD, _THREAD_DETACH = 9, 10
-_NOTHING_THERE = (4, 5, 6, 7)  # default layout; Progman's, the shell's and the task manager's window
-# NtUserCallOneParam
-_GET_CURSOR_POS, _GET_PRIMARY_MONITOR_RECT, _GET_SYS_COLOR, _GET_SYSTEM_METRICS = 7, 10, 11, 14
-_GET_VIRTUAL_SCREEN_RECT, _MESSAGE_BEEP = 15, 17
-# NtUserCallTwoParam
-_GET_SYSTEM_METRICS_FOR_DPI = 3
 
 _WIDTH, _HEIGHT = 1024, 768
 _METRICS = (
@@ -74,48 +65,97 @@ class POINT(Struct):
     y: LONG
 
 
-@syscall(partial="nothing is called back: there are no windows")
-def NtUserInitializeClientPfnArrays(
-    call: Call, client_procsA: PVOID, client_procsW: PVOID, client_workers: PVOID, user_module: PVOID
-) -> LONG:
+SCREEN = RECT(left=0, top=0, right=_WIDTH, bottom=_HEIGHT)
+
+
+@user_function
+def CallNoParam_GetDesktopWindow(call: Call) -> int:
+    return DESKTOP_WINDOW
+
+
+@user_function
+def CallNoParam_GetDialogBaseUnits(call: Call) -> int:
+    return _DIALOG_BASE_UNITS
+
+
+@user_function
+def CallNoParam_GetInputState(call: Call) -> int:
+    """There is no input."""
     return 0
 
 
-@syscall(partial="carets, capture")
-def NtUserCallNoParam(call: Call, code: ULONG) -> ULONG_PTR:
-    if code == _GET_DESKTOP_WINDOW:
-        return DESKTOP_WINDOW
-    if code == _GET_DIALOG_BASE_UNITS:
-        return _DIALOG_BASE_UNITS
-    if code == _GET_INPUT_STATE or code in _NOTHING_THERE:
-        return 0
-    if code in (_EXITING_THREAD, _THREAD_DETACH):
-        return 0
-    return failed(call.thread, ERROR_CALL_NOT_IMPLEMENTED)
+@user_function
+def CallNoParam_GetProcessDefaultLayout(call: Call) -> int:
+    return 0
 
 
-@syscall(partial="no menus, cursors, brushes")
-def NtUserCallOneParam(call: Call, arg: ULONG_PTR, code: ULONG) -> ULONG_PTR:
-    if code == _GET_SYSTEM_METRICS:
-        return _metric(arg)
-    if code == _GET_SYS_COLOR:
-        return _COLORS[arg] if arg < len(_COLORS) else 0
-    if code in (_GET_PRIMARY_MONITOR_RECT, _GET_VIRTUAL_SCREEN_RECT):
-        call.space.write(arg, RECT(right=_WIDTH, bottom=_HEIGHT).pack(call.word))
-        return 1
-    if code == _GET_CURSOR_POS:
-        call.space.write(arg, POINT().pack(call.word))
-        return 1
-    if code == _MESSAGE_BEEP:
-        return 1
-    return failed(call.thread, ERROR_CALL_NOT_IMPLEMENTED)
+@user_function
+def CallNoParam_GetProgmanWindow(call: Call) -> int:
+    return 0
 
 
-@syscall(partial="no monitors, carets, icons, hooks")
-def NtUserCallTwoParam(call: Call, arg1: ULONG_PTR, arg2: ULONG_PTR, code: ULONG) -> ULONG_PTR:
-    if code == _GET_SYSTEM_METRICS_FOR_DPI:
-        return _metric(arg1)
-    return failed(call.thread, ERROR_CALL_NOT_IMPLEMENTED)
+@user_function
+def CallNoParam_GetShellWindow(call: Call) -> int:
+    return 0
+
+
+@user_function
+def CallNoParam_GetTaskmanWindow(call: Call) -> int:
+    return 0
+
+
+@user_function
+def ExitingThread(call: Call) -> int:
+    return 0
+
+
+@user_function
+def ThreadDetach(call: Call) -> int:
+    return 0
+
+
+@user_function
+def CallOneParam_GetSystemMetrics(call: Call, index: int) -> int:
+    return _metric(index)
+
+
+@user_function
+def CallTwoParam_GetSystemMetricsForDpi(call: Call, index: int, dpi: int) -> int:
+    return _metric(index)
+
+
+@user_function
+def CallOneParam_GetSysColor(call: Call, index: int) -> int:
+    return _COLORS[index] if index < len(_COLORS) else 0
+
+
+@user_function
+def CallOneParam_GetPrimaryMonitorRect(call: Call, rectangle: int) -> int:
+    call.space.write(rectangle, SCREEN.pack(call.word))
+    return 1
+
+
+@user_function
+def CallOneParam_GetVirtualScreenRect(call: Call, rectangle: int) -> int:
+    call.space.write(rectangle, SCREEN.pack(call.word))
+    return 1
+
+
+@user_function
+def CallTwoParam_GetVirtualScreenRect(call: Call, rectangle: int, dpi: int) -> int:
+    call.space.write(rectangle, SCREEN.pack(call.word))
+    return 1
+
+
+@user_function
+def CallOneParam_GetCursorPos(call: Call, point: int) -> int:
+    call.space.write(point, POINT().pack(call.word))
+    return 1
+
+
+@user_function
+def CallOneParam_MessageBeep(call: Call, kind: int) -> int:
+    return 1
 
 
 def _metric(index: int) -> int:
@@ -128,7 +168,7 @@ def NtUserSystemParametersInfo(call: Call, action: ULONG, val: ULONG, ptr: PVOID
         call.space.write_u32(ptr, _PARAMETERS[action])
         return 1
     if action == _SPI_GETWORKAREA:
-        call.space.write(ptr, RECT(right=_WIDTH, bottom=_HEIGHT).pack(call.word))
+        call.space.write(ptr, SCREEN.pack(call.word))
         return 1
     return failed(call.thread, ERROR_INVALID_SPI_VALUE)
 

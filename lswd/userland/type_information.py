@@ -28,3 +28,22 @@ def _candidates(data: bytes, prefix: bytes) -> Iterator[tuple[str, int]]:
 
     for match in re.finditer(rb"(?<![A-Za-z0-9_])" + re.escape(prefix) + rb"([A-Za-z0-9_]+)\0([\0-\x7f])", data):
         yield match[1].decode("ascii"), match[2][0]
+
+
+def enumerators_beside(data: bytes, prefix: str, member: str) -> tuple[str, ...]:
+    """The enumeration that ``prefix + member`` belongs to, for a prefix that several share: the names without it, in
+    order. Empty: none. Its entries lie behind each other, with one or two bytes that say what they are."""
+    import re
+
+    wanted = member.encode("ascii")
+    run: list[bytes] = []
+    end = 0
+    for match in re.finditer(re.escape(prefix.encode("ascii")) + rb"([A-Za-z0-9_]+)\0([\0-\x7f])", data):
+        if match[2][0] != len(run) or match.start() - end > 2:
+            if wanted in run:
+                break
+            run = []
+        if match[2][0] == len(run):
+            run.append(match[1])
+        end = match.end()
+    return tuple(name.decode("ascii") for name in run) if wanted in run else ()

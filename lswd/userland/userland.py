@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from lswd.userland.cache import cached, file_key
+from lswd.userland.structure import Structure
 from lswd.userland.supplements import FORGOTTEN, SUPPLEMENTS
 
 TYPE_CHECKING = False
@@ -28,8 +29,8 @@ class Userland:
     """The userland in ``directory``, with the NLS tables in ``nls_directory``. ``lswd.userland.discovery`` finds it."""
 
     __slots__ = (
-        "_apisets", "_enumerations", "_files", "_i386", "_ntdll", "_overlays", "_schema", "_win32u", "directory",
-        "nls_directory", "word",
+        "_apisets", "_enumerations", "_files", "_i386", "_ntdll", "_overlays", "_schema", "_structures", "_win32u",
+        "directory", "nls_directory", "word",
     )  # fmt: skip
 
     def __init__(self, directory: str, nls_directory: str, word: int = 8) -> None:
@@ -43,6 +44,7 @@ class Userland:
         self._ntdll: tuple[dict[int, str], dict[str, int], dict[str, tuple[str, int, int]]] | None = None
         self._win32u: tuple[dict[int, str], dict[str, int]] | None = None
         self._enumerations: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._structures: dict[tuple[str, str], Structure] = {}
         self._apisets: dict[str, tuple[str, dict[str, str]]] | None = None
         self._schema: bytes | None = None
 
@@ -143,6 +145,23 @@ class Userland:
             path = self.native(dll)
             self._enumerations[key] = () if path is None else _enumeration(path, prefix)
         return self._enumerations[key]
+
+    def enumeration_beside(self, dll: str, prefix: str, member: str) -> tuple[str, ...]:
+        """As ``enumeration``, for a prefix that several share: the one with ``prefix + member``."""
+        key = (dll, f"{prefix}+{member}")
+        if key not in self._enumerations:
+            path = self.native(dll)
+            self._enumerations[key] = () if path is None else _enumeration(path, prefix, member)
+        return self._enumerations[key]
+
+    def structure(self, dll: str, name: str) -> Structure:
+        """The layout of a structure from a DLL's type information; one without members if the DLL does not tell. See
+        ``type_structures``."""
+        key = (dll, name)
+        if key not in self._structures:
+            path = self.native(dll)
+            self._structures[key] = Structure(0, {}) if path is None else _structure(path, name)
+        return self._structures[key]
 
     @property
     def apiset_schema(self) -> bytes:
@@ -256,15 +275,27 @@ def _tables_of(path: str) -> tuple[dict[int, str], dict[str, int]]:
     return read_stubs(reader, exports), exports
 
 
-def _enumeration(path: str, prefix: str) -> tuple[str, ...]:
+def _enumeration(path: str, prefix: str, member: str = "") -> tuple[str, ...]:
     def compute() -> tuple[str, ...]:
-        from lswd.userland.type_information import enumerators
+        from lswd.userland.type_information import enumerators, enumerators_beside
 
         with open(path, "rb") as file:
-            return enumerators(file.read(), prefix)
+            data = file.read()
+        return enumerators_beside(data, prefix, member) if member else enumerators(data, prefix)
 
-    found: tuple[str, ...] = cached(f"enumeration-{prefix}", (path,), compute)
+    found: tuple[str, ...] = cached(f"enumeration-{prefix}{member}", (path,), compute)
     return found
+
+
+def _structure(path: str, name: str) -> Structure:
+    def compute() -> tuple[int, dict[str, int]]:
+        from lswd.userland.type_structures import structure
+
+        with open(path, "rb") as file:
+            return structure(file.read(), name)
+
+    size, offsets = cached(f"structure-{name}", (path,), compute)
+    return Structure(size, offsets)
 
 
 def _dispatcher_slot(path: str) -> int:

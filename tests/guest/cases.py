@@ -385,6 +385,7 @@ CRT = (
 SESSION = (
     Case("session-display", _c("session/display", "-luser32")),
     Case("session-messages", _c("session/messages", "-luser32")),
+    Case("windows-callbacks", _c("windows/callbacks", "-luser32", "-Wno-unused-parameter")),
 )
 
 CASES: tuple[Case, ...] = (

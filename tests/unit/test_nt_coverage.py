@@ -44,6 +44,7 @@ _SUPPORT = {
     "named_object",
     "process_counters",
     "system_modules",
+    "user_function",
     "system_processes",
     "system_time_zone",
     "user_failure",

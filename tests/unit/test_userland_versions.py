@@ -13,13 +13,47 @@ from lswd.unixlib import ntdll
 from lswd.unixlib.bcrypt import key
 from lswd.userland.discovery import find
 from lswd.userland.stubs import argument_bytes, read_stubs
-from lswd.userland.type_information import enumerators
+from lswd.userland.type_information import enumerators, enumerators_beside
+from lswd.userland.type_structures import structure
 
 
 def test_an_enumeration_is_its_names_with_values_from_0_on() -> None:
     data = b"xx\0fn_other\0\x09fn_one\0\0\x05fn_two\0\1\x05fn_three\0\2fn_one\0\0fn_late\0\x07myfn_four\0\3"
     assert ("one", "two", "three") == enumerators(data, "fn_")
     assert () == enumerators(data, "nothing_")
+
+
+def test_an_enumeration_that_shares_its_prefix_is_told_by_a_member() -> None:
+    data = b"fn_a\0\0\x05fn_b\0\1.......\x05fn_one\0\0\x05fn_two\0\1AAfn_three\0\2fn_late\0\7"
+    assert ("one", "two", "three") == enumerators_beside(data, "fn_", "two")
+    assert ("a", "b") == enumerators_beside(data, "fn_", "b")
+    assert () == enumerators_beside(data, "fn_", "late")
+
+
+@pytest.mark.parametrize("word", [8, 4])
+def test_the_installed_userland_tells_what_it_shares_with_its_kernel_half(word: int) -> None:
+    userland = find(os.environ) if word == 8 else find(os.environ).i386
+    codes = userland.enumeration_beside("user32.dll", "NtUser", "CallWinProc")
+    assert {"CallEnumDisplayMonitor", "CallWindowsHook", "CopyImage"} < set(codes)
+    assert codes != userland.enumeration_beside("user32.dll", "NtUser", "CallHwnd_IsWindow") != ()
+    params = userland.structure("user32.dll", "win_proc_params")
+    assert (0, word, 2 * word, 3 * word) == tuple(map(params.offset, ("func", "hwnd", "msg", "wparam")))
+    assert params.size == params.offset("procW") + word
+    packed = params.pack(func=1, lparam=-1, unheard=3)
+    assert packed[:word] == (1).to_bytes(word, "little")
+    assert b"\xff" * word == packed[4 * word : 5 * word]
+    assert not userland.structure("user32.dll", "there_is_none").size
+    assert not userland.structure("there is none.dll", "win_proc_params").size
+
+
+def test_damaged_type_information_tells_nothing() -> None:
+    path = find(os.environ).native("user32.dll")
+    assert path is not None
+    with open(path, "rb") as file:
+        data = bytearray(file.read())
+    for begin in range(data.index(b"win_proc_params\0") - 40, len(data) - 64, len(data) // 20):
+        data[begin : begin + 64] = bytes(range(200, 264 - 8)) + bytes(8)
+        structure(bytes(data), "win_proc_params")
 
 
 def test_the_installed_userland_tells_its_functions_and_algorithms() -> None:
