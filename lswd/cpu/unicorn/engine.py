@@ -12,6 +12,7 @@ import ctypes
 from lswd.cpu import engine as cpu
 from lswd.cpu.engine import EngineError, Fault
 from lswd.cpu.unicorn import library as uc
+from lswd.cpu.unicorn.callback import Callbacks
 from lswd.cpu.unicorn.guest import Guest32, Guest64
 from lswd.cpu.unicorn.handoff import MAILBOX, RESULT
 from lswd.cpu.unicorn.preempt import Preemption
@@ -33,6 +34,7 @@ _TCG_BUFFER = 64 << 20  # the default asks for 1 GiB of address space and takes 
 _NEVER = cpu.HANDOFF_PAGE + PAGE_SIZE - 0x10
 _GDT_AT = 0xC00  # in the hand-off page
 _HOLE = 1 << 46  # physical memory that is never mapped
+_INT = 0xFFFF_FFFF  # what of a callback's argument is an int's or a uint32_t's
 _ACCESS = {uc.UC_MEM_READ: 1, uc.UC_MEM_WRITE: 2, uc.UC_MEM_FETCH: 4}
 
 
@@ -113,15 +115,16 @@ class UnicornEngine:
         self._trap: int | None = None
         self._trap_behind = 0  # how far behind the instruction of the trap the Uc will stop
         self._error: BaseException | None = None
-        self._hooks: list[object] = []
-        self._hook(uc.UC_HOOK_TLB_FILL, uc.TLB_FILL(self._fill))
-        self._hook(uc.UC_HOOK_DATA_UNMAPPED, uc.MEM_INVALID(self._invalid_memory))
-        self._hook(uc.UC_HOOK_INTR, uc.INTR(self._interrupt_hook))
-        self._preemption = Preemption(self._lib)
-        self._hook(uc.UC_HOOK_BLOCK, ctypes.c_void_p(self._preemption.hook), data=self._preemption.page)
+        self._callbacks = Callbacks()
+        callback = self._callbacks.add
+        self._hook(uc.UC_HOOK_TLB_FILL, callback(self._fill, 5))
+        self._hook(uc.UC_HOOK_DATA_UNMAPPED, callback(self._invalid_memory, 6))
+        self._hook(uc.UC_HOOK_INTR, callback(self._interrupt_hook, 3))
+        self._preemption = Preemption(self._lib, self._callbacks)
+        self._hook(uc.UC_HOOK_BLOCK, self._preemption.hook, data=self._preemption.page)
         spilled = cpu.HANDOFF_PAGE + kind.syscall_at
-        self._hook(uc.UC_HOOK_INSN, uc.INSN_SYSCALL(self._spilled_call), spilled, spilled, uc.UC_X86_INS_SYSCALL)
-        direct = uc.INSN_SYSCALL(self._direct_call if space.word == 8 else self._no_direct_call)
+        self._hook(uc.UC_HOOK_INSN, callback(self._spilled_call, 2), spilled, spilled, uc.UC_X86_INS_SYSCALL)
+        direct = callback(self._direct_call if space.word == 8 else self._no_direct_call, 2)
         self._hook(uc.UC_HOOK_INSN, direct, 2, cpu.HANDOFF_PAGE - 1, uc.UC_X86_INS_SYSCALL)
         self._hook(uc.UC_HOOK_INSN, direct, cpu.HANDOFF_PAGE + PAGE_SIZE, kind.highest, uc.UC_X86_INS_SYSCALL)
         space.listener = self
@@ -141,15 +144,14 @@ class UnicornEngine:
     def _control(self, kind: int, *arguments: object) -> None:
         self._check(self._lib.uc_ctl(self._uc, uc.control(kind, arguments=len(arguments)), *arguments))
 
-    def _hook(self, kind: int, callback: object, begin: int = 1, end: int = 0, *extra: int, data: int = 0) -> None:
+    def _hook(self, kind: int, callback: int, begin: int = 1, end: int = 0, *extra: int, data: int = 0) -> None:
         handle = ctypes.c_size_t()
         self._check(
             self._lib.uc_hook_add(
-                self._uc, ctypes.byref(handle), ctypes.c_int(kind), callback, ctypes.c_void_p(data),
-                ctypes.c_uint64(begin), ctypes.c_uint64(end), *(ctypes.c_int(e) for e in extra),
+                self._uc, ctypes.byref(handle), ctypes.c_int(kind), ctypes.c_void_p(callback),
+                ctypes.c_void_p(data), ctypes.c_uint64(begin), ctypes.c_uint64(end), *(ctypes.c_int(e) for e in extra),
             )
         )  # fmt: skip
-        self._hooks.append(callback)
 
     # ---- memory listener
 
@@ -198,11 +200,11 @@ class UnicornEngine:
 
     # ---- callbacks: an exception must not leave one, so it is kept and raised from run()
 
-    def _fill(self, _uc: int, address: int, kind: int, entry: object, _data: object) -> bool:
+    def _fill(self, _uc: int, address: int, kind: int, entry: int, _data: int) -> bool:
         try:
-            access = _ACCESS[kind]
+            access = _ACCESS[kind & _INT]
             found = self.space.translate(address, access)
-            e = entry[0]  # type: ignore[index]
+            e = uc.TlbEntry.from_address(entry)
             if found is not None:
                 e.paddr, e.perms = found
                 return True
@@ -218,13 +220,13 @@ class UnicornEngine:
             self._error = error
             return False
 
-    def _invalid_memory(self, _uc: int, _kind: int, address: int, _size: int, _value: int, _data: object) -> bool:
+    def _invalid_memory(self, _uc: int, _kind: int, address: int, _size: int, _value: int, _data: int) -> bool:
         fault = self._page_fault
         if fault is not None:
             fault.address = fault.address & -PAGE_SIZE | address & (PAGE_SIZE - 1)
         return False
 
-    def _spilled_call(self, _uc: int, _data: object) -> None:
+    def _spilled_call(self, _uc: int, _data: int) -> None:
         try:
             thread = self._current
             assert thread is not None and self._handler is not None
@@ -244,7 +246,7 @@ class UnicornEngine:
             self._error = error
             self._lib.uc_emu_stop(self._uc)
 
-    def _direct_call(self, _uc: int, _data: object) -> None:
+    def _direct_call(self, _uc: int, _data: int) -> None:
         """A ``syscall`` instruction outside the hand-off stub: arguments are still in registers."""
         try:
             thread = self._current
@@ -261,14 +263,14 @@ class UnicornEngine:
             self._error = error
             self._lib.uc_emu_stop(self._uc)
 
-    def _no_direct_call(self, _uc: int, _data: object) -> None:
+    def _no_direct_call(self, _uc: int, _data: int) -> None:
         """32-bit code has no such instruction."""
         self._trap = cpu.INVALID_OPCODE
         self._trap_behind = 2
         self._lib.uc_emu_stop(self._uc)
 
-    def _interrupt_hook(self, _uc: int, number: int, _data: object) -> None:
-        self._trap = number
+    def _interrupt_hook(self, _uc: int, number: int, _data: int) -> None:
+        self._trap = number & _INT
         self._lib.uc_emu_stop(self._uc)
 
     # ---- threads

@@ -49,17 +49,6 @@ class TlbEntry(ctypes.Structure):
     _fields_ = (("paddr", ctypes.c_uint64), ("perms", ctypes.c_uint32))
 
 
-TLB_FILL = ctypes.CFUNCTYPE(
-    ctypes.c_bool, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int, ctypes.POINTER(TlbEntry), ctypes.c_void_p
-)
-MEM_INVALID = ctypes.CFUNCTYPE(
-    ctypes.c_bool, ctypes.c_void_p, ctypes.c_int, ctypes.c_uint64, ctypes.c_int, ctypes.c_int64, ctypes.c_void_p
-)
-BLOCK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p)
-INSN_SYSCALL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
-INTR = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p)
-
-
 def _find() -> str:
     spec = PathFinder.find_spec("unicorn")
     for folder in (spec.submodule_search_locations or ()) if spec else ():

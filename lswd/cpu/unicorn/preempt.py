@@ -9,14 +9,15 @@ the hook has to be machine code.
 from __future__ import annotations
 
 import ctypes
-import mmap
 import os
 
-from lswd.cpu.unicorn import library as uc
+from lswd.cpu.unicorn.callback import own_memory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ctypes import CDLL
+
+    from lswd.cpu.unicorn.callback import Callbacks
 
 # void hook(uc_engine *uc, uint64_t address, uint32_t size, void *page): page holds a 32-bit flag, and at 8 the address
 # of uc_emu_stop, which takes the same first argument.
@@ -36,19 +37,18 @@ class Preemption:
         page: address of what it is to be given as user data.
     """
 
-    def __init__(self, lib: CDLL) -> None:
+    def __init__(self, lib: CDLL, callbacks: Callbacks) -> None:
         stop = ctypes.cast(lib.uc_emu_stop, ctypes.c_void_p).value or 0
-        self._flag = mmap.mmap(-1, mmap.PAGESIZE)
+        self._flag = own_memory()
         self._flag[8:16] = stop.to_bytes(8, "little")
         self._anchor = ctypes.c_char.from_buffer(self._flag)
         self.page = ctypes.addressof(self._anchor)
         code = _CODE.get(os.uname().machine)
         if code is None:
-            self._callback = uc.BLOCK(self._look)
             self._stop = lib.uc_emu_stop
-            self.hook = ctypes.cast(self._callback, ctypes.c_void_p).value or 0
+            self.hook = callbacks.add(self._look, 4)
         else:
-            self._code = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+            self._code = own_memory(executable=True)
             self._code[: len(code)] = code
             self._code_anchor = ctypes.c_char.from_buffer(self._code)
             self.hook = ctypes.addressof(self._code_anchor)
