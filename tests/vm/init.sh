@@ -6,7 +6,7 @@
 #   kill N    kill all of its processes
 #
 # The end of the serial line ends the machine, so nothing is left when the tests are killed. A machine whose process 1 is
-# to be another one has it in /run/exchange/process-1.sh, which ends with its exec.
+# to be another one has in /run/exchange/process-1.sh what is to be done before any job, and its command as $process_1.
 
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
@@ -68,7 +68,9 @@ agent() {
     busybox poweroff -f
 }
 
-agent &
+process_1=
 [ ! -e /run/exchange/process-1.sh ] || . /run/exchange/process-1.sh
+agent &
+[ -z "$process_1" ] || exec $process_1 3>&-
 wait # and meanwhile bury the orphans
 busybox poweroff -f

@@ -115,7 +115,8 @@ class Machine:
         processor: which of this process's processors it is pinned to. Pinned, its system calls are five times faster.
         readable: files and directories that ordinary users inside must reach, besides the checkout and Python.
         alone: as on a host with nothing else to do: with real-time priority. For measuring.
-        process_1: a shell script that ends with the exec of what is to be process 1; by default, init.sh stays that.
+        process_1: a shell script, run before any job, that names in $process_1 the command that is to be process 1; by
+            default, init.sh stays that.
     """
 
     def __init__(

@@ -31,4 +31,5 @@ Environment=MODPROBE_OPTIONS=--dirname=/run/modules
 END
 
 # Empty: this is no container, even if what the host is has the marks of one.
-container='' exec /lib/systemd/systemd --unit=basic.target 3>&-
+export container=
+process_1="/lib/systemd/systemd --unit=basic.target"
