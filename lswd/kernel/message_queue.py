@@ -1,7 +1,7 @@
-"""A thread's message queue: what is posted to it, timers, and the wish to quit.
+"""A thread's message queue: what is sent and posted to it and its windows, timers, and the wish to quit.
 
-There are no windows here, so what arrives is what threads post to each other. As on NT a queue remembers which kinds of
-message it has, and which of them nobody has been told about: waiting for input ends for news only.
+As on NT a queue remembers which kinds of message it has, and which of them nobody has been told about: waiting for
+input ends for news only.
 Source: Microsoft "About Messages and Message Queues", "GetQueueStatus", "MsgWaitForMultipleObjectsEx", "SetTimer".
 """
 
@@ -13,35 +13,56 @@ from lswd.kernel.object import Waitable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lswd.kernel.deadline import Deadlines
+    from lswd.kernel.sent_message import SentMessage
     from lswd.kernel.thread import Thread
+    from lswd.kernel.window import Window
 
 QS_POSTMESSAGE = 0x08
 QS_TIMER = 0x10
+QS_SENDMESSAGE = 0x40
 QS_ALLPOSTMESSAGE = 0x100
+WM_QUIT = 0x12
 WM_TIMER = 0x113
+WM_SYSTIMER = 0x118
 MOST_POSTED = 10000
+MOST_SENT = 10000
 _LAST_TIMER = 0x8000  # its number, from which those of others count down
 _MOST_TIMERS = 10000
 _SHORTEST_PERIOD = 10  # ms; USER_TIMER_MINIMUM
 
 
 class Message:
-    """One MSG without a window."""
+    """One MSG; ``window`` is a handle, 0 for a message to the thread."""
 
-    __slots__ = ("code", "first", "second", "time")
+    __slots__ = ("code", "first", "second", "time", "window")
 
-    def __init__(self, code: int, first: int, second: int) -> None:
+    def __init__(self, code: int, first: int, second: int, window: int = 0) -> None:
+        self.window = window
         self.code = code
         self.first = first
         self.second = second
         self.time = time.monotonic_ns() // 1_000_000 & 0xFFFFFFFF
 
 
-class _Timer:
-    __slots__ = ("deadline", "due", "period", "routine")
+class Answer:
+    """What a window has answered to a message whose sender did not wait: SendMessageCallback's routine gets it."""
 
-    def __init__(self, period: int, routine: int) -> None:
+    __slots__ = ("data", "message", "routine")
+
+    def __init__(self, routine: int, data: int, message: SentMessage) -> None:
+        self.routine = routine
+        self.data = data
+        self.message = message
+
+
+class _Timer:
+    __slots__ = ("code", "deadline", "due", "period", "routine")
+
+    def __init__(self, period: int, routine: int, code: int) -> None:
+        self.code = code
         self.period = period
         self.routine = routine
         self.due = False
@@ -66,19 +87,31 @@ class News(Waitable):
 
 
 class MessageQueue:
-    """See the module's docstring. ``changed``: QS_* bits of what nobody has been told about."""
+    """See the module's docstring.
+
+    Attributes:
+        changed: QS_* bits of what nobody has been told about.
+        receiving: messages of other threads that its thread works on, the innermost last.
+        on_close: called when its thread ends.
+    """
 
     def __init__(self, deadlines: Deadlines) -> None:
         self._deadlines = deadlines
         self._posted: list[Message] = []
-        self._timers: dict[int, _Timer] = {}
+        self._sent: list[SentMessage | Answer] = []
+        self._timers: dict[tuple[int, int], _Timer] = {}  # by window and identifier
+        self._quit: int | None = None
+        self.receiving: list[SentMessage] = []
+        self.on_close: Callable[[], None] | None = None
         self._listeners: list[News] = []
         self._last_timer = _LAST_TIMER
         self.changed = 0
 
     def there(self) -> int:
         """QS_* bits of what is in the queue."""
-        bits = QS_POSTMESSAGE | QS_ALLPOSTMESSAGE if self._posted else 0
+        bits = QS_POSTMESSAGE | QS_ALLPOSTMESSAGE if self._posted or self._quit is not None else 0
+        if self._sent:
+            bits |= QS_SENDMESSAGE
         return bits | (QS_TIMER if any(timer.due for timer in self._timers.values()) else 0)
 
     def post(self, message: Message) -> bool:
@@ -89,17 +122,51 @@ class MessageQueue:
         self._tell(QS_POSTMESSAGE | QS_ALLPOSTMESSAGE)
         return True
 
-    def take(self, lowest: int, highest: int, *, remove: bool) -> Message | None:
-        """The first message in the range of codes, timers last; ``None`` when there is none."""
+    def post_quit(self, code: int) -> None:
+        """WM_QUIT, once nothing else is there."""
+        self._quit = code
+        self._tell(QS_POSTMESSAGE | QS_ALLPOSTMESSAGE)
+
+    def send(self, message: SentMessage) -> bool:
+        """Append a sent message; False when there are too many."""
+        if len(self._sent) >= MOST_SENT:
+            return False
+        self._sent.append(message)
+        self._tell(QS_SENDMESSAGE)
+        return True
+
+    def send_answer(self, routine: int, data: int, message: SentMessage) -> None:
+        """Append the answer to a message that the thread has sent, for SendMessageCallback's routine."""
+        if len(self._sent) < 2 * MOST_SENT:
+            self._sent.append(Answer(routine, data, message))
+            self._tell(QS_SENDMESSAGE)
+
+    def take_sent(self) -> SentMessage | Answer | None:
+        """The first sent message that somebody still wants answered, or answer."""
+        while self._sent:
+            message = self._sent.pop(0)
+            if isinstance(message, Answer) or message.wanted:
+                return message
+        self.changed &= ~QS_SENDMESSAGE
+        return None
+
+    def take(
+        self, lowest: int, highest: int, *, remove: bool, accepts: Callable[[int], bool] = lambda window: True
+    ) -> Message | None:
+        """The first message in the range of codes whose window is accepted, timers last; ``None``: there is none."""
         self.changed = 0
         for i, message in enumerate(self._posted):
-            if lowest <= message.code <= highest:
+            if lowest <= message.code <= highest and accepts(message.window):
                 return self._posted.pop(i) if remove else message
-        if lowest <= WM_TIMER <= highest:
-            for identifier, timer in self._timers.items():
-                if timer.due:
-                    timer.due = not remove
-                    return Message(WM_TIMER, identifier, timer.routine)
+        if self._quit is not None:
+            quit_message = Message(WM_QUIT, self._quit, 0)
+            if remove:
+                self._quit = None
+            return quit_message
+        for (window, identifier), timer in self._timers.items():
+            if timer.due and lowest <= timer.code <= highest and accepts(window):
+                timer.due = not remove
+                return Message(timer.code, identifier, timer.routine, window)
         return None
 
     def listen(self, mask: int, *, any_there: bool = False) -> News:
@@ -112,35 +179,56 @@ class MessageQueue:
         """The wait is over."""
         self._listeners.remove(news)
 
-    def set_timer(self, identifier: int, period: int, routine: int) -> int:
-        """Begin a timer, or begin an existing one anew; returns its identifier, 0 when there are too many."""
-        if identifier not in self._timers:
+    def set_timer(self, identifier: int, period: int, routine: int, window: int = 0, code: int = WM_TIMER) -> int:
+        """Begin a timer, or begin an existing one anew; returns its identifier, which those without a window do not
+        choose; 0 when there are too many."""
+        if (window, identifier) not in self._timers:
             if len(self._timers) >= _MOST_TIMERS:
                 return 0
-            identifier = self._new_identifier()
-        self.kill_timer(identifier)
-        timer = self._timers[identifier] = _Timer(max(period, _SHORTEST_PERIOD), routine)
+            if not window:
+                identifier = self._new_identifier()
+        self.kill_timer(identifier, window)
+        timer = self._timers[window, identifier] = _Timer(max(period, _SHORTEST_PERIOD), routine, code)
         self._start(timer)
         return identifier
 
     def _new_identifier(self) -> int:
         while True:
             self._last_timer = self._last_timer - 1 or _LAST_TIMER
-            if self._last_timer not in self._timers:
+            if (0, self._last_timer) not in self._timers:
                 return self._last_timer
 
-    def kill_timer(self, identifier: int) -> bool:
+    def kill_timer(self, identifier: int, window: int = 0) -> bool:
         """End a timer; False when there is none."""
-        timer = self._timers.pop(identifier, None)
+        timer = self._timers.pop((window, identifier), None)
         if timer is not None:
             self._deadlines.cancel(timer.deadline)  # type: ignore[arg-type]
         return timer is not None
 
+    def forget_window(self, window: Window) -> None:
+        """A window of the thread has been destroyed: what was on its way to it is lost."""
+        handle = window.handle
+        self._posted = [message for message in self._posted if message.window != handle]
+        for timer_window, identifier in tuple(self._timers):
+            if timer_window == handle:
+                self.kill_timer(identifier, handle)
+        for message in tuple(self._sent):
+            if not isinstance(message, Answer) and message.window is window:
+                self._sent.remove(message)
+                message.fail()
+
     def close(self) -> None:
         """The thread has ended."""
-        for identifier in tuple(self._timers):
-            self.kill_timer(identifier)
+        if self.on_close is not None:
+            self.on_close()
+        for window, identifier in tuple(self._timers):
+            self.kill_timer(identifier, window)
         self._posted.clear()
+        waiting, self._sent = [*self._sent, *self.receiving], []
+        self.receiving.clear()
+        for message in waiting:
+            if not isinstance(message, Answer):
+                message.fail()
 
     def _start(self, timer: _Timer) -> None:
         timer.deadline = self._deadlines.add(timer.period / 1000, lambda: self._elapsed(timer))

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from lswd.kernel.scheduler import Scheduler
     from lswd.kernel.section import ImageSection
     from lswd.kernel.system import System
+    from lswd.kernel.window_class import WindowClient
     from lswd.memory.region import Region
     from lswd.userland.userland import Userland
 
@@ -129,6 +130,7 @@ class Process(Waitable):
         self.timer_requested = False
         self.dpi_awareness = 0  # as the program has declared it; 0: not at all
         self.surroundings: Surroundings | None = None  # its window station and desktop, once it has asked
+        self.window_client: WindowClient | None = None  # what its user32 has told, if it has one
         self.execution_state = 0x80000000  # ES_CONTINUOUS: nothing asked for
         self.affinity = 0  # a mask of processors; 0: all
         self.judge: Callable[[int], int] | None = None

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from lswd.nt import user_display, user_monitor  # noqa: F401 they declare such functions
+from lswd.nt import (  # noqa: F401 they declare such functions
+    user_class,
+    user_cursor,
+    user_display,
+    user_long,
+    user_message,
+    user_message_call,
+    user_monitor,
+    user_rectangle,
+    user_relation,
+)
 from lswd.nt.declare import Call, syscall
 from lswd.nt.user_failure import ERROR_CALL_NOT_IMPLEMENTED, failed
 from lswd.nt.user_function import FUNCTIONS, function_name

@@ -18,6 +18,8 @@ DPI = 96
 _LAYOUT = 0x04090409  # United States English
 _DIALOG_BASE_UNITS = 0x100009
 
+SM_CXVSCROLL, SM_CYHSCROLL, SM_CYCAPTION, SM_CYMENU, SM_CXMINTRACK, SM_CYMINTRACK = 2, 3, 4, 15, 34, 35
+SM_CXEDGE, SM_CYEDGE, SM_CYSMCAPTION, SM_CXMAXTRACK, SM_CYMAXTRACK = 45, 46, 51, 59, 60
 _WIDTH, _HEIGHT = 1024, 768
 _METRICS = (
     _WIDTH, _HEIGHT, 17, 17, 19, 1, 1, 3, 3, 17, 17, 32, 32, 32, 32, 19, 1024, 779, 0, 1, 17, 17, 0, 0, 0, 0, 0, 0, 116,
@@ -116,12 +118,12 @@ def ThreadDetach(call: Call) -> int:
 
 @user_function
 def CallOneParam_GetSystemMetrics(call: Call, index: int) -> int:
-    return _metric(index)
+    return metric(index)
 
 
 @user_function
 def CallTwoParam_GetSystemMetricsForDpi(call: Call, index: int, dpi: int) -> int:
-    return _metric(index)
+    return metric(index)
 
 
 @user_function
@@ -158,7 +160,8 @@ def CallOneParam_MessageBeep(call: Call, kind: int) -> int:
     return 1
 
 
-def _metric(index: int) -> int:
+def metric(index: int) -> int:
+    """What GetSystemMetrics tells."""
     return _METRICS[index] if index < len(_METRICS) else 0
 
 

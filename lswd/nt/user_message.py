@@ -1,27 +1,36 @@
-"""Messages between threads: posting, taking, waiting, timers.
+"""Message queues: posting, taking, waiting, timers.
 
-Source: Microsoft "GetMessage", "PeekMessage", "PostThreadMessage", "MsgWaitForMultipleObjectsEx", "GetQueueStatus",
-"SetTimer", "WaitForInputIdle".
+Taking and peeking handle what other threads have sent first, as on Windows.
+Source: Microsoft "GetMessage", "PeekMessage", "PostMessage", "PostThreadMessage", "PostQuitMessage",
+"MsgWaitForMultipleObjectsEx", "GetQueueStatus", "SetTimer", "WaitForInputIdle".
 """
 
 from __future__ import annotations
 
-from lswd.kernel.message_queue import Message, MessageQueue
+from lswd.kernel.message_queue import WM_SYSTIMER, WM_TIMER, Message
 from lswd.kernel.object import SYNCHRONIZE, Waitable
 from lswd.kernel.wait import wait_for
 from lswd.nt.declare import Call, syscall
 from lswd.nt.user_display import POINT
 from lswd.nt.user_failure import (
+    ERROR_ACCESS_DENIED,
     ERROR_INVALID_PARAMETER,
     ERROR_INVALID_THREAD_ID,
     ERROR_INVALID_WINDOW_HANDLE,
+    ERROR_MESSAGE_SYNC_ONLY,
     ERROR_NOT_ENOUGH_QUOTA,
     failed,
 )
-from lswd.ntdef.types import BOOL, HANDLE, PVOID, ULONG, ULONG_PTR, Struct
+from lswd.nt.user_function import user_function
+from lswd.nt.user_procedure import call_window, find_window, windows_of
+from lswd.nt.user_send import carries_pointer, queue_of, receive
+from lswd.nt.user_thread import put
+from lswd.ntdef.types import BOOL, HANDLE, LONG_PTR, PVOID, ULONG, ULONG_PTR, Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lswd.kernel.thread import Thread
 
 WM_QUIT = 0x12
@@ -30,7 +39,7 @@ QS_ALLINPUT = 0x4FF
 MWMO_WAITALL, MWMO_ALERTABLE, MWMO_INPUTAVAILABLE = 1, 2, 4
 WAIT_FAILED = 0xFFFFFFFF
 _ALL = 0xFFFFFFFF
-_THREAD_ONLY = (0, -1 & (1 << 64) - 1, -1 & (1 << 32) - 1)  # window handles that stand for messages to a thread
+_THREAD_ONLY = -1 & 0xFFFFFFFF  # a window handle that stands for messages to the thread
 _BROADCAST = 0xFFFF
 _MOST_HANDLES = 63
 
@@ -44,43 +53,57 @@ class MSG(Struct):
     pt: POINT
 
 
-def _queue(thread: Thread) -> MessageQueue:
-    """The queue of a thread, made when it is first needed."""
-    if thread.messages is None:
-        assert thread.process.scheduler is not None
-        thread.messages = MessageQueue(thread.process.scheduler.deadlines)
-    return thread.messages
-
-
 def _deliver(call: Call, address: int, message: Message) -> int:
     """Write a message where the program wants it; 0 for the one that ends its loop."""
-    call.space.write(
-        address,
-        MSG(message=message.code, wParam=message.first, lParam=message.second, time=message.time).pack(call.word),
-    )
+    told = MSG(
+        hwnd=message.window, message=message.code, wParam=message.first, lParam=message.second, time=message.time)
+    call.space.write(address, told.pack(call.word))
+    put(call.thread, message_time=message.time, message_pos=0)
     return int(message.code != WM_QUIT)
 
 
-@syscall(partial="messages of threads and timers only")
-def NtUserPeekMessage(call: Call, msg: PVOID, hwnd: HANDLE, first: ULONG, last: ULONG, flags: ULONG) -> BOOL:
-    if hwnd not in _THREAD_ONLY:
-        return failed(call.thread, ERROR_INVALID_WINDOW_HANDLE)
-    message = _queue(call.thread).take(first, last if first or last else _ALL, remove=bool(flags & PM_REMOVE))
+def _filter(call: Call, hwnd: int) -> Callable[[int], bool] | None:
+    """Which windows' messages are meant; None, with a last error, when there is no such window."""
+    if not hwnd:
+        return lambda window: True
+    if hwnd & 0xFFFFFFFF == _THREAD_ONLY:
+        return lambda window: not window
+    windows = windows_of(call.thread)
+    wanted = find_window(call, hwnd)
+    if wanted is None:
+        return None
+
+    def accepts(handle: int) -> bool:
+        window = windows.find(handle) if handle else None
+        return window is not None and (window is wanted or window.is_inside(wanted))
+
+    return accepts
+
+
+@syscall(partial="no input, no painting")
+async def NtUserPeekMessage(call: Call, msg: PVOID, hwnd: HANDLE, first: ULONG, last: ULONG, flags: ULONG) -> BOOL:
+    await receive(call.thread)
+    accepts = _filter(call, hwnd)
+    if accepts is None:
+        return 0
+    highest = last if first or last else _ALL
+    message = queue_of(call.thread).take(first, highest, remove=bool(flags & PM_REMOVE), accepts=accepts)
     if message is None:
         return 0
     _deliver(call, msg, message)
     return 1
 
 
-@syscall(partial="messages of threads and timers only")
+@syscall(partial="no input, no painting")
 async def NtUserGetMessage(call: Call, msg: PVOID, hwnd: HANDLE, first: ULONG, last: ULONG) -> BOOL:
-    if hwnd not in _THREAD_ONLY:
-        failed(call.thread, ERROR_INVALID_WINDOW_HANDLE)
-        return -1
     call.space.probe_write(msg, MSG.size(call.word))
-    queue = _queue(call.thread)
+    queue = queue_of(call.thread)
     while True:
-        message = queue.take(first, last if first or last else _ALL, remove=True)
+        await receive(call.thread)
+        accepts = _filter(call, hwnd)
+        if accepts is None:
+            return -1
+        message = queue.take(first, last if first or last else _ALL, remove=True, accepts=accepts)
         if message is not None:
             return _deliver(call, msg, message)
         await _wait(call.thread, [], QS_ALLINPUT, flags=0, timeout=None)
@@ -111,7 +134,7 @@ async def NtUserMsgWaitForMultipleObjectsEx(
 
 async def _wait(thread: Thread, objects: list[Waitable], mask: int, *, flags: int, timeout: int | None) -> int:
     """Wait for objects or messages; messages are the last object."""
-    queue = _queue(thread)
+    queue = queue_of(thread)
     news = queue.listen(mask, any_there=bool(flags & MWMO_INPUTAVAILABLE))
     try:
         return await wait_for(
@@ -131,40 +154,99 @@ def NtUserPostThreadMessage(call: Call, thread: ULONG, msg: ULONG, wparam: ULONG
     return failed(call.thread, ERROR_INVALID_THREAD_ID)
 
 
-@syscall(partial="there are no windows to post to")
+@syscall(partial="what is posted to all reaches top-level windows of this system")
 def NtUserPostMessage(call: Call, hwnd: HANDLE, msg: ULONG, wparam: ULONG_PTR, lparam: ULONG_PTR) -> BOOL:
+    if carries_pointer(msg):
+        return failed(call.thread, ERROR_MESSAGE_SYNC_ONLY)
+    windows = windows_of(call.thread)
     if hwnd == _BROADCAST:
+        for window in windows.desktop.children:
+            if window.thread is not None:
+                queue_of(window.thread).post(Message(msg, wparam, lparam, window.handle))
         return 1
-    if hwnd:
-        return failed(call.thread, ERROR_INVALID_WINDOW_HANDLE)
-    return _post(call, call.thread, Message(msg, wparam, lparam))
+    if not hwnd:
+        return _post(call, call.thread, Message(msg, wparam, lparam))
+    found = find_window(call, hwnd)
+    if found is None:
+        return 0
+    if found.thread is None:
+        return failed(call.thread, ERROR_ACCESS_DENIED) if found is not windows.desktop else 1
+    return _post(call, found.thread, Message(msg, wparam, lparam, found.handle))
 
 
 def _post(call: Call, thread: Thread, message: Message) -> int:
-    return 1 if _queue(thread).post(message) else failed(call.thread, ERROR_NOT_ENOUGH_QUOTA)
+    return 1 if queue_of(thread).post(message) else failed(call.thread, ERROR_NOT_ENOUGH_QUOTA)
+
+
+@user_function
+def CallOneParam_PostQuitMessage(call: Call, code: int) -> int:
+    queue_of(call.thread).post_quit(code)
+    return 1
+
+
+@syscall(partial="nothing is painted")
+async def NtUserDispatchMessage(call: Call, msg: PVOID) -> LONG_PTR:
+    """user32 leaves to the kernel only what it does not do itself."""
+    told = MSG.unpack(call.word, call.space.read(msg, MSG.size(call.word)))
+    if told.message in (WM_TIMER, WM_SYSTIMER) and told.lParam and not told.hwnd:
+        return 0
+    window = find_window(call, told.hwnd) if told.hwnd else None
+    if window is None:
+        return 0
+    if window.thread is not call.thread:
+        return failed(call.thread, ERROR_INVALID_WINDOW_HANDLE)
+    return await call_window(
+        call.thread, window, told.message, told.wParam, told.lParam, mapping="DISPATCHMESSAGE")
+
+
+@syscall
+def NtUserTranslateMessage(call: Call, msg: PVOID, flags: ULONG) -> BOOL:
+    """Nobody types, so nothing becomes a character; what is a key's message is one all the same."""
+    return int(0x100 <= MSG.unpack(call.word, call.space.read(msg, MSG.size(call.word))).message <= 0x105)
 
 
 @syscall
 def NtUserGetQueueStatus(call: Call, flags: ULONG) -> ULONG:
     """What is there (high word) and what of it is new (low word), which is old from now on."""
-    queue = _queue(call.thread)
+    queue = queue_of(call.thread)
     new = queue.changed & flags
     queue.changed &= ~flags
     return (queue.there() & flags & 0xFFFF) << 16 | (new & 0xFFFF)
 
 
-@syscall(partial="routines are not called")
+def _timer(call: Call, hwnd: int, identifier: int, period: int, routine: int, code: int) -> int:
+    handle = 0
+    if hwnd:
+        window = find_window(call, hwnd)
+        if window is None:
+            return 0
+        if window.thread is not call.thread:
+            return failed(call.thread, ERROR_INVALID_WINDOW_HANDLE)
+        handle = window.handle
+    made = queue_of(call.thread).set_timer(identifier, period, routine, handle, code)
+    if handle and (made or not identifier):
+        return identifier or 1
+    return made or failed(call.thread, ERROR_NOT_ENOUGH_QUOTA)
+
+
+@syscall
 def NtUserSetTimer(
     call: Call, hwnd: HANDLE, nIDEvent: ULONG_PTR, timeout: ULONG, proc: PVOID, tolerance: ULONG
 ) -> ULONG_PTR:
-    if hwnd:
-        return failed(call.thread, ERROR_INVALID_WINDOW_HANDLE)
-    return _queue(call.thread).set_timer(nIDEvent, timeout, proc) or failed(call.thread, ERROR_NOT_ENOUGH_QUOTA)
+    return _timer(call, hwnd, nIDEvent, timeout, proc, WM_TIMER)
+
+
+@syscall
+def NtUserSetSystemTimer(call: Call, hwnd: HANDLE, nIDEvent: ULONG_PTR, timeout: ULONG) -> ULONG_PTR:
+    return _timer(call, hwnd, nIDEvent, timeout, 0, WM_SYSTIMER)
 
 
 @syscall
 def NtUserKillTimer(call: Call, hwnd: HANDLE, nIDEvent: ULONG_PTR) -> BOOL:
-    return int(not hwnd and _queue(call.thread).kill_timer(nIDEvent))
+    window = find_window(call, hwnd) if hwnd else None
+    if hwnd and (window is None or window.thread is not call.thread):
+        return 0
+    return int(queue_of(call.thread).kill_timer(nIDEvent, window.handle if window is not None else 0))
 
 
 @syscall(partial="no program has windows, so none is waited for")

@@ -14,15 +14,18 @@ from lswd.image.pe import parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import TypeAlias
+    from collections.abc import Callable, Iterator
+    from typing import TypeAlias, TypeVar
 
+    T = TypeVar("T")
+    Reader: TypeAlias = Callable[[bytes, int, "Abbreviations", bytes], T | None]
     Attributes: TypeAlias = list[tuple[int, int, int]]  # name, form, value of an implicit constant
     Abbreviations: TypeAlias = dict[int, tuple[int, Attributes]]  # code to tag and attributes
 
-_MEMBER, _STRUCTURE = 0x0D, 0x13
-_NAME, _BYTE_SIZE, _MEMBER_LOCATION = 0x03, 0x0B, 0x38
+_MEMBER, _STRUCTURE, _ENUMERATOR = 0x0D, 0x13, 0x28
+_NAME, _BYTE_SIZE, _CONSTANT, _MEMBER_LOCATION = 0x03, 0x0B, 0x1C, 0x38
 _FORM_STRING, _FORM_STRING_ELSEWHERE, _FORM_IMPLICIT = 0x08, 0x0E, 0x21
+_BEGINNINGS = ((_NAME, _FORM_STRING), (_NAME, _FORM_STRING_ELSEWHERE))
 _LEB_FORMS = (0x0D, 0x0F)  # sdata, udata
 _WIDTHS = {0x05: 2, 0x06: 4, 0x07: 8, 0x0B: 1, 0x0C: 1, 0x13: 4, 0x17: 4, 0x19: 0, _FORM_IMPLICIT: 0, 0x1F: 4}
 
@@ -33,22 +36,47 @@ def structure(data: bytes, name: str) -> tuple[int, dict[str, int]]:
     Raises:
         ImageError: it is no PE file.
     """
+    return _search(data, name, _read_structure) or (0, {})
+
+
+def enumerator(data: bytes, name: str) -> int:
+    """The value of a member of an enumeration; -1 when the file does not tell.
+
+    Raises:
+        ImageError: it is no PE file.
+    """
+    found = _search(data, name, _read_enumerator)
+    return -1 if found is None else found
+
+
+def _search(data: bytes, name: str, read: Reader[T]) -> T | None:
+    """What the first entry of that name that ``read`` understands tells."""
     sections = _debug_sections(data)
     info, abbreviations, strings = (sections.get(f".debug_{kind}", b"") for kind in ("info", "abbrev", "str"))
-    wanted = name.encode("ascii") + b"\0"
-    for begin, end, offset in _units(info):
-        at = info.find(wanted, begin, end)
-        table: Abbreviations = {}
-        while at >= 0:
-            table = table or _abbreviations(abbreviations, offset)
-            try:
-                found = _read(info, at, table, strings)
-            except (IndexError, struct.error, ValueError):
-                found = None
-            if found is not None:
-                return found
-            at = info.find(wanted, at + 1, end)
-    return 0, {}
+    units = [*_units(info)]
+    for wanted in _forms_of(name.encode("ascii") + b"\0", strings):
+        for begin, end, offset in units:
+            at = info.find(wanted, begin, end)
+            table: Abbreviations = {}
+            while at >= 0:
+                table = table or _abbreviations(abbreviations, offset)
+                try:
+                    found = read(info, at, table, strings)
+                except (IndexError, struct.error, ValueError):
+                    found = None
+                if found is not None:
+                    return found
+                at = info.find(wanted, at + 1, end)
+    return None
+
+
+def _forms_of(name: bytes, strings: bytes) -> Iterator[bytes]:
+    """How an entry may begin with a name: with itself, or with where it lies among the strings."""
+    yield name
+    at = strings.find(b"\0" + name)
+    while at >= 0:
+        yield struct.pack("<I", at + 1)
+        at = strings.find(b"\0" + name, at + 1)
 
 
 def _debug_sections(data: bytes) -> dict[str, bytes]:
@@ -114,15 +142,26 @@ def _abbreviations(data: bytes, at: int) -> Abbreviations:
         table[code] = tag, attributes
 
 
-def _read(info: bytes, name_at: int, table: Abbreviations, strings: bytes) -> tuple[int, dict[str, int]] | None:
-    """The structure whose name is at ``name_at``; None if it is not the name of one."""
+def _begins(info: bytes, name_at: int, table: Abbreviations, wanted: int) -> Attributes:
+    """The attributes of the entry whose name is at ``name_at``; none if it is not one with the tag ``wanted``."""
     for width in (1, 2):
         code, end = _leb(info, name_at - width)
         tag, attributes = table.get(code, (0, []))
-        if end == name_at and tag == _STRUCTURE and attributes[:1] == [(_NAME, _FORM_STRING, 0)]:
-            break
-    else:
-        return None
+        if end == name_at and tag == wanted and attributes[0][:2] in _BEGINNINGS:
+            return attributes
+    return []
+
+
+def _read_enumerator(info: bytes, name_at: int, table: Abbreviations, strings: bytes) -> int | None:
+    attributes = _begins(info, name_at, table, _ENUMERATOR)
+    own, _ = _entry(info, name_at, attributes, strings)
+    return int(own[_CONSTANT]) if _CONSTANT in own else None
+
+
+def _read_structure(
+    info: bytes, name_at: int, table: Abbreviations, strings: bytes
+) -> tuple[int, dict[str, int]] | None:
+    attributes = _begins(info, name_at, table, _STRUCTURE)
     own, at = _entry(info, name_at, attributes, strings)
     if _BYTE_SIZE not in own:
         return None  # only declared

@@ -29,8 +29,8 @@ class Userland:
     """The userland in ``directory``, with the NLS tables in ``nls_directory``. ``lswd.userland.discovery`` finds it."""
 
     __slots__ = (
-        "_apisets", "_enumerations", "_files", "_i386", "_ntdll", "_overlays", "_schema", "_structures", "_win32u",
-        "directory", "nls_directory", "word",
+        "_apisets", "_constants", "_enumerations", "_files", "_i386", "_ntdll", "_overlays", "_schema", "_structures",
+        "_win32u", "directory", "nls_directory", "word",
     )  # fmt: skip
 
     def __init__(self, directory: str, nls_directory: str, word: int = 8) -> None:
@@ -44,6 +44,7 @@ class Userland:
         self._ntdll: tuple[dict[int, str], dict[str, int], dict[str, tuple[str, int, int]]] | None = None
         self._win32u: tuple[dict[int, str], dict[str, int]] | None = None
         self._enumerations: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._constants: dict[tuple[str, str], int] = {}
         self._structures: dict[tuple[str, str], Structure] = {}
         self._apisets: dict[str, tuple[str, dict[str, str]]] | None = None
         self._schema: bytes | None = None
@@ -162,6 +163,14 @@ class Userland:
             path = self.native(dll)
             self._structures[key] = Structure(0, {}) if path is None else _structure(path, name)
         return self._structures[key]
+
+    def constant(self, dll: str, name: str) -> int:
+        """The value of a member of some enumeration in a DLL's type information; -1 if the DLL does not tell."""
+        key = (dll, name)
+        if key not in self._constants:
+            path = self.native(dll)
+            self._constants[key] = -1 if path is None else _constant(path, name)
+        return self._constants[key]
 
     @property
     def apiset_schema(self) -> bytes:
@@ -296,6 +305,17 @@ def _structure(path: str, name: str) -> Structure:
 
     size, offsets = cached(f"structure-{name}", (path,), compute)
     return Structure(size, offsets)
+
+
+def _constant(path: str, name: str) -> int:
+    def compute() -> int:
+        from lswd.userland.type_structures import enumerator
+
+        with open(path, "rb") as file:
+            return enumerator(file.read(), name)
+
+    value: int = cached(f"constant-{name}", (path,), compute)
+    return value
 
 
 def _dispatcher_slot(path: str) -> int:

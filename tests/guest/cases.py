@@ -386,6 +386,10 @@ SESSION = (
     Case("session-display", _c("session/display", "-luser32")),
     Case("session-messages", _c("session/messages", "-luser32")),
     Case("windows-callbacks", _c("windows/callbacks", "-luser32", "-Wno-unused-parameter")),
+    Case("windows-classes", _c("windows/classes", "-luser32")),
+    Case("windows-life", _c("windows/life", "-luser32")),
+    Case("windows-sending", _c("windows/sending", "-luser32", "-Wno-unused-parameter")),
+    Case("windows-relations", _c("windows/relations", "-luser32", "-Wno-unused-parameter")),
 )
 
 CASES: tuple[Case, ...] = (

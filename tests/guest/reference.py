@@ -39,7 +39,12 @@ def wine_environment() -> dict[str, str]:
 
 @contextlib.contextmanager
 def wine_kept_running(loader: str) -> Iterator[None]:
-    """One idle program holds Wine's services up: otherwise each case starts them anew, on its own pipes."""
+    """One idle program holds Wine's services up: otherwise each case starts them anew, on its own pipes.
+
+    Wine makes no windows where there is no display, unless it is told that this is as it should be.
+    """
+    command = [loader, "reg", "add", r"HKCU\Software\Wine\Drivers", "/v", "Graphics", "/d", "null", "/f"]
+    subprocess.run(command, env=wine_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     idle = subprocess.Popen([loader, "cmd"], env=wine_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                             stderr=subprocess.DEVNULL)
     assert idle.stdin is not None and idle.stdout is not None
