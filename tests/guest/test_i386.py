@@ -75,7 +75,7 @@ def test_every_declaration_takes_as_many_bytes_as_the_userlands_stub_drops(dll: 
     declared, dropped = {}, {}
     for name in read_stubs(reader, exports).values():
         call = DECLARED.get(name)
-        if call is not None:
+        if call is not None and name != "wine_server_call":  # whose caller drops its argument
             declared[name] = struct.calcsize("<" + "".join(p.code32 for p in call.parameters))
             dropped[name] = argument_bytes(reader.read(exports[name], 16))
     assert len(declared) > at_least
