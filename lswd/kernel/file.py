@@ -167,8 +167,9 @@ class FileObject(Waitable):
         """FSCTL ``code``; arguments as for ``device_control``."""
         raise NtError(STATUS_INVALID_DEVICE_REQUEST)
 
-    async def flush(self, thread: Thread) -> None:
-        """Make what was written durable (or, for a pipe, wait until it has been read)."""
+    async def flush(self, thread: Thread, *, data_only: bool = False) -> None:
+        """Make what was written durable (or, for a pipe, wait until it has been read). ``data_only``: of what is known
+        about the file only what it takes to read it again."""
 
     def query(self, information_class: int) -> Any:
         """A kind's own FILE_INFORMATION_CLASS answers: a Struct, or bytes.

@@ -118,10 +118,10 @@ class DiskObject(FileObject):
         path = self.dos_path.rstrip("\\") + ("\\" + name if name else "")
         return self.volume.open_path(process, path, parameters, below=self.dos_path)
 
-    async def flush(self, thread: Thread) -> None:
+    async def flush(self, thread: Thread, *, data_only: bool = False) -> None:
         if not self.path_only:
             try:
-                os.fsync(self.fd)
+                (os.fdatasync if data_only else os.fsync)(self.fd)
             except OSError as error:
                 raise nt_error(error) from None
 

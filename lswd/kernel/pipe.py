@@ -267,7 +267,7 @@ class PipeEnd(FileObject):
             total += len(other)
         return total
 
-    async def flush(self, thread: Thread) -> None:
+    async def flush(self, thread: Thread, *, data_only: bool = False) -> None:
         peer = self.peer
         while peer is not None and peer.queue and self.peer is peer:
             await wait_for_change(peer.waiters)

@@ -237,7 +237,7 @@ def _supplement(number: int) -> SystemCall | None:
 
 def attach(process: Process, *, strict: bool = True) -> Dispatcher:
     """Give ``process`` its system calls."""
-    numbers = dict(process.userland.system_calls)
+    numbers = process.userland.system_calls | supplements.system_calls()
     numbers[UNIX_CALL_NUMBER] = "__wine_unix_call"
     dispatcher = Dispatcher(process, numbers, strict=strict)
     process.make_handler = dispatcher.handler

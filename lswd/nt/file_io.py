@@ -10,9 +10,10 @@ import os
 from functools import partial
 
 from lswd.kernel.file import FileObject
-from lswd.kernel.file_disk import DiskFile
+from lswd.kernel.file_disk import DiskFile, DiskObject
 from lswd.kernel.request import Request, at_once, tells_only_its_caller
 from lswd.kernel.thread import THREAD_TERMINATE, Thread
+from lswd.kernel.volume import VolumeFile
 from lswd.memory.protection import PAGE_SIZE, PLAIN_CODES, READABLE_CODES
 from lswd.nt.declare import Call, Handle, In, Out, syscall
 from lswd.ntdef.file import FILE_APPEND_DATA, FILE_READ_DATA, FILE_WRITE_DATA
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from lswd.kernel.request import Operation
 
 _EVENT_MODIFY_STATE = 2
+_FLUSH_FILE_DATA_ONLY, _FLUSH_NO_SYNC, _FLUSH_FILE_DATA_SYNC_ONLY = 1, 2, 4
+_FLUSH_FLAGS = _FLUSH_FILE_DATA_ONLY | _FLUSH_NO_SYNC | _FLUSH_FILE_DATA_SYNC_ONLY
 _STATUS_BLOCK = {word: IO_STATUS_BLOCK.layout(word).packer for word in (8, 4)}
 
 
@@ -208,8 +211,12 @@ async def NtWriteFileGather(
     return await request.run(_scattered(call, FileHandle, SegmentArray, Length, ByteOffset, True), deferred=True)
 
 
-async def _flush(call: Call, file: FileObject) -> int:
-    await file.flush(call.thread)
+async def _flush(call: Call, file: FileObject, *, data_only: bool = False) -> int:
+    await file.flush(call.thread, data_only=data_only)
+    return 0
+
+
+async def _flushed_already() -> int:
     return 0
 
 
@@ -228,8 +235,19 @@ async def NtFlushBuffersFileEx(
     ParametersSize: ULONG,
     IoStatusBlock: Out[IO_STATUS_BLOCK],
 ) -> NTSTATUS:
+    """What is written is the host's at once, as good as in a disk's own cache; so only flags that want that cache
+    flushed, too, leave something to do."""
+    if Flags & ~_FLUSH_FLAGS or Parameters or ParametersSize:
+        return STATUS_INVALID_PARAMETER
     file = _writable_file(call, FileHandle)
-    return await request_for(call, file, 0, 0, 0, IoStatusBlock).run(_flush(call, file), wait=True)
+    if Flags and isinstance(file, VolumeFile):
+        return STATUS_INVALID_PARAMETER
+    data_only = bool(Flags & _FLUSH_FILE_DATA_SYNC_ONLY)
+    if data_only and isinstance(file, DiskObject) and file.is_directory:
+        return STATUS_INVALID_PARAMETER
+    cached = bool(Flags & (_FLUSH_FILE_DATA_ONLY | _FLUSH_NO_SYNC)) and isinstance(file, DiskObject)
+    operation = _flushed_already() if cached else _flush(call, file, data_only=data_only)
+    return await request_for(call, file, 0, 0, 0, IoStatusBlock).run(operation, wait=True)
 
 
 @syscall

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _LONGEST_NAME = 255
 _WITH_STUBS = ("ntdll.dll", "win32u.dll")
 # DLLs with supplements that every program loads: what stands in for them is noted with what a launch reads anyway.
-_BASIC = ("kernel32.dll", "kernelbase.dll")
+_BASIC = ("kernel32.dll", "kernelbase.dll", "ntdll.dll")
 
 
 class UserlandError(Exception):
@@ -120,9 +120,10 @@ class Userland:
     def dispatcher_slot(self, path: str) -> int:
         """In a 32-bit userland: the rva of the variable through which the stubs of the DLL at ``path`` enter the
         kernel; 0 for a DLL that has no stubs."""
-        if os.path.basename(path) not in _WITH_STUBS or os.path.dirname(path) != self.directory:
+        if os.path.basename(path) not in _WITH_STUBS or not self.owns(path):
             return 0
-        slot: int = cached("slot", (path,), lambda: _dispatcher_slot(path))
+        own = f"{self.directory}/{os.path.basename(path)}"  # what stands in for it has it in the same place
+        slot: int = cached("slot", (own,), lambda: _dispatcher_slot(own))
         return slot
 
     @property
@@ -258,7 +259,7 @@ class Userland:
                 made = {name: file_key(self._made(name) or "") for name in _BASIC}
                 return (*_tables_of(ntdll), made)
 
-            inputs = (ntdll, *[f"{self.directory}/{name}" for name in _BASIC])
+            inputs = tuple([f"{self.directory}/{name}" for name in _BASIC])
             self._ntdll = cached("basic", inputs, compute, extra=(*SUPPLEMENTS.items(), *FORGOTTEN.items()))
         return self._ntdll
 

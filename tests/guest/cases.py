@@ -169,6 +169,7 @@ FILES = (
     Case("volumes", _c("files/volumes")),
     Case("file-links", _c("files/links")),
     Case("symbolic-links", _c("files/symbolic_links"), why_not_wine="Wine says that it has made a link and makes none"),
+    Case("file-flush", _c("files/flush"), why_not_wine="Wine 8 has no NtFlushBuffersFileEx"),
     Case("file-large", _c("files/large")),
     Case("file-views", Program("views", ("files/views.c", "processes/start.c"))),
     Case("file-deletion", _c("files/deletion"),

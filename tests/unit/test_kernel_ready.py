@@ -101,7 +101,7 @@ def test_another_userlands_ntdll_is_its_own(made: Ready, tmp_path: Path) -> None
 
 def test_files_that_were_used_are_at_hand(userland: Userland) -> None:
     ImageSection.open(f"{userland.directory}/kernel32.dll", steady=True)
-    gone = ImageSection.open(f"{userland.directory}/ntdll.dll", steady=True)
+    gone = ImageSection.open(userland.dll("ntdll.dll") or "", steady=True)
     table = userland.native("l_intl.nls")
     assert table is not None
     fd = os.open(table, os.O_RDONLY)

@@ -331,3 +331,19 @@ def test_a_thread_can_wait_for_a_lock_and_gets_it_when_the_holders_handle_is_clo
         yield from guest.wait(thread)
 
     assert ["closing", ("waits", 0)] == run_with_files(tmp_path, main)
+
+
+def test_a_flush_goes_as_far_as_its_flags_want(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    monkeypatch.setattr("os.fsync", lambda fd: done.append("fsync"))
+    monkeypatch.setattr("os.fdatasync", lambda fd: done.append("fdatasync"))
+
+    def main(guest: Guest, files: Files) -> Body:
+        handle = yield from files.open("f", disposition=CREATE)
+        for flags in (0, 1, 2, 4, 8):
+            done.clear()
+            status = yield "NtFlushBuffersFileEx", handle, flags, 0, 0, guest.room(16)
+            guest.log.append((status, *done))
+
+    expected = [(0, "fsync"), (0,), (0,), (0, "fdatasync"), (STATUS_INVALID_PARAMETER,)]
+    assert expected == run_with_files(tmp_path, main)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pefile
 import pytest
 
+from lswd.nt.catalogue import declaration
 from lswd.nt.declare import SystemCall
 from lswd.ntdef.status import STATUS_ACCESS_VIOLATION, NtError
 from lswd.userland import supplements
@@ -32,6 +33,11 @@ def userland() -> Userland:
     return find(os.environ)
 
 
+def with_code(group: tuple[Export, ...]) -> list[Export]:
+    """Those that have a handler of their own: no other names, no system calls."""
+    return [each for each in group if not each.alias and each.number not in supplements.system_calls()]
+
+
 def exported(path: str) -> set[str]:
     image = pefile.PE(path, fast_load=True)
     image.parse_data_directories([0])
@@ -40,7 +46,7 @@ def exported(path: str) -> set[str]:
 
 def test_every_listed_export_has_a_handler_of_its_name_and_number() -> None:
     for dll, group in exports().items():
-        for export in group:
+        for export in with_code(group):
             found = declare.lookup(export.number)
             assert found is not None
             assert (dll, export.name, export.number) == (found.export.dll, found.export.name, found.export.number)
@@ -49,11 +55,22 @@ def test_every_listed_export_has_a_handler_of_its_name_and_number() -> None:
 
 def test_every_module_of_handlers_is_listed() -> None:
     modules = {each.name for each in pkgutil.iter_modules(supplements.__path__)}
-    assert {declare.module_name(dll) for dll in SUPPLEMENTS} == modules - MACHINERY
+    with_handlers = {dll for dll, group in exports().items() if any(with_code(group))}
+    assert {declare.module_name(dll) for dll in with_handlers} == modules - MACHINERY
+
+
+def test_what_ntdll_lacks_a_stub_for_is_a_system_call() -> None:
+    assert "NtFlushBuffersFileEx" in supplements.system_calls().values()
+    for number, name in supplements.system_calls().items():
+        assert number >= FIRST_NUMBER
+        declared = declaration(name)
+        assert declared is not None
+        (export,) = [each for each in exports()["ntdll.dll"] if each.number == number]
+        assert struct.calcsize("<" + "".join(p.code32 for p in declared.parameters)) == export.argument_bytes
 
 
 def test_numbers_are_in_a_range_of_their_own_and_each_is_used_once(userland: Userland) -> None:
-    numbers = [export.number for group in exports().values() for export in group]
+    numbers = [export.number for group in exports().values() for export in group if not export.alias]
     assert list(range(FIRST_NUMBER, FIRST_NUMBER + len(numbers))) == numbers
     assert FIRST_NUMBER > max([*userland.system_calls, *userland.win32u_system_calls])
 
@@ -86,6 +103,27 @@ def test_cases_are_only_for_functions_that_the_userland_has(userland: Userland, 
         table = exports({"ws2_32.dll": (f"{name}@20 if 1=6",)})
         assert made is (overlay("ws2_32.dll", native, str(tmp_path), table) is not None)
         assert overlay("ws2_32.dll", None, str(tmp_path), table) is None
+
+
+def test_another_name_is_one_of_the_same_function_or_of_another_dlls(userland: Userland, tmp_path: Path) -> None:
+    native = userland.native("version.dll")
+    entries = ("Same = GetFileVersionInfoA", "Ours@4", "OursToo = Ours", "Elsewhere = kernel32.GetVersion")
+    table = exports({"version.dll": entries})
+    assert [0, FIRST_NUMBER, 0, 0] == [each.number for each in table["version.dll"]]
+    path = overlay("version.dll", native, str(tmp_path), table)
+    assert path is not None
+    image = pefile.PE(path, fast_load=True)
+    image.parse_data_directories([0])
+    found = {each.name: (each.address, each.forwarder) for each in image.DIRECTORY_ENTRY_EXPORT.symbols if each.name}
+    assert found[b"Same"] == found[b"GetFileVersionInfoA"]
+    assert found[b"OursToo"] == found[b"Ours"]
+    assert found[b"Elsewhere"][1] == b"kernel32.GetVersion"
+
+
+def test_another_name_of_nothing_leaves_the_dll_as_it_is(userland: Userland, tmp_path: Path) -> None:
+    table = exports({"version.dll": ("Other = NotThere",)})
+    assert None is overlay("version.dll", userland.native("version.dll"), str(tmp_path), table)
+    assert None is overlay("version.dll", None, str(tmp_path), table)
 
 
 def test_a_number_without_a_supplement_is_unknown() -> None:
@@ -246,7 +284,7 @@ def test_what_stands_in_for_a_basic_dll_is_noted_and_found_again_when_it_has_gon
     path = found()
     assert path is not None
     assert path != userland.native("kernelbase.dll")
-    assert asked == ["kernel32.dll", "kernelbase.dll"]
+    assert asked == ["kernel32.dll", "kernelbase.dll", "ntdll.dll"]
     assert path == found()
     assert not asked
     os.unlink(path)
@@ -311,7 +349,7 @@ def test_without_a_cache_directory_the_dll_lives_in_memory(no_memfd_left: None) 
 
 def test_what_32_bit_stubs_take_off_the_stack_is_what_the_handlers_declare() -> None:
     for group in exports().values():
-        for export in group:
+        for export in with_code(group):
             found = declare.lookup(export.number)
             assert found is not None
             parameters = SystemCall(found.function, "", {}).parameters

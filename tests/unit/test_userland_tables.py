@@ -139,10 +139,10 @@ def test_only_a_module_name_gets_an_extension(userland: Userland) -> None:
 
 
 def test_a_directory_in_other_case_is_searched_by_its_listing(tmp_path: Path) -> None:
-    (tmp_path / "NTDLL.DLL").touch()
+    (tmp_path / "USER32.DLL").touch()
     (tmp_path / "Sub.dll").mkdir()
     fresh = Userland(str(tmp_path), str(tmp_path))
-    assert (str(tmp_path / "NTDLL.DLL"), None) == (fresh.file("ntdll.dll"), fresh.file("sub.dll"))
+    assert (str(tmp_path / "USER32.DLL"), None) == (fresh.file("user32.dll"), fresh.file("sub.dll"))
 
 
 def test_the_listing_has_dlls_nls_tables_and_supplements_once(userland: Userland) -> None:

@@ -125,7 +125,7 @@ class InputFile(SignalledFile):
         data = await self._console(thread.process).input.read_bytes(length)
         return _answer(thread, address, length, data)
 
-    async def flush(self, thread: Thread) -> None:
+    async def flush(self, thread: Thread, *, data_only: bool = False) -> None:
         self._console(thread.process).input.flush()
 
     async def device_control(

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 # function takes off the stack, or "Name@bytes @ordinal" where the ordinal matters. "Name@bytes if 1=6,2=3|16" is for a
 # function that the userland has but that lacks a case: ours is called when the second argument is 6 and the third 3 or
 # 16 (they count from 0, and only the first four can be looked at), otherwise the userland's own. "Name@bytes if
-# pretended" is for one that the userland has, but that does nothing and says it has (``pretence``).
+# pretended" is for one that the userland has, but that does nothing, whether it says so or not (``pretence``).
+# "Name = other" is another name of a function of the same DLL, "Name = dll.other" of one of another DLL. NtX of ntdll
+# is the system call of that name, which has its handler already.
 SUPPLEMENTS: dict[str, tuple[str, ...]] = {
     "bcryptprimitives.dll": ("ProcessPrng@8",),
     "crypt32.dll": ("CertVerifyCertificateChainPolicy@16 if 0=4",),
@@ -30,6 +32,7 @@ SUPPLEMENTS: dict[str, tuple[str, ...]] = {
     ),
     "kernel32.dll": ("CreateSymbolicLinkA@12 if pretended",),
     "kernelbase.dll": ("CreateSymbolicLinkW@12 if pretended",),
+    "ntdll.dll": ("NtFlushBuffersFileEx@20", "ZwFlushBuffersFileEx = NtFlushBuffersFileEx"),
 }
 
 # Flags that functions of the userland forget: DLL -> (function, number of the argument with the flag, the flag, number
@@ -48,15 +51,16 @@ class Export:
     """One supplement as the guest sees it: ``dll`` exports ``name``, a stub for the system call ``number``.
 
     ``cases``: for which calls, as (argument, values) pairs that must all hold; none: for all. ``pretended``: it takes
-    the place of one that only says that it has succeeded.
+    the place of one that does nothing. ``alias``: what it is another name of; it has no stub and no number then.
     """
 
-    __slots__ = ("argument_bytes", "cases", "dll", "name", "number", "ordinal", "pretended")
+    __slots__ = ("alias", "argument_bytes", "cases", "dll", "name", "number", "ordinal", "pretended")
 
     def __init__(
         self, dll: str, name: str, number: int, ordinal: int | None, argument_bytes: int = 0, cases: Cases = (),
-        *, pretended: bool = False,
+        *, pretended: bool = False, alias: str = "",
     ) -> None:  # fmt: skip
+        self.alias = alias
         self.dll = dll
         self.name = name
         self.number = number
@@ -74,15 +78,24 @@ def exports(table: dict[str, tuple[str, ...]] | None = None) -> dict[str, tuple[
         declared = []
         for entry in entries:
             plain, _, conditions = entry.partition(" if ")
+            plain, _, alias = plain.partition(" = ")
             decorated, _, ordinal = plain.partition(" @")
             name, _, size = decorated.partition("@")
             pretended = conditions == "pretended"
             cases = () if pretended else tuple([_case(each) for each in conditions.split(",") if each])
             place = int(ordinal) if ordinal else None
+            if alias:
+                declared.append(Export(dll, name, 0, place, alias=alias))
+                continue
             declared.append(Export(dll, name, number, place, int(size or 0), cases, pretended=pretended))
             number += 1
         result[dll] = tuple(declared)
     return result
+
+
+def system_calls() -> dict[int, str]:
+    """Number -> name of the system calls for which an ntdll may lack a stub."""
+    return {each.number: each.name for each in exports()["ntdll.dll"] if each.name.startswith("Nt")}
 
 
 def _case(condition: str) -> tuple[int, tuple[int, ...]]:

@@ -81,7 +81,7 @@ class Supplement:
 
 
 REGISTRY: dict[int, Supplement] = {}
-_BY_NUMBER = {each.number: each for group in exports().values() for each in group}
+_BY_NUMBER = {each.number: each for group in exports().values() for each in group if not each.alias}
 _BY_NAME = {(each.dll, each.name): each for each in _BY_NUMBER.values()}
 
 

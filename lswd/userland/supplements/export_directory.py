@@ -56,6 +56,21 @@ class ExportDirectory:
             raise ValueError(f"{name} has ordinal {self.base + index}, not {ordinal}")
         self.functions[index] = rva
 
+    def alias(self, name: str, meant: str) -> None:
+        """Export what ``meant`` means as ``name``, too: a function here, or ``dll.function``, another DLL's.
+
+        Raises LookupError for a function that is not here.
+        """
+        if "." in meant:
+            what: int | bytes = meant.encode("ascii")
+        else:
+            known = self.names.get(meant.encode("ascii"))
+            if known is None:
+                raise LookupError(f"there is no {meant} that {name} could be another name of")
+            what = self.functions[known]
+        self.names[name.encode("ascii")] = len(self.functions)
+        self.functions.append(what)
+
     def encode(self, rva: int) -> bytes:
         """The directory with its tables and strings, to be placed at ``rva``."""
         names = sorted(self.names)

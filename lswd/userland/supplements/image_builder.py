@@ -137,12 +137,12 @@ def build_dll(name: str, exports: Sequence[StubExport], word: int = 8) -> bytes:
 
 def extend_dll(
     data: bytes, exports: Sequence[StubExport], name: str = "", cases: Mapping[str, Cases] | None = None,
-    flags: Sequence[Flag] = (),
+    flags: Sequence[Flag] = (), aliases: Sequence[tuple[str, str]] = (),
 ) -> bytes:  # fmt: skip
     """The x86-64 or i386 DLL ``data`` (called ``name``) with ``exports`` added in a new section at its end.
 
     ``cases`` says for which calls of an existing export ours is called instead; ``flags`` are put into another argument
-    before an existing export is called.
+    before an existing export is called. ``aliases`` are (name, what it is another name of).
 
     Existing names, ordinals and forwarders stay as they are, except that a name in ``exports`` which exists is
     redirected. A signature or a table of bound imports, void after any change, is taken out of the directories.
@@ -162,6 +162,11 @@ def extend_dll(
     code = _add_stubs(directory, exports, rva, word, cases or {})
     for flag in flags:
         code += _pass_on(directory, flag, rva + len(code), word)
+    try:
+        for alias, meant in aliases:
+            directory.alias(alias, meant)
+    except LookupError as error:
+        raise ImageBuilderError(str(error)) from error
     content = code + directory.encode(rva + len(code))
     raw_size = _align(len(content), headers.file_alignment)
     end = rva + _align(len(content), headers.section_alignment)

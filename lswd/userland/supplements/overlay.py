@@ -58,15 +58,16 @@ def overlay(
         )
         # Who adds cases to a function needs the userland's own; the others are for where it has none.
         declared = tuple([each for each in declared if (each.name in lacking) is not bool(each.cases)])
-    elif declared:
-        declared = tuple([each for each in declared if not each.cases and not each.pretended])
+    elif any(each.cases or each.pretended or each.alias for each in declared):
+        declared = ()  # of no use without the userland's own
     forgotten = FORGOTTEN.get(name, ()) if native is not None and table is None else ()
     if not declared and not forgotten:
         return None
-    wanted = [(each.name, each.number, each.ordinal, each.argument_bytes) for each in declared]
+    wanted = [(each.name, each.number, each.ordinal, each.argument_bytes) for each in declared if not each.alias]
+    aliases = [(each.name, each.alias) for each in declared if each.alias]
     cases = {each.name: each.cases for each in declared if each.cases}
     # The file ends in what it was made from, so it is known for up to date by its last bytes.
-    made_from = f"{file_key(native) if native is not None else None} {wanted} {cases} {forgotten}"
+    made_from = f"{file_key(native) if native is not None else None} {wanted} {cases} {forgotten} {aliases}"
     mark = f"\nLSW supplement {FORMAT} {made_from}\n".encode("utf-8", "surrogateescape")
     place = f"{directory}/{_FOLDERS[word]}"
     folder = open_private_directory(place) if directory is not None else None
@@ -76,7 +77,7 @@ def overlay(
         known = _in_memory.get((name, mark))
         if known is not None:
             return known
-        data = _image(name, native, wanted, word, cases, forgotten)
+        data = _image(name, native, wanted, word, cases, forgotten, aliases)
         if data is None:
             return None
         # Made again from the same, it has the same ``file_key``: who has noted that need not look into it.
@@ -125,7 +126,7 @@ def _pretends(reader: OnDisk, rva: int, word: int) -> bool:
 
 def _image(
     name: str, native: str | None, wanted: list[StubExport], word: int, cases: Mapping[str, Cases],
-    forgotten: Sequence[Flag],
+    forgotten: Sequence[Flag], aliases: Sequence[tuple[str, str]],
 ) -> bytes | None:  # fmt: skip
     from lswd.userland.supplements.image_builder import ImageBuilderError, build_dll, extend_dll
 
@@ -133,7 +134,7 @@ def _image(
         return build_dll(name, wanted, word)
     try:
         with open(native, "rb") as file:
-            return extend_dll(file.read(), wanted, name, cases, forgotten)
+            return extend_dll(file.read(), wanted, name, cases, forgotten, aliases)
     except (OSError, ImageBuilderError):
         return None
 
