@@ -49,14 +49,16 @@ class WindowClient:
     Attributes:
         user32: where it lies.
         complete: user32 has registered its classes, or has begun to.
+        clipboard: handles that stand for formats of the clipboard, and which version of the data each is.
     """
 
-    __slots__ = ("_classes", "complete", "procedures", "user32")
+    __slots__ = ("_classes", "clipboard", "complete", "procedures", "user32")
 
     def __init__(self, procedures: list[tuple[int, int]], user32: int) -> None:
         self.procedures = Procedures(procedures)
         self.user32 = user32
         self.complete = False
+        self.clipboard: dict[int, tuple[int, int]] = {}
         self._classes: list[WindowClass] = []
 
     def find(self, name: str, instance: int) -> WindowClass | None:

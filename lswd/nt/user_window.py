@@ -22,6 +22,7 @@ from lswd.kernel.window import (
 )
 from lswd.nt.declare import Call, syscall
 from lswd.nt.user_class import complete_classes, name_of
+from lswd.nt.user_clipboard import release_clipboard
 from lswd.nt.user_default import CREATESTRUCT
 from lswd.nt.user_failure import (
     ERROR_ACCESS_DENIED,
@@ -260,6 +261,7 @@ async def destroy(thread: Thread, window: Window) -> None:
 
 async def _tell_destroyed(thread: Thread, window: Window) -> None:
     """WM_DESTROY to a window and those that lie in it."""
+    await release_clipboard(thread, window)
     await send(thread, window, WM_DESTROY, 0, 0)
     for child in tuple(window.children):
         if child.alive:

@@ -388,6 +388,7 @@ SESSION = (
     Case("session-messages", _c("session/messages", "-luser32")),
     Case("windows-callbacks", _c("windows/callbacks", "-luser32", "-Wno-unused-parameter")),
     Case("windows-classes", _c("windows/classes", "-luser32")),
+    Case("windows-clipboard", _c("windows/clipboard", "-luser32")),
     Case("windows-life", _c("windows/life", "-luser32")),
     Case("windows-sending", _c("windows/sending", "-luser32", "-Wno-unused-parameter")),
     Case("windows-relations", _c("windows/relations", "-luser32", "-Wno-unused-parameter")),
