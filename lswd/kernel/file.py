@@ -243,8 +243,9 @@ class FileDevice(Device):
         """
         raise NtError(STATUS_INVALID_DEVICE_REQUEST)
 
-    def look(self, process: Process, rest: str) -> Metadata:
-        """What is known about a file, or a link itself, without opening it.
+    def look(self, process: Process, rest: str, *, links_known: bool = False) -> Metadata:
+        """What is known about a file, or a link itself, without opening it. ``links_known``: the caller gets the
+        reparse tag, too, by which a link is known.
 
         Raises:
             NtError: STATUS_INVALID_PARAMETER when the device has nothing of the kind.

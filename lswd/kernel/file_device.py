@@ -41,7 +41,7 @@ class RemoteDevice(FileDevice):
     def open(self, process: Process, rest: str, parameters: OpenParameters) -> FileObject:
         raise NtError(STATUS_BAD_NETWORK_PATH)
 
-    def look(self, process: Process, rest: str) -> Metadata:
+    def look(self, process: Process, rest: str, *, links_known: bool = False) -> Metadata:
         raise NtError(STATUS_BAD_NETWORK_PATH)
 
 

@@ -110,6 +110,7 @@ class Thread(Waitable):
         self.priority = 0
         self.base_priority_increment = 0
         self.affinity = 0
+        self.ideal_processor = 0
         self.boost_disabled = False
         self.hide_from_debugger = False
         self.description = ""

@@ -136,23 +136,24 @@ class Volume(FileDevice):
         except OSError as error:
             raise nt_error(error) from None
 
-    def look(self, process: Process, rest: str) -> Metadata:
+    def look(self, process: Process, rest: str, *, links_known: bool = False) -> Metadata:
         if not rest:
             raise NtError(STATUS_INVALID_PARAMETER)
-        return self.look_at(redirected(process, f"{self.letter}:{rest}"))
+        return self.look_at(redirected(process, f"{self.letter}:{rest}"), links_known=links_known)
 
-    def look_at(self, dos_path: str) -> Metadata:
+    def look_at(self, dos_path: str, *, links_known: bool = False) -> Metadata:
         """``look`` for a DOS path.
 
         A link is shown itself, as a reparse point. Wine's FindFirstFile loses the reparse tag without which a program
         cannot know it for a link, so there it is shown as what it leads to, marked only if that is a directory, and not
-        at all when it leads nowhere.
+        at all when it leads nowhere. ``links_known``: not so where the caller gets the reparse tag, too.
 
         Raises:
             NtError: STATUS_OBJECT_NAME_NOT_FOUND, STATUS_DELETE_PENDING and what resolving the path says.
         """
         found = self.drives.resolve(dos_path, follow_last=False)
-        through_link = found.stat is not None and stat.S_ISLNK(found.stat.st_mode) and self.serves_wine
+        through_link = found.stat is not None and stat.S_ISLNK(found.stat.st_mode)
+        through_link = through_link and self.serves_wine and not links_known
         if through_link:
             found = self.drives.resolve(dos_path)
         if found.stat is None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lswd.kernel.object import KernelObject
     from lswd.kernel.process import Process
     from lswd.kernel.thread import Thread
+    from lswd.kernel.user_callback import UserMode
     from lswd.memory.space import AddressSpace
 
     T = TypeVar("T")
@@ -70,6 +71,26 @@ class Call:
     def pointer(self, value: int) -> bytes:
         """A pointer-sized number as the caller sees it; what a 32-bit caller has no room for is cut off."""
         return (value & (1 << 8 * self.word) - 1).to_bytes(self.word, "little")
+
+    def system_call(self, name: str, /, *arguments: int) -> Any:
+        """What a system call answers that the caller might make itself, with arguments as registers have them.
+
+        Raises:
+            NtError: what an argument or the call is refused with. LookupError: there is no such call.
+        """
+        from lswd.nt.catalogue import declaration
+
+        declared = declaration(name)
+        if declared is None:
+            raise LookupError(name)
+        decoded = [each.decode(self, value) for each, value in zip(declared.parameters, arguments, strict=True)]
+        return declared.handler(self, *decoded)
+
+    def user_mode(self) -> UserMode:
+        """The caller's stack, to put things on for as long as this call lasts."""
+        from lswd.kernel.user_callback import UserMode
+
+        return UserMode(self.thread)
 
     def unicode_string(self, address: int) -> str:
         """The text of the UNICODE_STRING at ``address``."""

@@ -32,6 +32,7 @@ from lswd.ntdef.file import (
 )
 from lswd.ntdef.status import (
     STATUS_EAS_NOT_SUPPORTED,
+    STATUS_INFO_LENGTH_MISMATCH,
     STATUS_INVALID_PARAMETER,
     STATUS_OBJECT_NAME_NOT_FOUND,
     STATUS_OBJECT_PATH_SYNTAX_BAD,
@@ -161,16 +162,16 @@ def NtDeleteFile(call: Call, ObjectAttributes: ObjectAttributes) -> NTSTATUS:
     return STATUS_SUCCESS
 
 
-def _metadata(call: Call, attributes: ObjectAttributes) -> Metadata:
-    """What is known about a file that need not be opened for it; a link is meant itself."""
+def _metadata(call: Call, attributes: ObjectAttributes, *, links_known: bool = False) -> Metadata:
+    """What is known about a file that need not be opened for it; a link is meant itself (see ``Volume.look_at``)."""
     name, root = attributes.name, attributes.root
     if isinstance(root, DiskObject) and not name.startswith("\\"):
-        return root.volume.look_at(root.dos_path.rstrip("\\") + "\\" + name)
+        return root.volume.look_at(root.dos_path.rstrip("\\") + "\\" + name, links_known=links_known)
     device, rest = call.process.system.namespace.walk(
         name, root, case_sensitive=not attributes.attributes & OBJ_CASE_INSENSITIVE
     )
     if isinstance(device, FileDevice):
-        return device.look(call.process, rest)
+        return device.look(call.process, rest, links_known=links_known)
     raise NtError(STATUS_OBJECT_NAME_NOT_FOUND if rest else STATUS_OBJECT_TYPE_MISMATCH)
 
 
@@ -187,4 +188,23 @@ def NtQueryFullAttributesFile(
     call: Call, ObjectAttributes: ObjectAttributes, FileInformation: Out[NETWORK_OPEN]
 ) -> NTSTATUS:
     FileInformation.set(network_open_information(_metadata(call, ObjectAttributes)))
+    return STATUS_SUCCESS
+
+
+@syscall(partial="what is special about files of Linux is not there; all access is said to be granted")
+def NtQueryInformationByName(
+    call: Call,
+    ObjectAttributes: ObjectAttributes,
+    IoStatusBlock: Out[IO_STATUS_BLOCK],
+    FileInformation: PVOID,
+    Length: ULONG,
+    FileInformationClass: ULONG,
+) -> NTSTATUS:
+    from lswd.nt.file_information import stat_by_name
+
+    data = stat_by_name(FileInformationClass, _metadata(call, ObjectAttributes, links_known=True))
+    if Length < len(data):
+        return STATUS_INFO_LENGTH_MISMATCH
+    call.space.write(FileInformation, data)
+    IoStatusBlock.set(IO_STATUS_BLOCK(Information=len(data)))
     return STATUS_SUCCESS

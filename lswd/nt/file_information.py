@@ -51,6 +51,7 @@ FileVolumeNameInformation = 58
 FileIdInformation = 59
 FileStatInformation = 68
 FileCaseSensitiveInformation = 71
+FileStatBasicInformation = 77
 
 _MODES = (
     nt.FILE_WRITE_THROUGH | nt.FILE_SEQUENTIAL_ONLY | nt.FILE_NO_INTERMEDIATE_BUFFERING
@@ -85,6 +86,7 @@ _LEAST = {
     FileIdInformation: 24,
     FileStatInformation: 72,
     FileCaseSensitiveInformation: 4,
+    FileStatBasicInformation: 104,
 }
 _NEED_READ_ATTRIBUTES = (
     FileBasicInformation,
@@ -92,6 +94,7 @@ _NEED_READ_ATTRIBUTES = (
     FileNetworkOpenInformation,
     FileAttributeTagInformation,
     FileStatInformation,
+    FileStatBasicInformation,
 )
 _OF_ANY_FILE = (
     FileAccessInformation,
@@ -134,9 +137,10 @@ def _position(file: FileObject) -> int:
     return file.position if isinstance(file, DiskFile) and file.synchronous else 0
 
 
-def _stat_information(found: Metadata, access: int) -> bytes:
+def _stat(found: Metadata) -> bytes:
+    """What the three FILE_STAT structures begin with."""
     return struct.pack(
-        "<7qIIII",
+        "<7qIII",
         found.stat.st_ino,
         found.created,
         found.accessed,
@@ -146,9 +150,20 @@ def _stat_information(found: Metadata, access: int) -> bytes:
         found.size,
         found.attributes,
         found.reparse_tag,
-        found.stat.st_nlink,
-        access,
+        1 if found.is_directory else found.stat.st_nlink,
     )
+
+
+def stat_by_name(kind: int, found: Metadata) -> bytes:
+    """The classes of NtQueryInformationByName. Raises NtError for others."""
+    if kind == FileStatInformation:
+        return _stat(found) + nt.FILE_ALL_ACCESS.to_bytes(4, "little")
+    if kind == FileStatBasicInformation:
+        device = (DiskObject.device_type, DiskObject.characteristics, 0, volume_serial(found.stat.st_dev))
+        return _stat(found) + struct.pack("<IIIqQQ", *device, found.stat.st_ino, 0)
+    if kind == FileCaseSensitiveInformation:
+        return bytes(4)
+    raise NtError(STATUS_INVALID_PARAMETER)
 
 
 def _of_disk(file: DiskObject, kind: int, access: int) -> bytes:
@@ -190,7 +205,9 @@ def _of_disk(file: DiskObject, kind: int, access: int) -> bytes:
     if kind == FileIdInformation:
         return struct.pack("<QQQ", volume_serial(found.stat.st_dev), found.stat.st_ino, 0)
     if kind == FileStatInformation:
-        return _stat_information(found, access)
+        return _stat(found) + access.to_bytes(4, "little")
+    if kind == FileStatBasicInformation:
+        return stat_by_name(kind, found)
     raise NtError(STATUS_INVALID_PARAMETER)
 
 

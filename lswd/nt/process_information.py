@@ -74,6 +74,7 @@ ProcessCookie = 36
 ProcessImageInformation = 37
 ProcessThreadStackAllocation = 41
 ProcessImageFileNameWin32 = 43
+ProcessGroupInformation = 47
 ProcessTelemetryIdInformation = 64
 
 SESSION = 1  # the interactive session
@@ -224,6 +225,11 @@ def _handle_count(call: Call, process: Process, address: int) -> bytes:
 @QUERY.answers(ProcessAffinityMask)
 def _affinity(call: Call, process: Process, address: int) -> bytes:
     return call.pointer(process.affinity or all_processors())
+
+
+@QUERY.answers(ProcessGroupInformation)
+def _groups(call: Call, process: Process, address: int) -> bytes:
+    return bytes(2)  # the numbers of the processor groups with threads of it: there is one group
 
 
 @QUERY.answers(ProcessSessionInformation)

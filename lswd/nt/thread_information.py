@@ -203,7 +203,7 @@ def _cycles(call: Call, thread: Thread, address: int) -> Struct:
 
 @QUERY.answers(ThreadIdealProcessorEx)
 def _ideal_processor(call: Call, thread: Thread, address: int) -> bytes:
-    return bytes(4)  # PROCESSOR_NUMBER: group and number
+    return bytes((0, 0, thread.ideal_processor, 0))  # PROCESSOR_NUMBER: group (two bytes) and number
 
 
 @QUERY.answers(ThreadSuspendCount)
@@ -334,6 +334,14 @@ def _set_ideal_processor(call: Call, thread: Thread, data: bytes) -> None:
     """A hint."""
     if int.from_bytes(data, "little") > 64:  # MAXIMUM_PROCESSORS itself asks for the current one
         raise NtError(STATUS_INVALID_PARAMETER)
+
+
+@SET.takes(ThreadIdealProcessorEx, size=4)
+def _set_ideal_processor_of_group(call: Call, thread: Thread, data: bytes) -> None:
+    """A hint, too, but one that is remembered."""
+    if any(data[:2]) or data[3] or not all_processors() >> data[2] & 1:
+        raise NtError(STATUS_INVALID_PARAMETER)
+    thread.ideal_processor = data[2]
 
 
 @SET.takes(ThreadPriorityBoost, size=4)

@@ -170,6 +170,9 @@ FILES = (
     Case("file-links", _c("files/links")),
     Case("symbolic-links", _c("files/symbolic_links"), why_not_wine="Wine says that it has made a link and makes none"),
     Case("file-flush", _c("files/flush"), why_not_wine="Wine 8 has no NtFlushBuffersFileEx"),
+    Case("file-by-handle", _c("files/by_handle"),
+         why_not_wine="Wine 8 knows neither allocation nor deleting and renaming with flags"),
+    Case("file-by-name", _c("files/by_name"), why_not_wine="Wine 8 has no GetFileInformationByName"),
     Case("file-large", _c("files/large")),
     Case("file-views", Program("views", ("files/views.c", "processes/start.c"))),
     Case("file-deletion", _c("files/deletion"),
@@ -287,6 +290,9 @@ SYSTEM = (
     Case("snapshots", _c("system/snapshots", "-lpsapi")),
     Case("handles", _c("system/handles")),
     Case("pipes", _c("system/pipes")),
+    Case("processors", _c("system/processors"), why_not_wine="in Wine 8 these functions say that they do not exist"),
+    Case("newer-calls", _c("system/newer_calls"), why_not_wine="Wine 8 has none of them"),
+    Case("temporary-directory", _c("system/temporary"), why_not_wine="Wine 8 has no GetTempPath2"),
     Case("user-profile", _c("user/profile", "-lsecur32", "-luserenv", "-lnetapi32", "-lshell32")),
 )
 

@@ -75,6 +75,7 @@ _NEWER = {
     "NtMakePermanentObject",
     "NtNotifyChangeDirectoryFileEx",
     "NtQueryDirectoryFileEx",
+    "NtQueryInformationByName",
     "NtQueueApcThreadEx",
     "NtUserBuildPropList",
     "NtWow64IsProcessorFeaturePresent",

@@ -20,6 +20,18 @@ STUB_32 = bytes.fromhex(
     "8d4c2404 83e4f0 ff71fc 55 89e5 57 56 53 51 83ec38 8b19 8b7104 8b7908 f605c880087b01 751b 8d65f0 b801000000"
     "59 5b 5e 5f 5d 8d61fc c20c00"
 )
+# Wine 8's GetProcessGroupAffinity: the same, but ERROR_CALL_NOT_IMPLEMENTED and FALSE.
+ABSENT_64 = bytes.fromhex(
+    "488da42400000000 4883ec48 f605add6020001 751b 65488b042530000000 c7406878000000 31c0 4883c448 c3"
+)
+ABSENT_32 = bytes.fromhex("8bff 55 8bec 83e4f0 83ec20 f605249c087b01 751c 64a118000000 c7403478000000 31c0 c9 c20c00")
+
+
+@pytest.mark.parametrize(("code", "word"), [(ABSENT_64, 8), (ABSENT_32, 4)])
+def test_what_only_says_that_it_does_not_exist_is_known(code: bytes, word: int) -> None:
+    assert only_pretends(code.ljust(CODE_SIZE, b"\x90"), word)
+    other_error = code.replace(b"\x78\0\0\0", b"\x57\0\0\0")
+    assert not only_pretends(other_error.ljust(CODE_SIZE, b"\x90"), word)
 
 
 @pytest.mark.parametrize(("code", "word"), [(STUB_64, 8), (STUB_32, 4)])

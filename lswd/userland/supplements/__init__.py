@@ -15,6 +15,18 @@ if TYPE_CHECKING:
 
     Cases: TypeAlias = tuple[tuple[int, tuple[int, ...]], ...]
 
+# System calls (NtX and ZwX) that an ntdll may have no stubs for.
+_SYSTEM_CALLS = (
+    "ExtendSection@8",
+    "FlushBuffersFileEx@20",
+    "MakePermanentObject@4",
+    "NotifyChangeDirectoryFileEx@40",
+    "QueryDirectoryFileEx@40",
+    "QueryInformationByName@20",
+    "QueueApcThreadEx@24",
+)
+_NAMES = [each.partition("@")[0] for each in _SYSTEM_CALLS]
+
 # DLL -> its exports in the notation of .def files: "Name@bytes", with the bytes of arguments that a 32-bit stdcall
 # function takes off the stack, or "Name@bytes @ordinal" where the ordinal matters. "Name@bytes if 1=6,2=3|16" is for a
 # function that the userland has but that lacks a case: ours is called when the second argument is 6 and the third 3 or
@@ -30,9 +42,25 @@ SUPPLEMENTS: dict[str, tuple[str, ...]] = {
         "setsockopt@20 if 1=6,2=3|16|17",
         "WSAIoctl@36 if 1=2550136847",
     ),
-    "kernel32.dll": ("CreateSymbolicLinkA@12 if pretended",),
-    "kernelbase.dll": ("CreateSymbolicLinkW@12 if pretended",),
-    "ntdll.dll": ("NtFlushBuffersFileEx@20", "ZwFlushBuffersFileEx = NtFlushBuffersFileEx"),
+    "kernel32.dll": (
+        "CreateSymbolicLinkA@12 if pretended",
+        "GetTempPath2A = GetTempPathA",
+        "GetTempPath2W = GetTempPathW",
+        "GetFileInformationByName = kernelbase.GetFileInformationByName",
+        "GetNumaNodeProcessorMask2 = kernelbase.GetNumaNodeProcessorMask2",
+    ),
+    "kernelbase.dll": (
+        "CreateSymbolicLinkW@12 if pretended",
+        "GetTempPath2A = GetTempPathA",
+        "GetTempPath2W = GetTempPathW",
+        "SetFileInformationByHandle@16 if 1=5|21|22",
+        "GetFileInformationByName@16",
+        "GetProcessGroupAffinity@12 if pretended",
+        "SetThreadIdealProcessorEx@12 if pretended",
+        "GetNumaNodeProcessorMaskEx@8 if pretended",
+        "GetNumaNodeProcessorMask2@16",
+    ),
+    "ntdll.dll": (*[f"Nt{each}" for each in _SYSTEM_CALLS], *[f"Zw{name} = Nt{name}" for name in _NAMES]),
 }
 
 # Flags that functions of the userland forget: DLL -> (function, number of the argument with the flag, the flag, number

@@ -52,6 +52,9 @@ if TYPE_CHECKING:
         @property
         def teb(self) -> int: ...
 
+    class UserMode(Protocol):
+        def push(self, data: bytes, /) -> int: ...
+
     class Call(Protocol):
         """What a supplement may ask of the call it answers."""
 
@@ -67,6 +70,9 @@ if TYPE_CHECKING:
         def thread(self) -> Thread: ...
         @property
         def word(self) -> int: ...
+
+        def system_call(self, name: str, /, *arguments: int) -> Any: ...
+        def user_mode(self) -> UserMode: ...
 
 
 class Supplement:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lswd.ntdef.types import BOOL, PVOID, ULONG
 from lswd.userland.supplements.declare import supplement
-from lswd.userland.supplements.kernelbase import create_symbolic_link
+from lswd.userland.supplements.kernelbase.links import create_symbolic_link
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ import socket
 from lswd.ntdef.status import NtError
 from lswd.ntdef.types import HANDLE, LONG, PVOID, ULONG
 from lswd.userland.supplements.declare import supplement
+from lswd.userland.supplements.last_error import failed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 _OPTIONS = {3: socket.TCP_KEEPIDLE, 16: socket.TCP_KEEPCNT, 17: socket.TCP_KEEPINTVL}
 _MOST = {3: 32767, 16: 127, 17: 32767}  # Linux takes no more, Windows does
-_LAST_ERROR = {8: 0x68, 4: 0x34}  # TEB.LastErrorValue
 _SOCKET_ERROR = -1
 _WSAEFAULT, _WSAEINVAL, _WSAENOTSOCK, _WSAEOPNOTSUPP = 10014, 10022, 10038, 10045
 
@@ -90,5 +90,4 @@ def _host_socket(call: ProcessCall, handle: int) -> socket.socket | None:
 
 
 def _failed(call: ProcessCall, error: int) -> int:
-    call.space.write(call.thread.teb + _LAST_ERROR[call.word], error.to_bytes(4, "little"))
-    return _SOCKET_ERROR
+    return failed(call, error, _SOCKET_ERROR)
