@@ -59,7 +59,8 @@ class System:
         self.processes: dict[int, Process] = {}  # those that have ended too, while somebody has a handle to them
         self._ended: list[Process] = []  # whose handles are still open
         self.new_process: Callable[[int], Process] | None = None
-        self._next_id = os.getpid() << 2 & 0x7FFFFFFC
+        # Identifiers of other launches are likely others. Small ones, as on Windows: COM keeps 16 bits of them.
+        self._next_id = os.getpid() << 2 & 0x7FFC
 
     @property
     def registry(self) -> Registry:

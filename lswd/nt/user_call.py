@@ -31,7 +31,7 @@ def _answer(call: Call, family: str, code: int, *parameters: int) -> Answer:
     function = FUNCTIONS.get(name)
     if function is None:
         missing = call.process.missing_calls
-        label = f"NtUser{name}" if name else f"NtUserCall{family} {code}"
+        label = f"NtUser{name}" if name else f"NtUserCall{family} with an unknown code"
         missing[label] = missing.get(label, 0) + 1
         return failed(call.thread, ERROR_CALL_NOT_IMPLEMENTED)
     answer: Answer = function(call, *parameters)

@@ -88,8 +88,7 @@ def wine_server_call(call: Call, request: PVOID) -> NTSTATUS:
                 raise NtError(STATUS_NOT_IMPLEMENTED)
             return handler(call, request)
     missing = call.process.missing_calls
-    label = f"wine_server_call {number}"
-    missing[label] = missing.get(label, 0) + 1
+    missing["wine_server_call"] = missing.get("wine_server_call", 0) + 1
     return STATUS_NOT_IMPLEMENTED
 
 

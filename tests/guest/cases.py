@@ -392,10 +392,13 @@ CRT = (
 SESSION = (
     Case("session-display", _c("session/display", "-luser32")),
     Case("session-messages", _c("session/messages", "-luser32")),
+    Case("windows-apartments", _c("windows/apartments", "-lole32", "-luuid", "-Wno-unused-parameter")),
     Case("windows-callbacks", _c("windows/callbacks", "-luser32", "-Wno-unused-parameter")),
     Case("windows-classes", _c("windows/classes", "-luser32")),
     Case("windows-clipboard", _c("windows/clipboard", "-luser32")),
     Case("windows-life", _c("windows/life", "-luser32")),
+    Case("windows-hostile", _c("windows/hostile", "-luser32", "-Wno-unused-parameter"),
+         why_not_wine="Wine's kernel half runs in the program, and dies of what it is given"),
     Case("windows-sending", _c("windows/sending", "-luser32", "-Wno-unused-parameter")),
     Case("windows-relations", _c("windows/relations", "-luser32", "-Wno-unused-parameter")),
 )

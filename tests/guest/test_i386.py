@@ -36,6 +36,7 @@ NOT_FOR_32_BITS = {
     "unwinding": "tables of functions are a matter of 64-bit code",
     "process-remote": "reads and writes registers of 64-bit code",
     "process-named-pipes": "two processes print at the same time: the order differs",
+    "windows-hostile": "calls functions with more arguments than they take",
     "dll-same-base": "the base is above 4 GiB",
     "dll-delayed": "dlltool of binutils 2.40 leaves the addresses of delayed imports 0",
     "dll-missing-delayed": "the same",

@@ -24,7 +24,6 @@ _VERDICT = re.compile(rb"^\s*--- (PASS|FAIL|SKIP): (\S+)", re.MULTILINE)
 _LINKS = "GetFileAttributesEx shows what a link to a file leads to, since Wine 8's FindFirstFile loses what says so"
 _ROOTS = "links again, most likely: not looked into one by one"
 _MULTICAST = "Wine 8's iphlpapi lists no multicast addresses"
-_WINDOWS = "there are no windows"
 _WINE = "it fails under Wine 8, too"
 _NAMES = "names that are no UTF-16 are refused (host/names.py)"
 _REGISTRY = "the registry has no such key"
@@ -81,7 +80,7 @@ SUITES = (
     Suite("path/filepath", {
         _LINKS: "TestEvalSymlinks TestGlobSymlink TestIssue13582", _WINE: "TestWinSplitListTestsAreValid",
     }),
-    Suite("runtime", {_WINE: "Test64BitReturnStdCall TestEnumWindows", _WINDOWS: "TestRegisterClass"}),
+    Suite("runtime", {_WINE: "Test64BitReturnStdCall TestEnumWindows"}),
     Suite("runtime/debug"),
     Suite("sync"),
     Suite("syscall"),

@@ -1,10 +1,12 @@
 """HKLM\\SOFTWARE\\Classes, the machine's part of HKEY_CLASSES_ROOT: file types every Windows knows.
 
-Source: Microsoft "File Types and File Associations". COM classes are registered by whoever installs them.
+Source: Microsoft "File Types and File Associations". COM classes are registered by whoever installs them, but for
+COM's own (com).
 """
 
 from __future__ import annotations
 
+from lswd.kernel.registry.seeds import com
 from lswd.kernel.registry.values import Expand
 
 TYPE_CHECKING = False
@@ -78,6 +80,8 @@ def plant(key: SeedKey, facts: SeedFacts) -> None:
         key.plant({f"{program}\\shell\\runas\\command": {"": _RUN}})
     for program in ("inffile", "inifile", "txtfile"):
         key.plant({f"{program}\\shell\\open\\command": {"": _NOTEPAD}})
+    com.plant(key)
+    com.plant(key, below="Wow6432Node\\")
     key.plant(
         {
             "*": {},
