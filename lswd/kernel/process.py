@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from lswd.kernel.debug_object import DebugObject
     from lswd.kernel.desktop import Surroundings
     from lswd.kernel.exception import LastException
+    from lswd.kernel.gdi.handle_table import GdiHandles
     from lswd.kernel.job import Job
     from lswd.kernel.object import KernelObject
     from lswd.kernel.ready import Ready
@@ -128,6 +129,8 @@ class Process(Waitable):
         self.priority_class = 2
         self.cookie = 0
         self.timer_requested = False
+        self.gdi: GdiHandles | None = None  # once it has made a GDI object
+        self.gdi_table = 0  # where its GDI handles are shown
         self.dpi_awareness = 0  # as the program has declared it; 0: not at all
         self.surroundings: Surroundings | None = None  # its window station and desktop, once it has asked
         self.window_client: WindowClient | None = None  # what its user32 has told, if it has one

@@ -33,17 +33,17 @@ SHARED_DATA = 0x7FFE0000
 UNIX_CALL_GATE = HANDOFF_PAGE + 0x800
 UNIX_CALL_NUMBER = 0x7000
 NTDLL_UNIX_HANDLE = 1  # see lswd.unixlib
-_UNIX_CALL_GATE = {  # by word size
-    8: b"\x49\x89\xca"  # mov r10, rcx
-    + b"\xb8" + UNIX_CALL_NUMBER.to_bytes(4, "little")  # mov eax, number
-    + b"\xff\x14\x25" + HANDOFF_POINTER.to_bytes(4, "little")  # call [hand-off]
-    + b"\xc3",
-    4: b"\xb8" + UNIX_CALL_NUMBER.to_bytes(4, "little")
-    + b"\xff\x15" + HANDOFF_POINTER.to_bytes(4, "little")
-    + b"\xc2\x10\0",  # ret 16
-}  # fmt: skip
 _DIRECTORY_ROOM = 520  # bytes, MAX_PATH characters, for the current directory
 _TEB_AREA = 0x7FFD0000  # PEB and TEBs go below this, where NT puts them for small processes
+
+
+def _gate(number: int, word: int, argument_bytes: int) -> bytes:
+    """Code that makes the system call ``number``, and in a 32-bit process takes its arguments off the stack."""
+    load = b"\xb8" + number.to_bytes(4, "little")  # mov eax, number
+    pointer = HANDOFF_POINTER.to_bytes(4, "little")
+    if word == 8:
+        return b"\x49\x89\xca" + load + b"\xff\x14\x25" + pointer + b"\xc3"  # mov r10, rcx; ...; call [hand-off]; ret
+    return load + b"\xff\x15" + pointer + b"\xc2" + argument_bytes.to_bytes(2, "little")
 
 
 class StartParameters:
@@ -105,11 +105,18 @@ def map_images(process: Process, image: ImageSection, ntdll: ImageSection) -> No
 def connect_stubs(process: Process, image: ImageSection, region: Region) -> None:
     """Make the system call stubs of a 32-bit userland DLL that has been mapped enter the kernel.
 
-    64-bit stubs find the way behind KUSER_SHARED_DATA by themselves.
+    64-bit stubs find the way behind KUSER_SHARED_DATA by themselves. Functions of win32u that would call its Unix half
+    become stubs, too, and its clients find the table of GDI's handles.
     """
     slot = process.userland.dispatcher_slot(image.file_name) if process.space.word == 4 else 0
     if 0 < slot <= region.size - 4:
         process.space.poke(region, slot, process.engine.handoff.to_bytes(4, "little"))
+    if os.path.basename(image.file_name) == "win32u.dll" and process.userland.owns(image.file_name):
+        from lswd.kernel.gdi.handle_table import show_handles
+
+        for number, rva, argument_bytes in process.userland.win32u_wrappers.values():
+            process.space.poke(region, rva, _gate(number, process.space.word, argument_bytes))
+        show_handles(process)
 
 
 def fill_shared_data(process: Process, handoff: int) -> None:
@@ -121,7 +128,7 @@ def fill_shared_data(process: Process, handoff: int) -> None:
     space.commit(region, HANDOFF_POINTER, PAGE_SIZE, PAGE_READONLY)
     view = space.raw(region)
     struct.pack_into("<Q", view, HANDOFF_POINTER - SHARED_DATA, handoff)
-    gate = _UNIX_CALL_GATE[space.word]
+    gate = _gate(UNIX_CALL_NUMBER, space.word, 16)
     view[UNIX_CALL_GATE - SHARED_DATA : UNIX_CALL_GATE - SHARED_DATA + len(gate)] = gate
     windows = process.system.windows
     processors = os.cpu_count() or 1

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _LONGEST_NAME = 255
 _WITH_STUBS = ("ntdll.dll", "win32u.dll")
+_FIRST_WRAPPER = 0x1800  # in the second service table, where no userland has any
 # DLLs with supplements that every program loads: what stands in for them is noted with what a launch reads anyway.
 _BASIC = ("kernel32.dll", "kernelbase.dll", "ntdll.dll")
 
@@ -128,11 +129,23 @@ class Userland:
 
     @property
     def win32u_system_calls(self) -> dict[int, str]:
-        """Number -> name of win32u's system calls; empty if the userland has no win32u.dll."""
+        """Number -> name of win32u's system calls; empty if the userland has no win32u.dll. Among them are
+        ``win32u_wrappers``, by their numbers."""
         if self._win32u is None:
             path = self.native("win32u.dll")
-            self._win32u = ({}, {}) if path is None else _tables(path)
+            numbers, exports = ({}, {}) if path is None else _tables(path)
+            self._win32u = numbers | {number: name for name, (number, _, _) in self.win32u_wrappers.items()}, exports
         return self._win32u[0]
+
+    @property
+    def win32u_wrappers(self) -> dict[str, tuple[int, int, int]]:
+        """The functions of win32u that would call its Unix half (Wine 8): name to a number of ours, rva, and bytes of
+        arguments on an i386 stack. They are made system calls when win32u is mapped."""
+        path = self.native("win32u.dll")
+        found: dict[str, tuple[int, int]] = {}
+        if path is not None:
+            found = cached("wrappers", (path,), lambda: _wrappers(path, self.word))
+        return {name: (_FIRST_WRAPPER + i, *found[name]) for i, name in enumerate(sorted(found))}
 
     @property
     def ntdll_exports(self) -> dict[str, int]:
@@ -283,6 +296,19 @@ def _tables_of(path: str) -> tuple[dict[int, str], dict[str, int]]:
     reader = OnDisk(data, image)
     exports = export_table(reader, image).names
     return read_stubs(reader, exports), exports
+
+
+def _wrappers(path: str, word: int) -> dict[str, tuple[int, int]]:
+    from lswd.image.exports import export_table
+    from lswd.image.pe import parse
+    from lswd.image.rva import OnDisk
+    from lswd.userland.stubs import read_wrappers
+
+    with open(path, "rb") as file:
+        data = file.read()
+    image = parse(data, os.path.basename(path))
+    reader = OnDisk(data, image)
+    return read_wrappers(reader, export_table(reader, image).names, word)
 
 
 def _enumeration(path: str, prefix: str, member: str = "") -> tuple[str, ...]:

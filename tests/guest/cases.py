@@ -403,9 +403,14 @@ SESSION = (
     Case("windows-relations", _c("windows/relations", "-luser32", "-Wno-unused-parameter")),
 )
 
+GRAPHICS = (
+    Case("graphics-objects", _c("graphics/objects", "-lgdi32")),
+    Case("graphics-regions", _c("graphics/regions", "-lgdi32")),
+)
+
 CASES: tuple[Case, ...] = (
     *START, *STDIO, *FILES, *MEMORY, *REGISTRY, *SHELL, *LOCALE, *EXCEPTIONS, *CXX, *THREADS, *DLL, *SYSTEM, *NETWORK,
-    *CRYPTOGRAPHY, *PROCESSES, *CRT, *SESSION,
+    *CRYPTOGRAPHY, *PROCESSES, *CRT, *SESSION, *GRAPHICS,
 )
 
 PARALLEL = _c("threads/parallel")  # not a case: it says the same everywhere only where threads run at the same time

@@ -55,6 +55,7 @@ _SUPPORT = {
     "user_thread",
     "system_processes",
     "system_time_zone",
+    "gdi_lookup",
     "user_failure",
     "token_lists",
 }

@@ -239,3 +239,14 @@ def test_the_real_schema_leads_to_dlls(userland: Userland) -> None:
     hosts = {host for host, _ in parse(userland.apiset_schema).values()}
     assert {"kernel32.dll", "kernelbase.dll", "ntdll.dll", "ucrtbase.dll", "advapi32.dll"} <= hosts
     assert {".dll", ".drv"} >= {host[-4:] for host in hosts if host}
+
+
+def test_functions_that_call_through_a_table_are_found_with_what_they_drop(userland: Userland) -> None:
+    for each in (userland, userland.i386):
+        wrappers = each.win32u_wrappers
+        if not wrappers:
+            pytest.skip("this userland has none")
+        assert len(wrappers) > 100
+        assert len({number for number, _, _ in wrappers.values()}) == len(wrappers)
+        assert "NtGdiBitBlt" in each.win32u_system_calls.values()
+        assert (44 if each.word == 4 else 0) == wrappers["NtGdiBitBlt"][2]
