@@ -3,8 +3,8 @@ A handler gets the calling thread and the address of its arguments, and returns 
 coroutine.
 
 Handles given to the guest are indices into ``LIBRARIES``, plus one. Codes are the position in the DLL's own table. The
-tables of most have stayed the same from Wine 8 to 10; ntdll's has not, so its functions go by name, and the userland's
-own type information says which code is whose.
+tables of most have stayed the same from Wine 8 to 10; those of ntdll and opengl32 have not, so their functions go by
+name, and the userland's own type information says which code is whose.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     UnixFunction: TypeAlias = Callable[[Thread, int], int | Coroutine[Any, Any, int]]
 
 LIBRARIES = (
-    "ntdll.dll", "ws2_32.dll", "bcrypt.dll", "crypt32.dll", "secur32.dll", "dnsapi.dll", "msv1_0.dll"
+    "ntdll.dll", "ws2_32.dll", "bcrypt.dll", "crypt32.dll", "secur32.dll", "dnsapi.dll", "msv1_0.dll", "opengl32.dll"
 )  # fmt: skip
 
 NTDLL = 1
@@ -53,6 +53,10 @@ def function(process: Process, handle: int, code: int) -> UnixFunction | None:
         from lswd.unixlib import ntdll
 
         return ntdll.function(process.userland.enumeration("ntdll.dll", "unix_"), code)
+    if LIBRARIES[handle - 1] == "opengl32.dll":
+        from lswd.unixlib import opengl32
+
+        return opengl32.function(process.userland.enumeration("opengl32.dll", "unix_"), code)
     if code in _LOADING and LIBRARIES[handle - 1] in _IDLE_AT_FIRST:
         return _nothing
     module = __import__(f"lswd.unixlib.{LIBRARIES[handle - 1].partition('.')[0]}", fromlist=["FUNCTIONS"])
