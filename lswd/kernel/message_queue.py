@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 
+from lswd.kernel.input_state import InputState
 from lswd.kernel.object import Waitable
 
 TYPE_CHECKING = False
@@ -93,6 +94,7 @@ class MessageQueue:
         changed: QS_* bits of what nobody has been told about.
         receiving: messages of other threads that its thread works on, the innermost last.
         on_close: called when its thread ends.
+        input: the thread's active window and focus.
     """
 
     def __init__(self, deadlines: Deadlines) -> None:
@@ -103,6 +105,7 @@ class MessageQueue:
         self._quit: int | None = None
         self.receiving: list[SentMessage] = []
         self.on_close: Callable[[], None] | None = None
+        self.input = InputState()
         self._listeners: list[News] = []
         self._last_timer = _LAST_TIMER
         self.changed = 0

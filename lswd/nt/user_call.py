@@ -6,6 +6,7 @@ from lswd.nt import (  # noqa: F401 they declare such functions
     user_class,
     user_cursor,
     user_display,
+    user_focus,
     user_long,
     user_message,
     user_message_call,

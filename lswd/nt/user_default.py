@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from lswd.kernel.rectangle import SIZE, Rectangle
 from lswd.kernel.user_callback import UserMode
-from lswd.kernel.window import WS_VISIBLE, Window
+from lswd.kernel.window import WS_MINIMIZE, WS_VISIBLE, Window
+from lswd.nt.user_activate import WM_ACTIVATE, focus
 from lswd.nt.user_frame import has_limits, inner, size_limits
 from lswd.nt.user_place import (
     SWP_NOCLIENTMOVE,
@@ -117,6 +118,12 @@ async def _text_length(thread: Thread, window: Window, first: int, second: int, 
     return length(thread.process, window.text, ansi=ansi)
 
 
+async def _activated(thread: Thread, window: Window, first: int, second: int, ansi: bool) -> int:
+    if first & 0xFFFF and not window.style & WS_MINIMIZE:
+        await focus(thread, window)
+    return 0
+
+
 async def _close(thread: Thread, window: Window, first: int, second: int, ansi: bool) -> int:
     from lswd.nt.user_window import destroy
 
@@ -148,6 +155,6 @@ async def _set_icon(thread: Thread, window: Window, first: int, second: int, ans
 
 
 _ANSWERS: dict[int, Answer] = {
-    0x0B: _set_redraw, 0x0C: _set_text, 0x0D: _get_text, 0x0E: _text_length, WM_CLOSE: _close, 0x46: _changing,
+    WM_ACTIVATE: _activated, 0x0B: _set_redraw, 0x0C: _set_text, 0x0D: _get_text, 0x0E: _text_length, WM_CLOSE: _close, 0x46: _changing,
     0x47: _changed, 0x7F: _get_icon, 0x80: _set_icon, 0x81: _created, 0x83: _client_area, WM_SYSCOMMAND: _command,
 }  # fmt: skip

@@ -206,11 +206,6 @@ def NtUserGetCaretBlinkTime(call: Call) -> ULONG:
 
 
 @syscall
-def NtUserGetForegroundWindow(call: Call) -> HANDLE:
-    return DESKTOP_WINDOW
-
-
-@syscall
 def NtUserGetKeyboardLayout(call: Call, thread_id: ULONG) -> HANDLE:
     return _LAYOUT
 

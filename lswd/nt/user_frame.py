@@ -11,7 +11,7 @@ import struct
 
 from lswd.kernel.rectangle import SIZE, Rectangle
 from lswd.kernel.user_callback import UserMode
-from lswd.kernel.window import WS_CAPTION, WS_CHILD, WS_POPUP, Window
+from lswd.kernel.window import WS_CAPTION, WS_CHILD, WS_MINIMIZE, WS_POPUP, Window
 from lswd.nt.user_display import (
     SM_CXEDGE,
     SM_CXMAXTRACK,
@@ -54,6 +54,8 @@ def edge(style: int, ex_style: int) -> int:
 def inner(window: Window, outer: Rectangle) -> Rectangle:
     """The client area of a window that takes ``outer``: what DefWindowProc answers to WM_NCCALCSIZE."""
     style, ex_style = window.style, window.ex_style
+    if style & WS_MINIMIZE:
+        return Rectangle(outer.left, outer.top, outer.left, outer.top)
     width = edge(style, ex_style)
     left, top, right, bottom = outer.grown(-width, -width)
     if style & WS_CAPTION == WS_CAPTION:

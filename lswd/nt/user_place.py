@@ -10,6 +10,7 @@ from lswd.kernel.rectangle import Rectangle
 from lswd.kernel.user_callback import UserMode
 from lswd.kernel.window import SCREEN, WS_CHILD, WS_MAXIMIZE, WS_MINIMIZE, WS_VISIBLE, Window
 from lswd.nt.declare import Call, syscall
+from lswd.nt.user_activate import WA_ACTIVE, WM_ACTIVATE, activate_another, focus, foreground_of, input_of, lose_focus, set_foreground
 from lswd.nt.user_failure import ERROR_INVALID_WINDOW_HANDLE, failed
 from lswd.nt.user_frame import calculate_client, edge
 from lswd.nt.user_procedure import find_window, windows_of
@@ -27,11 +28,13 @@ _NOTHING_CHANGED = SWP_NOSIZE | SWP_NOMOVE | SWP_NOCLIENTSIZE | SWP_NOCLIENTMOVE
 _STATUS = _NOTHING_CHANGED | SWP_FRAMECHANGED | SWP_HIDEWINDOW | SWP_SHOWWINDOW
 HWND_TOP, HWND_BOTTOM = 0, 1
 _TOPMOST = (-1 & 0xFFFFFFFF, -2 & 0xFFFFFFFF)  # HWND_TOPMOST, HWND_NOTOPMOST
+WM_QUERYOPEN, WM_CHILDACTIVATE = 0x13, 0x22
 WM_MOVE, WM_SIZE, WM_SHOWWINDOW, WM_WINDOWPOSCHANGING, WM_WINDOWPOSCHANGED = 0x03, 0x05, 0x18, 0x46, 0x47
 SIZE_RESTORED, SIZE_MINIMIZED, SIZE_MAXIMIZED = 0, 1, 2
 SW_HIDE, SW_SHOWNORMAL, SW_SHOWMINIMIZED, SW_SHOWMAXIMIZED, SW_SHOWNOACTIVATE, SW_SHOW, SW_MINIMIZE = range(7)
 SW_SHOWMINNOACTIVE, SW_SHOWNA, SW_RESTORE, SW_SHOWDEFAULT, SW_FORCEMINIMIZE = range(7, 12)
 _MINIMIZING = (SW_SHOWMINIMIZED, SW_MINIMIZE, SW_SHOWMINNOACTIVE, SW_FORCEMINIMIZE)
+_RESTORING = (SW_SHOWNORMAL, SW_SHOWNOACTIVATE, SW_RESTORE, SW_SHOWMAXIMIZED)
 _MINIMIZED = Rectangle(-32000, -32000, -31840, -31976)
 
 
@@ -66,7 +69,7 @@ async def place(
         position = WINDOWPOS.unpack(word, thread.process.space.read(at, WINDOWPOS.size(word)))
         if not window.alive:
             return False
-    _settle(window, position)
+    _settle(thread, window, position)
     outer = Rectangle(position.x, position.y, position.x + position.cx, position.y + position.cy)
     client = window.client.moved(outer.left - window.rectangle.left, outer.top - window.rectangle.top)
     if own and position.flags & (SWP_FRAMECHANGED | SWP_NOSIZE) != SWP_NOSIZE:
@@ -81,13 +84,29 @@ async def place(
     if client[:2] == window.client[:2]:
         position.flags |= SWP_NOCLIENTMOVE
     _apply(thread, window, outer, client, position)
+    if not position.flags & (SWP_NOACTIVATE | SWP_HIDEWINDOW):
+        if window.is_child:
+            await send(thread, window, WM_CHILDACTIVATE, 0, 0)
+        else:
+            await set_foreground(thread, window)
+    if not window.alive:
+        return False
     if own and position.flags & _STATUS != _NOTHING_CHANGED:
         position.x, position.y, position.cx, position.cy = outer.left, outer.top, outer.width, outer.height
         await send(thread, window, WM_WINDOWPOSCHANGED, 0, user.push(position.pack(word)), user=user)
     return True
 
 
-def _settle(window: Window, position: WINDOWPOS) -> None:
+async def _hidden(thread: Thread, window: Window) -> None:
+    """A window that is not shown any more is not active, and its focus is its parent's."""
+    if input_of(thread).active is window:
+        await activate_another(thread, window)
+    if input_of(thread).focus is window:
+        parent = window.parent
+        await focus(thread, parent if parent is not None and parent.thread is not None else None)
+
+
+def _settle(thread: Thread, window: Window, position: WINDOWPOS) -> None:
     """Complete a WINDOWPOS: what is not to change, and what does not."""
     now = window.rectangle
     position.cx, position.cy = (max(0, min(length, 0x7FFF)) for length in (position.cx, position.cy))
@@ -105,6 +124,11 @@ def _settle(window: Window, position: WINDOWPOS) -> None:
         position.flags |= SWP_NOSIZE
     if (position.x, position.y) == (now.left, now.top):
         position.flags |= SWP_NOMOVE
+    if foreground_of(thread).window is window:
+        position.flags |= SWP_NOACTIVATE
+    elif not position.flags & SWP_NOACTIVATE and not window.is_child:
+        position.flags &= ~SWP_NOZORDER
+        position.hwndInsertAfter = HWND_TOP
 
 
 def _apply(thread: Thread, window: Window, outer: Rectangle, client: Rectangle, position: WINDOWPOS) -> None:
@@ -151,7 +175,7 @@ async def size_and_move(thread: Thread, window: Window, user: UserMode | None = 
 
 async def show(thread: Thread, window: Window, command: int) -> bool:
     """What ShowWindow does; was it visible before?"""
-    was_visible = bool(window.style & WS_VISIBLE)
+    was_visible, was_minimized = bool(window.style & WS_VISIBLE), bool(window.style & WS_MINIMIZE)
     showing = command != SW_HIDE
     flags = SWP_NOSIZE | SWP_NOMOVE
     area = (0, 0, 0, 0)
@@ -164,6 +188,11 @@ async def show(thread: Thread, window: Window, command: int) -> bool:
     else:
         if command == SW_SHOWDEFAULT:
             command = SW_SHOWNORMAL
+        restoring = was_minimized and command in _RESTORING and window.thread is thread
+        if restoring and not await send(thread, window, WM_QUERYOPEN, 0, 0):
+            return was_visible
+        if command in _MINIMIZING and window.thread is thread:
+            await lose_focus(thread, window)
         changed = _change_state(window, command)
         if changed is not None:
             area, flags = changed, SWP_STATECHANGED | SWP_FRAMECHANGED
@@ -183,6 +212,11 @@ async def show(thread: Thread, window: Window, command: int) -> bool:
         window.style = window.style | WS_VISIBLE if showing else window.style & ~WS_VISIBLE
     else:
         await place(thread, window, HWND_TOP, area, flags)
+    if own and window.alive and not showing:
+        await _hidden(thread, window)
+    if own and window.alive and was_minimized and not window.style & WS_MINIMIZE:
+        await focus(thread, window)
+        await send(thread, window, WM_ACTIVATE, WA_ACTIVE, 0)
     if own and window.alive and window.needs_size and showing:
         window.needs_size = False
         await size_and_move(thread, window)
@@ -209,7 +243,7 @@ def _change_state(window: Window, command: int) -> tuple[int, int, int, int] | N
     return area.left, area.top, area.width, area.height
 
 
-@syscall(partial="nothing is drawn or activated, and windows of other threads are not told")
+@syscall(partial="nothing is drawn, and windows of other threads are not told")
 async def NtUserSetWindowPos(
     call: Call, hwnd: HANDLE, after: HANDLE, x: LONG, y: LONG, cx: LONG, cy: LONG, flags: ULONG
 ) -> BOOL:
@@ -230,7 +264,7 @@ async def NtUserMoveWindow(call: Call, hwnd: HANDLE, x: LONG, y: LONG, cx: LONG,
     return int(await place(call.thread, window, 0, (x, y, cx, cy), flags))
 
 
-@syscall(partial="nothing is drawn or activated, and windows of other threads are not told")
+@syscall(partial="nothing is drawn, and windows of other threads are not told")
 async def NtUserShowWindow(call: Call, hwnd: HANDLE, cmd: LONG) -> BOOL:
     window = find_window(call, hwnd)
     if window is None or window.thread is None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from lswd.host.names import upcase
 from lswd.kernel.window import MOST_DEEPLY_NESTED, WS_CHILD, WS_DISABLED, WS_POPUP, Window
 from lswd.nt.declare import Call, Out, decode_wide, syscall
+from lswd.nt.user_activate import input_of, set_focus
 from lswd.nt.user_class import name_of
 from lswd.nt.user_failure import ERROR_FILE_NOT_FOUND, ERROR_INVALID_PARAMETER, ERROR_INVALID_WINDOW_HANDLE, failed
+from lswd.nt.user_focus import release_capture
 from lswd.nt.user_function import user_function
 from lswd.nt.user_place import SWP_NOSIZE, SWP_NOZORDER, place
 from lswd.nt.user_procedure import find_window, windows_of
@@ -147,6 +149,16 @@ def CallHwndParam_GetWindowRelative(call: Call, hwnd: int, relation: int) -> int
     return siblings[wanted].handle if 0 <= wanted < len(siblings) else 0
 
 
+async def _let_go(thread: Thread, window: Window) -> None:
+    """A window that has been disabled has neither focus nor capture."""
+    state = input_of(thread)
+    captured = state.capture
+    if captured is not None and (captured is window or captured.is_inside(window)):
+        await release_capture(thread)
+    if state.focus is window:
+        await set_focus(thread, None)
+
+
 @user_function
 async def CallHwndParam_EnableWindow(call: Call, hwnd: int, enable: int) -> int:
     window = find_window(call, hwnd)
@@ -157,6 +169,8 @@ async def CallHwndParam_EnableWindow(call: Call, hwnd: int, enable: int) -> int:
         if not enable:
             await send(call.thread, window, WM_CANCELMODE, 0, 0)
         window.style = window.style & ~WS_DISABLED if enable else window.style | WS_DISABLED
+        if not enable and window.thread is call.thread:
+            await _let_go(call.thread, window)
         await send(call.thread, window, WM_ENABLE, int(bool(enable)), 0)
     return int(was_disabled)
 

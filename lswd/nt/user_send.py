@@ -43,6 +43,7 @@ SMTO_BLOCK = 1
 WM_USER = 0x400
 WM_SETTEXT, WM_GETTEXT, WM_GETTEXTLENGTH, WM_COPYDATA, WM_SETTINGCHANGE = 0x0C, 0x0D, 0x0E, 0x4A, 0x1A
 _MOST_DATA = 1 << 24
+_ACTIVATE = 1 << 32  # not a message that a program could send
 # Messages whose parameter points to something that is not carried to other processes.
 _POINTERS = {
     0x01, 0x1B, 0x24, 0x2B, 0x2C, 0x2D, 0x39, 0x46, 0x47, 0x4E, 0x53, 0x7C, 0x7D, 0x81, 0x83, 0xB0, 0xB2, 0xB3,
@@ -178,6 +179,11 @@ def _answer(thread: Thread, sent: SentMessage, code: int, second: int, *, ansi: 
     return sent.result
 
 
+def activate_other_thread(thread: Thread, window: Window, active: Window | None) -> None:
+    """Have the thread of ``window`` make it the active one, or none when ``active`` is None."""
+    _put(thread, window, _ACTIVATE, int(active is not None), 0, ansi=False, kind=ISMEX_NOTIFY)
+
+
 async def receive(thread: Thread) -> None:
     """Handle all that other threads have sent to the thread's windows.
 
@@ -210,6 +216,10 @@ async def receive_answer(thread: Thread, routine: int, hwnd: int, code: int, dat
 
 
 async def _call(thread: Thread, sent: SentMessage) -> int:
+    if sent.code == _ACTIVATE:
+        from lswd.nt.user_activate import set_active
+
+        return int(await set_active(thread, sent.window if sent.first else None))
     second, user = sent.second, UserMode(thread)
     data = sent.data
     if data is not None and sent.code == WM_COPYDATA:

@@ -21,6 +21,7 @@ from lswd.kernel.window import (
     Window,
 )
 from lswd.nt.declare import Call, syscall
+from lswd.nt.user_activate import activate_another, input_of
 from lswd.nt.user_class import complete_classes, name_of
 from lswd.nt.user_clipboard import release_clipboard
 from lswd.nt.user_default import CREATESTRUCT
@@ -69,7 +70,7 @@ WM_CREATE, WM_DESTROY, WM_NCCREATE, WM_NCDESTROY, WM_PARENTNOTIFY = 0x01, 0x02, 
 WS_EX_NOPARENTNOTIFY, WS_EX_TOPMOST, WS_EX_WINDOWEDGE = 0x4, 0x8, 0x100
 
 
-@syscall(partial="nothing is drawn or activated; no menus, no hooks")
+@syscall(partial="nothing is drawn; no menus, no hooks")
 async def NtUserCreateWindowEx(
     call: Call, ex_style: ULONG, class_name: PVOID, version: PVOID, window_name: PVOID, style: ULONG, x: LONG, y: LONG,
     cx: LONG, cy: LONG, parent: HANDLE, menu: HANDLE, class_instance: HANDLE, params: PVOID, flags: ULONG,
@@ -226,7 +227,7 @@ async def _notify_parents(thread: Thread, window: Window, message: int) -> None:
         await send(thread, window, WM_PARENTNOTIFY, identifier, child.handle)
 
 
-@syscall(partial="nothing is activated; no hooks")
+@syscall(partial="no hooks")
 async def NtUserDestroyWindow(call: Call, hwnd: HANDLE) -> BOOL:
     window = find_window(call, hwnd)
     if window is None:
@@ -261,6 +262,8 @@ async def destroy(thread: Thread, window: Window) -> None:
 
 async def _tell_destroyed(thread: Thread, window: Window) -> None:
     """WM_DESTROY to a window and those that lie in it."""
+    if window.thread is thread and input_of(thread).active is window:
+        await activate_another(thread, window)
     await release_clipboard(thread, window)
     await send(thread, window, WM_DESTROY, 0, 0)
     for child in tuple(window.children):
