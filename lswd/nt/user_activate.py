@@ -142,9 +142,8 @@ async def set_foreground(thread: Thread, window: Window | None) -> bool:
     if owner is None:
         return False
     foreground.thread = owner
-    if before is not None and not before.terminated and before is not owner and before.messages is not None:
-        if input_of(before) is not input_of(owner):
-            await _activate_in(thread, before, None)
+    if before is not None and not before.terminated and input_of(before) is not input_of(owner):
+        await _activate_in(thread, before, None)
     return await _activate_in(thread, owner, window)
 
 

@@ -155,6 +155,7 @@ async def _set_icon(thread: Thread, window: Window, first: int, second: int, ans
 
 
 _ANSWERS: dict[int, Answer] = {
-    WM_ACTIVATE: _activated, 0x0B: _set_redraw, 0x0C: _set_text, 0x0D: _get_text, 0x0E: _text_length, WM_CLOSE: _close, 0x46: _changing,
+    WM_ACTIVATE: _activated,
+    0x0B: _set_redraw, 0x0C: _set_text, 0x0D: _get_text, 0x0E: _text_length, WM_CLOSE: _close, 0x46: _changing,
     0x47: _changed, 0x7F: _get_icon, 0x80: _set_icon, 0x81: _created, 0x83: _client_area, WM_SYSCOMMAND: _command,
 }  # fmt: skip

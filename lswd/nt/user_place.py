@@ -10,7 +10,16 @@ from lswd.kernel.rectangle import Rectangle
 from lswd.kernel.user_callback import UserMode
 from lswd.kernel.window import SCREEN, WS_CHILD, WS_MAXIMIZE, WS_MINIMIZE, WS_VISIBLE, Window
 from lswd.nt.declare import Call, syscall
-from lswd.nt.user_activate import WA_ACTIVE, WM_ACTIVATE, activate_another, focus, foreground_of, input_of, lose_focus, set_foreground
+from lswd.nt.user_activate import (
+    WA_ACTIVE,
+    WM_ACTIVATE,
+    activate_another,
+    focus,
+    foreground_of,
+    input_of,
+    lose_focus,
+    set_foreground,
+)
 from lswd.nt.user_failure import ERROR_INVALID_WINDOW_HANDLE, failed
 from lswd.nt.user_frame import calculate_client, edge
 from lswd.nt.user_procedure import find_window, windows_of

@@ -26,6 +26,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from lswd.kernel.thread import Thread
+
 GA_PARENT, GA_ROOT, GA_ROOTOWNER = 1, 2, 3
 GW_HWNDFIRST, GW_HWNDLAST, GW_HWNDNEXT, GW_HWNDPREV, GW_OWNER, GW_CHILD = range(6)
 HWND_BOTTOM = 1
