@@ -44,7 +44,7 @@ _SUPPORT = {
     "named_object",
     "process_counters",
     "system_modules",
-    "user_builtin",
+    "user_activate", "user_builtin",
     "user_default",
     "user_frame",
     "user_function",
