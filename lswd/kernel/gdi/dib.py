@@ -119,7 +119,10 @@ class Format:
             return row
         if bits <= 8:
             colors = [each & 0xFFFFFF for each in memoryview(row).cast("I")]
-            pixels = {color: self.pixel(color) for color in set(colors)}
+            if bits == 8:  # Wine looks the middle of 32768 cubes of colours up
+                pixels = {color: self.pixel(color & 0xF8F8F8 | 0x40404) for color in set(colors)}
+            else:
+                pixels = {color: self.pixel(color) for color in set(colors)}
             return packed(bytes(map(pixels.__getitem__, colors)), bits)
         result = bytearray(bits // 8 * count)
         if bits == 24:

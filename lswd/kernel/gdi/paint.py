@@ -5,7 +5,7 @@ Source: Microsoft "COLORREF", "SetBkColor", "CreateHatchBrush", "CreatePatternBr
 
 from __future__ import annotations
 
-from lswd.kernel.gdi.dib import Format, packed
+from lswd.kernel.gdi.dib import Format, packed, unpacked
 from lswd.kernel.gdi.handle_table import OBJ_BRUSH, OBJ_PALETTE, stock_handle
 from lswd.kernel.gdi.objects import BS_HATCHED, BS_NULL, BS_SOLID, Brush, Palette
 from lswd.kernel.gdi.pixels import Pixels, pixels_of, run_of
@@ -140,8 +140,9 @@ class converter:
         """``background``: COLORREF that becomes white in a two-coloured target without colours of its own; ``dc`` is
         only asked for a source without ones."""
         self._same = source.format.same(target.format)
-        self._source, self._target = source.format, target.format
+        self._source, self.target = source.format, target.format
         self._background = background
+        self._table = b""
         if dc is not None and source.bits == 1 and not is_dib and target.bits != 1:
             colors = [dc.attributes.number(name) for name in ("text_color", "background_color")]
             values = [target.format.color(pixel_of(dc, target, color, mono=True)) for color in colors]
@@ -150,9 +151,18 @@ class converter:
     def __call__(self, source: Pixels, x: int, y: int, count: int) -> int:
         if self._same:
             return source.get(x, y, count)
+        if self._source.bits < 8 and self.target.bits <= 8 and self._background is None:
+            indices = unpacked(source.bytes(x, y, count), self._source.bits, count)
+            return run_of(self.target, packed(indices.translate(self._pixels()), self.target.bits), count)
         row = self._source.decode(source.bytes(x, y, count), count)
-        if self._background is not None and self._target.bits == 1:
+        if self._background is not None and self.target.bits == 1:
             wanted = swapped(self._background)
             values = [int((each & 0xFFFFFF) == wanted) for each in memoryview(row).cast("I")]
-            return run_of(self._target, packed(bytes(values), 1), count)
-        return run_of(self._target, self._target.encode(row), count)
+            return run_of(self.target, packed(bytes(values), 1), count)
+        return run_of(self.target, self.target.encode(row), count)
+
+    def _pixels(self) -> bytes:
+        """The target's pixels for the source's, of which there are few."""
+        if not self._table:
+            self._table = bytes(map(self.target.pixel, self._source.colors)).ljust(256, b"\0")
+        return self._table

@@ -88,3 +88,9 @@ def run_of(form: Format, row: bytes, count: int) -> int:
     """The number of a run from its bytes."""
     value = int.from_bytes(row, "big")
     return value >> (-count * form.bits & 7) if form.bits < 8 else value
+
+
+def bytes_of(form: Format, run: int, count: int) -> bytes:
+    """The inverse: whole bytes, padded behind the last pixel."""
+    size = count * form.bits
+    return (run << (-size & 7)).to_bytes((size + 7) // 8, "big")

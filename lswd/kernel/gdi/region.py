@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     Walls: TypeAlias = tuple[int, ...]
     Band: TypeAlias = tuple[int, int, Walls]
+    Bands: TypeAlias = Sequence[Band]
     Box: TypeAlias = tuple[int, int, int, int]
 
 ERROR, NULLREGION, SIMPLEREGION, COMPLEXREGION = 0, 1, 2, 3
