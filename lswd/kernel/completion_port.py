@@ -62,7 +62,10 @@ class CompletionPort(Waitable):
             key: the one the file was associated with the port under.
             value: the request's own (its ApcContext: Win32's OVERLAPPED pointer).
         """
-        packet = Packet(key, value, status, information)
+        self.add(Packet(key, value, status, information))
+
+    def add(self, packet: Packet) -> None:
+        """The same for a packet that there is already."""
         if self._takers:
             taker = self._takers[-1]
             taker.packets.append(packet)

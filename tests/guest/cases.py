@@ -253,6 +253,7 @@ THREADS = (
     Case("multimedia-timers", _c("threads/multimedia", "-lwinmm")),
     Case("pool", _c("threads/pool")),
     Case("cancel", _c("threads/cancel")),
+    Case("wait-packets", _c("threads/wait_packets"), why_not_wine="Wine 8 has no wait completion packets"),
     Case("storage", _c("threads/storage", "-Wno-array-bounds")),
     Case("fibers", _c("threads/fibers")),
 )

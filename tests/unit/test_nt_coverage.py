@@ -71,6 +71,9 @@ def test_declared_calls_that_are_windows_own_are_known_to_the_userland() -> None
 
 # Calls of Windows that the reference userland does not make, for userlands that do.
 _NEWER = {
+    "NtAssociateWaitCompletionPacket",
+    "NtCancelWaitCompletionPacket",
+    "NtCreateWaitCompletionPacket",
     "NtExtendSection",
     "NtFlushBuffersFileEx",
     "NtMakePermanentObject",

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 # System calls (NtX and ZwX) that an ntdll may have no stubs for.
 _SYSTEM_CALLS = (
+    "AssociateWaitCompletionPacket@32",
+    "CancelWaitCompletionPacket@8",
+    "CreateWaitCompletionPacket@12",
     "ExtendSection@8",
     "FlushBuffersFileEx@20",
     "MakePermanentObject@4",
