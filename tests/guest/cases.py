@@ -173,6 +173,7 @@ FILES = (
     Case("file-by-handle", _c("files/by_handle"),
          why_not_wine="Wine 8 knows neither allocation nor deleting and renaming with flags"),
     Case("file-by-name", _c("files/by_name"), why_not_wine="Wine 8 has no GetFileInformationByName"),
+    Case("file-copy-2", _c("files/copy_2"), why_not_wine="Wine 8 has no CopyFile2"),
     Case("file-large", _c("files/large")),
     Case("file-views", Program("views", ("files/views.c", "processes/start.c"))),
     Case("file-deletion", _c("files/deletion"),
