@@ -294,6 +294,8 @@ SYSTEM = (
     Case("pipes", _c("system/pipes")),
     Case("processors", _c("system/processors"), why_not_wine="in Wine 8 these functions say that they do not exist"),
     Case("newer-calls", _c("system/newer_calls"), why_not_wine="Wine 8 has none of them"),
+    Case("mitigation", _c("system/mitigation"),
+         why_not_wine="Wine 8 says that it has told, and leaves the buffer as it was"),
     Case("temporary-directory", _c("system/temporary"), why_not_wine="Wine 8 has no GetTempPath2"),
     Case("user-profile", _c("user/profile", "-lsecur32", "-luserenv", "-lnetapi32", "-lshell32")),
 )

@@ -51,6 +51,7 @@ SUPPLEMENTS: dict[str, tuple[str, ...]] = {
         "GetTempPath2W = GetTempPathW",
         "CopyFile2 = kernelbase.CopyFile2",
         "GetFileInformationByName = kernelbase.GetFileInformationByName",
+        "IsUserCetAvailableInEnvironment = kernelbase.IsUserCetAvailableInEnvironment",
         "GetNumaNodeProcessorMask2 = kernelbase.GetNumaNodeProcessorMask2",
     ),
     "kernelbase.dll": (
@@ -60,6 +61,8 @@ SUPPLEMENTS: dict[str, tuple[str, ...]] = {
         "CopyFile2@12",
         "SetFileInformationByHandle@16 if 1=5|21|22",
         "GetFileInformationByName@16",
+        "GetProcessMitigationPolicy@16 if pretended",
+        "IsUserCetAvailableInEnvironment@4",
         "GetProcessGroupAffinity@12 if pretended",
         "SetThreadIdealProcessorEx@12 if pretended",
         "GetNumaNodeProcessorMaskEx@8 if pretended",

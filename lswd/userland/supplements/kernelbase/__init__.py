@@ -1,7 +1,7 @@
-"""kernelbase.dll: what Wine's lacks of files, their copies, links and processors."""
+"""kernelbase.dll: what Wine's lacks of files, their copies, links, protection and processors."""
 
 from __future__ import annotations
 
-from lswd.userland.supplements.kernelbase import copying, files, links, processors
+from lswd.userland.supplements.kernelbase import copying, files, links, mitigation, processors
 
-__all__ = ["copying", "files", "links", "processors"]
+__all__ = ["copying", "files", "links", "mitigation", "processors"]
