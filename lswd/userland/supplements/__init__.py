@@ -60,6 +60,7 @@ SUPPLEMENTS: dict[str, tuple[str, ...]] = {
         "GetTempPath2W = GetTempPathW",
         "CopyFile2@12",
         "SetFileInformationByHandle@16 if 1=5|21|22",
+        "GetFileInformationByHandleEx@16 if 1=13|16|23|24",
         "GetFileInformationByName@16",
         "GetProcessMitigationPolicy@16 if pretended",
         "IsUserCetAvailableInEnvironment@4",

@@ -1,11 +1,14 @@
-"""Files: classes of SetFileInformationByHandle that Wine 8 does not know, and GetFileInformationByName.
+"""Files: classes of SetFileInformationByHandle and GetFileInformationByHandleEx that Wine 8 does not know, and
+GetFileInformationByName.
 
-Source: Microsoft "SetFileInformationByHandle", "FILE_INFO_BY_HANDLE_CLASS", "FILE_RENAME_INFO",
+Source: Microsoft "SetFileInformationByHandle", "GetFileInformationByHandleEx", "FILE_INFO_BY_HANDLE_CLASS",
+"FILE_RENAME_INFO", "FILE_STORAGE_INFO", "FILE_REMOTE_PROTOCOL_INFO" (of a file that is on no network share none),
 "GetFileInformationByName", "FILE_INFO_BY_NAME_CLASS".
 """
 
 from __future__ import annotations
 
+from lswd.ntdef.status import STATUS_BUFFER_OVERFLOW
 from lswd.ntdef.types import BOOL, HANDLE, IO_STATUS_BLOCK, OBJECT_ATTRIBUTES, PVOID, ULONG, UNICODE_STRING
 from lswd.userland.supplements.declare import supplement
 from lswd.userland.supplements.guest_text import nt_name, text
@@ -21,10 +24,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lswd.userland.supplements.declare import ProcessCall
 
-_ERROR_BAD_LENGTH = 24
+_ERROR_BAD_LENGTH, _ERROR_MORE_DATA = 24, 234
 _RENAME_EX = 22
 # FILE_INFO_BY_HANDLE_CLASS -> FILE_INFORMATION_CLASS: allocation, disposition with flags, renaming with flags
 _BY_HANDLE = {5: 19, 21: 64, _RENAME_EX: 65}
+# Case-sensitivity and the name without short parts; storage (a FS_INFORMATION_CLASS: sector sizes)
+_OF_HANDLE = {23: 71, 24: 48}
+_STORAGE, _FS_SECTOR_SIZE_INFORMATION = 16, 11
 # FILE_INFO_BY_NAME_CLASS -> FILE_INFORMATION_CLASS: stat, case-sensitivity, more of stat
 _BY_NAME = {0: 68, 2: 71, 3: 77}
 _CASE_INSENSITIVE = 0x40  # OBJ_CASE_INSENSITIVE
@@ -61,6 +67,24 @@ def _renaming(call: ProcessCall, info: bytes) -> bytes:
         name = nt_name(call, name)
     encoded = name.encode("utf-16-le", "surrogatepass")
     return info[: 2 * word] + len(encoded).to_bytes(4, "little") + encoded
+
+
+@supplement("kernelbase.dll")
+@fails_by_last_error
+def GetFileInformationByHandleEx(
+    call: ProcessCall, hFile: HANDLE, FileInformationClass: ULONG, lpFileInformation: PVOID, dwBufferSize: ULONG
+) -> BOOL:
+    block = call.user_mode().push(bytes(IO_STATUS_BLOCK.size(call.word)))
+    name, kind = "NtQueryInformationFile", _OF_HANDLE.get(FileInformationClass)
+    if FileInformationClass == _STORAGE:
+        name, kind = "NtQueryVolumeInformationFile", _FS_SECTOR_SIZE_INFORMATION
+    if kind is None:
+        return failed(call, ERROR_INVALID_PARAMETER)
+    status = call.system_call(name, hFile, block, lpFileInformation, dwBufferSize, kind)
+    if status == STATUS_BUFFER_OVERFLOW:
+        return failed(call, _ERROR_MORE_DATA)
+    checked(status)
+    return 1
 
 
 @supplement("kernelbase.dll", partial="what is special about files of Linux (FileStatLxByNameInfo) is not there")
