@@ -187,7 +187,8 @@ async def accept(sock: Socket, control: Control) -> int:
         handles.close(handle)
         raise
     if sock.event_mask:
-        new.select_events(control.scheduler, sock.event, sock.event_mask)
+        messages = sock.messages.of(handle) if sock.messages is not None else None
+        new.select_events(control.scheduler, sock.event, sock.event_mask, messages)
     return 4
 
 

@@ -116,7 +116,17 @@ def handler_of(code: int) -> Handler | None:
 
 
 def _fill() -> None:
-    from lswd.kernel.afd import address_list, connection, information, interfaces, options, poll, transfer, transmit
+    from lswd.kernel.afd import (
+        address_list,
+        connection,
+        information,
+        interfaces,
+        messages,
+        options,
+        poll,
+        transfer,
+        transmit,
+    )
 
     _HANDLERS.update(
         {
@@ -142,6 +152,7 @@ def _fill() -> None:
             afd.IOCTL_AFD_WINE_SIOCATMARK: transfer.at_mark,
             afd.IOCTL_AFD_WINE_GET_INTERFACE_LIST: interfaces.interface_list,
             afd.IOCTL_AFD_WINE_KEEPALIVE_VALS: options.keepalive_values,
+            afd.IOCTL_AFD_WINE_MESSAGE_SELECT: messages.message_select,
             afd.IOCTL_AFD_WINE_GETPEERNAME: information.peer_name,
             afd.IOCTL_AFD_WINE_GET_INFO: information.kind,
             **options.HANDLERS,

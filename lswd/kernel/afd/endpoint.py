@@ -31,6 +31,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lswd.kernel.afd.address import Address
     from lswd.kernel.afd.address_list import AddressNews
+    from lswd.kernel.afd.messages import SocketMessages
     from lswd.kernel.afd.poll import Poll
     from lswd.kernel.event import Event
     from lswd.kernel.file import Waiter
@@ -105,6 +106,7 @@ class Socket(FileObject):
         self.sizes: dict[str, int] = {}
         self.reading, self.reading_urgent, self.writing = Turns(READABLE), Turns(URGENT), Turns(WRITABLE)
         self.event: Event | None = None
+        self.messages: SocketMessages | None = None
         self.event_mask = 0
         self._told = 0  # events not to be told again until the program has done something about them
         self.untold = 0  # events for WSAEnumNetworkEvents
@@ -297,12 +299,15 @@ class Socket(FileObject):
         finally:
             self._trying = False
 
-    # ---- WSAEventSelect
+    # ---- WSAEventSelect, WSAAsyncSelect
 
-    def select_events(self, scheduler: Scheduler, event: Event | None, mask: int) -> None:
-        """From now on tell of the events in ``mask`` through ``event``; what is so already is told at once."""
-        self.event = event
-        self.event_mask = mask if event is not None else 0
+    def select_events(
+        self, scheduler: Scheduler, event: Event | None, mask: int, messages: SocketMessages | None = None
+    ) -> None:
+        """From now on tell of the events in ``mask`` through ``event``, or by ``messages``; what is so already is told
+        at once."""
+        self.event, self.messages = event, messages
+        self.event_mask = mask if event is not None or messages is not None else 0
         self._told = self.untold = 0
         if self.event_mask:
             self.nonblocking = True
@@ -313,7 +318,7 @@ class Socket(FileObject):
     def tell_events(self) -> None:
         """Set the event for what is new."""
         wanted = self.event_mask & ~self._told
-        if not wanted or self.event is None or self._host is None:
+        if not wanted or self._host is None:
             return
         flags = self.poll_flags()
         if flags & afd.POLL_READ:
@@ -321,8 +326,11 @@ class Socket(FileObject):
         new = flags & wanted
         if new:
             self._told |= new
-            self.untold |= new
-            self.event.set()
+            if self.event is not None:
+                self.untold |= new
+                self.event.set()
+            elif self.messages is not None:
+                self.messages.post(self, new)
 
     def enable_events(self, flags: int) -> None:
         """The program has done what makes these events worth telling again."""

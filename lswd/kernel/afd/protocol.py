@@ -50,6 +50,7 @@ IOCTL_AFD_WINE_FIONREAD = wine_control(211)
 IOCTL_AFD_WINE_SIOCATMARK = wine_control(212)
 IOCTL_AFD_WINE_GET_INTERFACE_LIST = wine_control(213)
 IOCTL_AFD_WINE_KEEPALIVE_VALS = wine_control(214)
+IOCTL_AFD_WINE_MESSAGE_SELECT = wine_control(215)
 IOCTL_AFD_WINE_GETPEERNAME = wine_control(216)
 IOCTL_AFD_WINE_GET_INFO = wine_control(218)
 
@@ -195,6 +196,13 @@ class PollEntry(Struct):
 
 class EventSelectParameters(Struct):
     event: HANDLE
+    mask: LONG
+
+
+class MessageSelectParameters(Struct):
+    handle: ULONG
+    window: ULONG
+    message: ULONG
     mask: LONG
 
 
