@@ -3,19 +3,17 @@
 Programs for a console load user32 for a string function or a version check, and some look at metrics. The answers are
 those of Wine 8 without a display: 1024 by 768 points at 96 dots an inch, its default theme, no window but the
 desktop's.
-Source: Microsoft "GetSystemMetrics", "SystemParametersInfo", "GetSysColor", "DPI_AWARENESS_CONTEXT".
+Source: Microsoft "GetSystemMetrics", "GetSysColor", "DPI_AWARENESS_CONTEXT".
 """
 
 from __future__ import annotations
 
 from lswd.nt.declare import Call, syscall
-from lswd.nt.user_failure import ERROR_INVALID_SPI_VALUE, failed
 from lswd.nt.user_function import user_function
-from lswd.ntdef.types import BOOL, HANDLE, LONG, PVOID, ULONG, Struct
+from lswd.ntdef.types import BOOL, HANDLE, LONG, ULONG, Struct
 
 DESKTOP_WINDOW = 0x10020
 DPI = 96
-_LAYOUT = 0x04090409  # United States English
 _DIALOG_BASE_UNITS = 0x100009
 
 SM_CXVSCROLL, SM_CYHSCROLL, SM_CYCAPTION, SM_CYMENU, SM_CXMINTRACK, SM_CYMINTRACK = 2, 3, 4, 15, 34, 35
@@ -31,27 +29,6 @@ _COLORS = (
     0xFA9630, 0xFFFFFF, 0xF5F5F5, 0xA6A6A6, 0xA6A6A6, 0, 0xC8C8C8, 0xFFFFFF, 0x6A6A6A, 0xE3E3E3, 0, 0xFFFFFF,
     0xFFFFFF, 0xE0E0E0, 0xFA9632, 0x808080, 0xFA9630, 0xFFFFFF,
 )  # fmt: skip
-# SPI_GET* that fill in one number.
-_PARAMETERS = {
-    1: 1,  # beep
-    5: 1,  # border
-    10: 31,  # keyboard speed
-    14: 300,  # screen saver's time
-    16: 1,  # screen saver on
-    22: 1,  # keyboard delay
-    38: 0,  # full windows are dragged
-    70: 0,  # screen reader
-    74: 1,  # font smoothing
-    102: 400,  # hovering
-    104: 3,  # lines a wheel scrolls
-    106: 400,  # menu delay
-    114: 0,  # screen saver runs
-    0x100A: 1,  # keyboard cues
-    0x1042: 1,  # animation in client areas
-    0x2000: 0,  # foreground lock
-    0x2006: 1,  # width of the caret
-}
-_SPI_GETWORKAREA = 48
 _DPI_UNAWARE = 0x6010
 
 
@@ -165,17 +142,6 @@ def metric(index: int) -> int:
     return _METRICS[index] if index < len(_METRICS) else 0
 
 
-@syscall(partial="the numbers, and the work area")
-def NtUserSystemParametersInfo(call: Call, action: ULONG, val: ULONG, ptr: PVOID, winini: ULONG) -> BOOL:
-    if action in _PARAMETERS:
-        call.space.write_u32(ptr, _PARAMETERS[action])
-        return 1
-    if action == _SPI_GETWORKAREA:
-        call.space.write(ptr, SCREEN.pack(call.word))
-        return 1
-    return failed(call.thread, ERROR_INVALID_SPI_VALUE)
-
-
 @syscall
 def NtUserGetSystemDpiForProcess(call: Call, process: HANDLE) -> ULONG:
     return DPI
@@ -203,11 +169,6 @@ def NtUserGetDoubleClickTime(call: Call) -> ULONG:
 @syscall
 def NtUserGetCaretBlinkTime(call: Call) -> ULONG:
     return 500
-
-
-@syscall
-def NtUserGetKeyboardLayout(call: Call, thread_id: ULONG) -> HANDLE:
-    return _LAYOUT
 
 
 @syscall

@@ -16,6 +16,7 @@ ERROR_INVALID_PARAMETER = 87
 ERROR_CALL_NOT_IMPLEMENTED = 120
 ERROR_INSUFFICIENT_BUFFER = 122
 ERROR_MORE_DATA = 234
+ERROR_INVALID_ADDRESS = 487
 ERROR_NOACCESS = 998
 ERROR_NO_MORE_USER_HANDLES = 1158
 ERROR_INVALID_WINDOW_HANDLE = 1400
@@ -35,6 +36,7 @@ ERROR_NOT_ENOUGH_QUOTA = 1816
 # Those that return an NTSTATUS all the same.
 _STATUS = (
     "NtUserBuildHwndList", "NtUserBuildPropList", "NtUserEnumDisplayDevices", "NtGdiDdDDI", "NtUserDisplayConfig",
+    "NtUserGetDisplayConfig",
     "NtUserSetClipboardData",
 )  # fmt: skip
 

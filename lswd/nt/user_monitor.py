@@ -7,15 +7,16 @@ the type information of Wine's user32.
 from __future__ import annotations
 
 from lswd.kernel.user_callback import UserMode
-from lswd.nt.declare import Call, encode_wide, syscall
-from lswd.nt.user_display import RECT, SCREEN
-from lswd.nt.user_failure import ERROR_INVALID_PARAMETER, failed
+from lswd.nt.declare import Call, Out, encode_wide, syscall
+from lswd.nt.user_display import DPI, RECT, SCREEN
+from lswd.nt.user_failure import ERROR_INVALID_ADDRESS, ERROR_INVALID_PARAMETER, failed
 from lswd.nt.user_function import callback_code, user_function, user_structure
 from lswd.ntdef.types import BOOL, HANDLE, LONG_PTR, PVOID, ULONG, Struct, raw
 
 MONITOR = 0x10001
 MONITORINFOF_PRIMARY = 1
 MONITOR_DEFAULTTOPRIMARY, MONITOR_DEFAULTTONEAREST = 1, 2
+_MOST_DPI_KIND = 2
 _NAME = encode_wide("\\\\.\\DISPLAY1")
 
 
@@ -77,3 +78,16 @@ def CallTwoParam_GetMonitorInfo(call: Call, monitor: int, info: int) -> int:
 @user_function
 def CallTwoParam_MonitorFromRect(call: Call, rectangle: int, flags: int) -> int:
     return monitor_of(RECT.unpack(call.word, call.space.read(rectangle, RECT.size(call.word))), flags)
+
+
+@syscall
+def NtUserGetDpiForMonitor(
+    call: Call, monitor: HANDLE, kind: ULONG, x: Out[ULONG] | None, y: Out[ULONG] | None
+) -> BOOL:
+    if kind > _MOST_DPI_KIND:
+        return failed(call.thread, ERROR_INVALID_PARAMETER)
+    if x is None or y is None:
+        return failed(call.thread, ERROR_INVALID_ADDRESS)
+    x.set(DPI)
+    y.set(DPI)
+    return 1
