@@ -34,7 +34,7 @@ build/hello.exe: examples/hello.c | setup
 
 test: setup-test check ## lint, types and all tests; ARGS="-k name" is passed to pytest
 	@echo "test: pytest"
-	@.venv/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-engines: setup-test ## all guest programs, 64- and 32-bit, on each engine
 	@for engine in jail unicorn; do \
