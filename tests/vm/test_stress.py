@@ -15,7 +15,7 @@ def test_random_ioctls_of_a_user_end_nothing(vm: Machine) -> None:
 
 
 def test_whoever_is_killed_the_others_go_on(vm: Machine) -> None:
-    stress.storm(vm, 8, seed=4)
+    stress.storm(vm, 5, seed=4)
 
 
 def test_launches_are_through_the_device_what_they_are_otherwise(vm: Machine) -> None:
