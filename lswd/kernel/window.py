@@ -39,13 +39,14 @@ class Window:
         procedure: a handle (window_procedure), or an address; unicode: it takes such texts.
         properties: by global atoms.
         needs_size: it has not been told its size yet, as it is when it is first shown.
+        own_dc: the device context that it keeps, if it keeps one.
         alive: it has not been destroyed.
     """
 
     __slots__ = (
         "alive", "children", "client", "dialog_info", "ex_style", "extra", "handle", "help_id", "icons", "identifier",
-        "instance", "mdi_info", "needs_size", "normal", "owner", "parent", "procedure", "process", "properties",
-        "rectangle", "style", "text", "thread", "unicode", "user_data", "window_class",
+        "instance", "mdi_info", "needs_size", "normal", "own_dc", "owner", "parent", "procedure", "process",
+        "properties", "rectangle", "style", "text", "thread", "unicode", "user_data", "window_class",
     )  # fmt: skip
 
     def __init__(self, handle: int, window_class: WindowClass, parent: Window | None, thread: Thread | None) -> None:
@@ -67,6 +68,7 @@ class Window:
         self.icons: dict[int, int] = {}
         self.properties: dict[int, int] = {}
         self.needs_size = False
+        self.own_dc = 0
         self.alive = True
 
     @property

@@ -150,6 +150,7 @@ class DeviceContext(GdiObject):
     Attributes:
         current: the handle of what is selected, by kind of object. world: the world transform.
         clip, meta: bands in device coordinates; None: everything.
+        window: the handle of the window it is of.
     """
 
     def __init__(self, process: Process, handles: GdiHandles, room: AttributeRoom, *, memory: bool) -> None:
@@ -173,7 +174,15 @@ class DeviceContext(GdiObject):
         self.bounds_on = False
         self.justification = (0, 0, 0)  # for each break, breaks, what is left
         self.virtual = (0, 0, 0, 0)
+        self.window = 0
+        self._area = _SCREEN
         self.attributes.set_box("vis_rect", self.extent)
+
+    def set_window(self, window: int, width: int, height: int) -> None:
+        """It is a window's, and as large."""
+        self.window = window
+        self._area = (0, 0, width, height)
+        self.attributes.set_box("vis_rect", self._area)
 
     def opened(self) -> None:
         """Its handle is known."""
@@ -336,7 +345,7 @@ class DeviceContext(GdiObject):
     def extent(self) -> Box:
         """The device's rectangle."""
         bitmap = self.bitmap
-        return (0, 0, bitmap.width, bitmap.height) if bitmap is not None else _SCREEN
+        return (0, 0, bitmap.width, bitmap.height) if bitmap is not None else self._area
 
     def visible(self) -> Sequence[Band]:
         """What is drawn to: the bands of the bitmap's part inside the clipping region."""
