@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _MOST = 2000
 _LARGEST_TABLE = 1 << 20
-_FULL_NAME = 4
+FAMILY_NAME, STYLE_NAME, FULL_NAME = 1, 2, 4
 _SUFFIXES = (".ttf", ".otf", ".ttc")
 _VERSIONS = (b"\0\1\0\0", b"true", b"OTTO")
 
@@ -32,7 +32,7 @@ def directories(environ: Mapping[str, str]) -> list[str]:
 def fonts(places: list[str]) -> dict[str, str]:
     """Full name to file. A collection's fonts share one, as "One & Two"."""
     found: dict[str, str] = {}
-    for path in _files(places):
+    for path in font_files(places):
         try:
             with open(open_regular(path), "rb") as file:
                 names = [name for at in _offsets(file.read(256)) if (name := _name(file.fileno(), at))]
@@ -43,7 +43,8 @@ def fonts(places: list[str]) -> dict[str, str]:
     return found
 
 
-def _files(places: list[str]) -> Iterator[str]:
+def font_files(places: list[str]) -> Iterator[str]:
+    """The font files in these directories, up to a limit."""
     left = _MOST
     for place in places:
         for directory, below, names in os.walk(place):
@@ -71,16 +72,17 @@ def _name(fd: int, at: int) -> str:
     for i in range(tables):
         tag, _, offset, length = struct.unpack_from(">4sIII", directory, 16 * i)
         if tag == b"name" and length <= _LARGEST_TABLE:
-            return _full_name(os.pread(fd, length, offset))
+            return name_in(os.pread(fd, length, offset), FULL_NAME)
     return ""
 
 
-def _full_name(table: bytes) -> str:
+def name_in(table: bytes, wanted: int) -> str:
+    """A name by its number from a 'name' table; "" if there is none. Raises struct.error: it is damaged."""
     _, count, strings = struct.unpack_from(">HHH", table)
     best = ""
     for i in range(count):
         platform, _, language, kind, length, offset = struct.unpack_from(">6H", table, 6 + 12 * i)
-        if kind != _FULL_NAME:
+        if kind != wanted:
             continue
         data = table[strings + offset : strings + offset + length]
         if platform == 3 and language == 0x409:

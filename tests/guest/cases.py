@@ -416,6 +416,7 @@ GRAPHICS = (
     Case("graphics-objects", _c("graphics/objects", "-lgdi32")),
     Case("graphics-regions", _c("graphics/regions", "-lgdi32")),
     Case("graphics-shapes", _c("graphics/shapes", "-lgdi32")),
+    Case("graphics-text", _c("graphics/text", "-lgdi32")),
     Case("graphics-blits", _c("graphics/blits", "-lgdi32", "-luser32", "-lmsimg32")),
 )
 
