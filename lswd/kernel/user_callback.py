@@ -17,6 +17,7 @@ import struct
 
 from lswd.kernel.environment_block import PEB
 from lswd.kernel.loop import IN_USER_MODE
+from lswd.memory.protection import PAGE_SIZE
 from lswd.ntdef.status import (
     STATUS_NO_CALLBACK_ACTIVE,
     STATUS_NOT_SUPPORTED,
@@ -79,7 +80,10 @@ class UserMode:
         if not self._stack:  # the call's return address stays: unwinding comes past it
             self._stack = self._thread.get_context().sp - word
         at = (self._stack - len(data)) & -16 & (1 << 8 * word) - 1
-        self._thread.process.space.write(at, data + bytes(self._stack - len(data) - at & 15))
+        data += bytes(self._stack - len(data) - at & 15)
+        for page in range(at + len(data) & -PAGE_SIZE, at, -PAGE_SIZE):  # the stack grows by its guard page
+            self._thread.process.space.write(page, data[page - at : page - at + 1])
+        self._thread.process.space.write(at, data)
         self._stack = at
         return at
 

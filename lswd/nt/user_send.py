@@ -10,12 +10,14 @@ Source: Microsoft "SendMessage", "SendMessageTimeout", "SendNotifyMessage", "Sen
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 
 from lswd.kernel.message_queue import QS_SENDMESSAGE, Answer, MessageQueue
 from lswd.kernel.object import Waitable
 from lswd.kernel.sent_message import ISMEX_CALLBACK, ISMEX_NOTIFY, ISMEX_SEND, SentMessage
 from lswd.kernel.user_callback import UserMode
 from lswd.kernel.wait import wait_for
+from lswd.memory.protection import PAGE_READWRITE
 from lswd.nt.declare import encode_wide
 from lswd.nt.user_failure import (
     ERROR_INVALID_PARAMETER,
@@ -34,8 +36,9 @@ from lswd.ntdef.types import PVOID, ULONG, ULONG_PTR, Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from lswd.kernel.process import Process
     from lswd.kernel.thread import Thread
     from lswd.kernel.window import Window
 
@@ -43,6 +46,7 @@ SMTO_BLOCK = 1
 WM_USER = 0x400
 WM_SETTEXT, WM_GETTEXT, WM_GETTEXTLENGTH, WM_COPYDATA, WM_SETTINGCHANGE = 0x0C, 0x0D, 0x0E, 0x4A, 0x1A
 _MOST_DATA = 1 << 24
+_MOST_ON_STACK = 1 << 15
 _ACTIVATE = 1 << 32  # not a message that a program could send
 # Messages whose parameter points to something that is not carried to other processes.
 _POINTERS = {
@@ -222,14 +226,37 @@ async def _call(thread: Thread, sent: SentMessage) -> int:
         return int(await set_active(thread, sent.window if sent.first else None))
     second, user = sent.second, UserMode(thread)
     data = sent.data
-    if data is not None and sent.code == WM_COPYDATA:
-        at = user.push(data[8:])
+    if data is not None and len(data) > _MOST_ON_STACK:
+        with _lent(thread.process, data[8:] if sent.code == WM_COPYDATA else data) as at:
+            return await _call_with_data(thread, sent, user, at)
+    if data is not None:
+        second = user.push(data[8:] if sent.code == WM_COPYDATA else data)
+        return await _call_with_data(thread, sent, user, second)
+    return await call_window(
+        thread, sent.window, sent.code, sent.first, second, ansi=sent.ansi, user=user, mapping="RECVMESSAGE")
+
+
+@contextmanager
+def _lent(process: Process, data: bytes) -> Iterator[int]:
+    """Memory of the process's with ``data``; meanwhile, it may have given that back itself."""
+    region = process.space.reserve(0, len(data), PAGE_READWRITE, name="a message's data")
+    try:
+        process.space.commit(region, region.base, region.size, PAGE_READWRITE)
+        process.space.write(region.base, data)
+        yield region.base
+    finally:
+        if not process.ended and process.space.find(region.base) is region:
+            process.space.unmap(region)
+
+
+async def _call_with_data(thread: Thread, sent: SentMessage, user: UserMode, at: int) -> int:
+    """Handle a message of another process, whose data lies at ``at`` now."""
+    data, second = sent.data or b"", at
+    if sent.code == WM_COPYDATA:
         told = COPYDATASTRUCT(dwData=int.from_bytes(data[:8], "little"), cbData=len(data) - 8, lpData=at)
         second = user.push(told.pack(thread.process.space.word))
-    elif data is not None:
-        second = user.push(data)
     result = await call_window(
         thread, sent.window, sent.code, sent.first, second, ansi=sent.ansi, user=user, mapping="RECVMESSAGE")
-    if data is not None and sent.code == WM_GETTEXT:
+    if sent.code == WM_GETTEXT:
         sent.answer = thread.process.space.read(second, min(len(data), 2 * max(result, 0)))
     return result

@@ -406,6 +406,7 @@ SESSION = (
     Case("windows-life", _c("windows/life", "-luser32")),
     Case("windows-hostile", _c("windows/hostile", "-luser32", "-Wno-unused-parameter"),
          why_not_wine="Wine's kernel half runs in the program, and dies of what it is given"),
+    Case("windows-processes", _c("windows/processes", "-luser32")),
     Case("windows-sockets", _c("windows/sockets", "-lws2_32", "-luser32", "-Wno-unused-parameter")),
     Case("windows-sending", _c("windows/sending", "-luser32", "-Wno-unused-parameter")),
     Case("windows-no-opengl", _c("windows/no_opengl", "-luser32", "-lopengl32")),
