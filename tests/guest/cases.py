@@ -169,7 +169,7 @@ FILES = (
     Case("volumes", _c("files/volumes")),
     Case("file-links", _c("files/links")),
     Case("symbolic-links", _c("files/symbolic_links"), why_not_wine="Wine says that it has made a link and makes none"),
-    Case("file-flush", _c("files/flush"), why_not_wine="Wine 8 has no NtFlushBuffersFileEx"),
+    Case("file-flush", _c("files/flush", "-lntdll"), why_not_wine="Wine 8 has no NtFlushBuffersFileEx"),
     Case("file-by-handle", _c("files/by_handle"),
          why_not_wine="Wine 8 knows neither allocation nor deleting and renaming with flags"),
     Case("file-by-name", _c("files/by_name"), why_not_wine="Wine 8 has no GetFileInformationByName"),
