@@ -7,7 +7,7 @@ export PYTHON ?= python3
 prefix ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run test test-engines test-userland test-go check bench bench-ioctl bench-device survey fuzz fuzz-jail stress-device stress-threads coverage-page clean install uninstall
+.PHONY: help setup setup-test run test test-engines test-userland test-go check bench bench-ioctl bench-device survey fuzz fuzz-calls fuzz-jail stress-device stress-threads coverage-page clean install uninstall
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -73,6 +73,10 @@ fuzz: setup-test ## launch FUZZ_COUNT damaged programs
 
 fuzz-jail: setup-test ## FUZZ_COUNT guests that write random things where they meet the kernel
 	@.venv/bin/python -m tests.fuzz.jail_mailbox --count $(FUZZ_COUNT)
+
+fuzz-calls: setup-test ## FUZZ_COUNT programs that make random system calls
+	@.venv/bin/python -m tests.fuzz.system_calls --count $(FUZZ_COUNT)
+	@.venv/bin/python -m tests.fuzz.system_calls --count $(FUZZ_COUNT) --word 4
 
 stress-device: setup-test ## /dev/lsw in User-Mode Linux: crowds of clients, random ioctls, a storm of kills
 	@.venv/bin/python -m tests.vm.stress crowd --clients 64 --calls 1000

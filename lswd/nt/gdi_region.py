@@ -59,7 +59,8 @@ def NtGdiCreateEllipticRgn(call: Call, left: LONG, top: LONG, right: LONG, botto
 
 
 def _round_rectangle(call: Call, left: int, top: int, right: int, bottom: int, width: int, height: int) -> int:
-    if min(abs(height), abs(bottom - top)) > _TALLEST or max(map(abs, (left, top, right, bottom))) > _LIMIT:
+    corners = max(min(abs(width), abs(right - left)), min(abs(height), abs(bottom - top)))
+    if corners > _TALLEST or max(map(abs, (left, top, right, bottom))) > _LIMIT:
         return failed(call.thread, ERROR_INVALID_PARAMETER)
     return new_handle(call, Region(regions.round_rectangle(left, top, right, bottom, width, height)))
 

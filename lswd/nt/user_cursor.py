@@ -91,5 +91,6 @@ def NtUserShowCursor(call: Call, show: BOOL) -> LONG:
 
 
 @syscall
-def NtUserNotifyWinEvent(call: Call, event: ULONG, hwnd: HANDLE, object_id: LONG, child_id: LONG) -> None:
-    """Nobody can ask to be told."""
+def NtUserNotifyWinEvent(call: Call, event: ULONG, hwnd: HANDLE, object_id: LONG, child_id: LONG) -> ULONG:
+    """Nobody can ask to be told. NT returns nothing."""
+    return 0

@@ -161,6 +161,9 @@ class _Layout:
         self.packer = struct.Struct("<" + self.format)
 
 
+_ROUND = (1 << 64) - 1
+
+
 class Struct:
     """Base of declared structures. Fields not given to the constructor are zero."""
 
@@ -215,7 +218,13 @@ class Struct:
 
     def pack(self, word: int) -> bytes:
         """The structure as the guest sees it."""
-        return self.layout(word).packer.pack(*self._flat(word))
+        values = self._flat(word)
+        try:
+            return self.layout(word).packer.pack(*values)
+        except struct.error:
+            # A place behind a buffer that a caller says is at the end of all addresses: it goes round, as in C.
+            cut = (value & _ROUND if isinstance(value, int) and value > _ROUND else value for value in values)
+            return self.layout(word).packer.pack(*cut)
 
     @classmethod
     def _build(cls, word: int, values: list[Any], at: int) -> tuple[Self, int]:

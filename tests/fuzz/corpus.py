@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Protocol
 
 from tests.fuzz.mutations import Specimen, mutate
 
@@ -30,6 +31,16 @@ class Damaged:
     files: tuple[tuple[str, bytes], ...]
     """The program (first) and its DLLs, one of them damaged."""
     description: str
+
+
+class Cases(Protocol):
+    """The cases of a seed, by their numbers."""
+
+    seed: int
+
+    def case(self, index: int) -> Damaged:
+        """Case number ``index``."""
+        ...
 
 
 def from_paths(paths: list[Path]) -> list[Entry]:

@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests.fuzz.corpus import Corpus, Damaged, Entry, from_paths, guest_programs
+from tests.fuzz.corpus import Cases, Corpus, Damaged, Entry, from_paths, guest_programs
 from tests.fuzz.launcher import Ending, Launcher, Verdict, judge
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -27,7 +27,7 @@ SHOWN = 20
 class Tally:
     """What came of the cases so far."""
 
-    def __init__(self, corpus: Corpus, output: Path, command: str) -> None:
+    def __init__(self, corpus: Cases, output: Path, command: str) -> None:
         self.corpus = corpus
         self.output = output
         self.command = command

@@ -132,3 +132,13 @@ def test_structures_are_equal_by_class_and_value() -> None:
 def test_scalars_have_the_width_and_sign_of_their_names(kind: Any, wide: int, narrow: int, signed: bool) -> None:
     assert isinstance(kind, Scalar)
     assert (wide, narrow, signed) == (kind.size(8), kind.size(4), kind.signed)
+
+
+def test_a_pointer_behind_the_last_address_goes_round() -> None:
+    data = UNICODE_STRING(Length=2, MaximumLength=4, Buffer=(1 << 64) + 8).pack(8)
+    assert UNICODE_STRING(Length=2, MaximumLength=4, Buffer=8) == UNICODE_STRING.unpack(8, data)
+    assert UNICODE_STRING(Length=2, MaximumLength=4, Buffer=8).pack(4) == UNICODE_STRING(
+        Length=2, MaximumLength=4, Buffer=(1 << 32) + 8
+    ).pack(4)
+    with pytest.raises(struct.error):
+        UNICODE_STRING(Length=1 << 16).pack(8)

@@ -207,7 +207,7 @@ def ellipse_insets(width: int, height: int) -> list[int]:
             dy += 8 * a * a
             error += dy
             insets.append(x)
-    return insets
+    return insets + [x - 1] * (height - len(insets))  # the tips of a narrow one
 
 
 def polygons(
