@@ -7,6 +7,7 @@ from lswd.nt import (  # noqa: F401 they declare such functions
     user_cursor,
     user_display,
     user_focus,
+    user_hook,
     user_long,
     user_message,
     user_message_call,
@@ -49,7 +50,7 @@ def NtUserCallOneParam(call: Call, arg: ULONG_PTR, code: ULONG) -> Answer:
     return _answer(call, "OneParam", code, arg)
 
 
-@syscall(partial="no carets, icons, hooks")
+@syscall(partial="no carets, icons")
 def NtUserCallTwoParam(call: Call, arg1: ULONG_PTR, arg2: ULONG_PTR, code: ULONG) -> Answer:
     return _answer(call, "TwoParam", code, arg1, arg2)
 

@@ -22,6 +22,7 @@ from lswd.nt.user_failure import (
     failed,
 )
 from lswd.nt.user_function import user_function
+from lswd.nt.user_hook import HC_ACTION, WH_GETMESSAGE, call_hooks
 from lswd.nt.user_procedure import call_window, find_window, windows_of
 from lswd.nt.user_send import carries_pointer, queue_of, receive
 from lswd.nt.user_thread import put
@@ -53,13 +54,12 @@ class MSG(Struct):
     pt: POINT
 
 
-def _deliver(call: Call, address: int, message: Message) -> int:
-    """Write a message where the program wants it; 0 for the one that ends its loop."""
+def _deliver(call: Call, address: int, message: Message) -> None:
+    """Write a message where the program wants it."""
     told = MSG(
         hwnd=message.window, message=message.code, wParam=message.first, lParam=message.second, time=message.time)
     call.space.write(address, told.pack(call.word))
     put(call.thread, message_time=message.time, message_pos=0)
-    return int(message.code != WM_QUIT)
 
 
 def _filter(call: Call, hwnd: int) -> Callable[[int], bool] | None:
@@ -91,6 +91,7 @@ async def NtUserPeekMessage(call: Call, msg: PVOID, hwnd: HANDLE, first: ULONG, 
     if message is None:
         return 0
     _deliver(call, msg, message)
+    await call_hooks(call.thread, WH_GETMESSAGE, HC_ACTION, flags & PM_REMOVE, msg)
     return 1
 
 
@@ -105,7 +106,9 @@ async def NtUserGetMessage(call: Call, msg: PVOID, hwnd: HANDLE, first: ULONG, l
             return -1
         message = queue.take(first, last if first or last else _ALL, remove=True, accepts=accepts)
         if message is not None:
-            return _deliver(call, msg, message)
+            _deliver(call, msg, message)
+            await call_hooks(call.thread, WH_GETMESSAGE, HC_ACTION, PM_REMOVE, msg)
+            return int(call.space.read_u32(msg + MSG.offset(call.word, "message")) != WM_QUIT)
         await _wait(call.thread, [], QS_ALLINPUT, flags=0, timeout=None)
 
 

@@ -11,6 +11,7 @@ from lswd.nt.declare import Call, syscall
 from lswd.nt.user_default import default_procedure
 from lswd.nt.user_failure import ERROR_CALL_NOT_IMPLEMENTED, ERROR_INVALID_WINDOW_HANDLE, failed
 from lswd.nt.user_function import user_function, user_structure
+from lswd.nt.user_hook import see_sent
 from lswd.nt.user_procedure import call_window, find_window, parameters, window_parameters, windows_of
 from lswd.nt.user_send import notify, queue_of, receive_answer, send
 from lswd.nt.user_thread import replied
@@ -51,6 +52,9 @@ async def NtUserMessageCall(
         return 1
     if code == SEND:
         if window.thread is thread and window.procedure:  # user32 calls the procedure itself
+            await see_sent(thread, window.handle, msg, wparam, second, own=True)
+            if not window.alive:
+                return 0
             _tell(call, result_info, window_parameters(window, msg, wparam, second, ansi=bool(ansi)))
             return 0
         return await send(thread, window, msg, wparam, second, ansi=bool(ansi)) or 0

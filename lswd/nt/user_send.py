@@ -28,6 +28,7 @@ from lswd.nt.user_failure import (
     failed,
 )
 from lswd.nt.user_function import callback_code, user_structure
+from lswd.nt.user_hook import see_sent
 from lswd.nt.user_procedure import call_window
 from lswd.nt.user_text import put_text, read_text
 from lswd.nt.user_thread import receiving_flags
@@ -93,6 +94,7 @@ async def send(
         NtError: the window's procedure cannot be called, or a parameter cannot be read.
     """
     if window.thread is thread:
+        await see_sent(thread, window.handle, code, first, second, own=True)
         return await call_window(thread, window, code, first, second, ansi=ansi, user=user)
     sent = _put(thread, window, code, first, second, ansi=ansi)
     if sent is None:
@@ -232,6 +234,7 @@ async def _call(thread: Thread, sent: SentMessage) -> int:
     if data is not None:
         second = user.push(data[8:] if sent.code == WM_COPYDATA else data)
         return await _call_with_data(thread, sent, user, second)
+    await see_sent(thread, sent.window.handle, sent.code, sent.first, second, own=False)
     return await call_window(
         thread, sent.window, sent.code, sent.first, second, ansi=sent.ansi, user=user, mapping="RECVMESSAGE")
 
@@ -255,6 +258,7 @@ async def _call_with_data(thread: Thread, sent: SentMessage, user: UserMode, at:
     if sent.code == WM_COPYDATA:
         told = COPYDATASTRUCT(dwData=int.from_bytes(data[:8], "little"), cbData=len(data) - 8, lpData=at)
         second = user.push(told.pack(thread.process.space.word))
+    await see_sent(thread, sent.window.handle, sent.code, sent.first, second, own=False)
     result = await call_window(
         thread, sent.window, sent.code, sent.first, second, ansi=sent.ansi, user=user, mapping="RECVMESSAGE")
     if sent.code == WM_GETTEXT:

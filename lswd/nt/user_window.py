@@ -41,6 +41,7 @@ from lswd.nt.user_frame import (
     has_limits,
     size_limits,
 )
+from lswd.nt.user_hook import CBT_CREATEWND, HCBT_CREATEWND, HCBT_DESTROYWND, WH_CBT, call_hooks
 from lswd.nt.user_place import (
     SW_HIDE,
     SW_SHOW,
@@ -70,7 +71,7 @@ WM_CREATE, WM_DESTROY, WM_NCCREATE, WM_NCDESTROY, WM_PARENTNOTIFY = 0x01, 0x02, 
 WS_EX_NOPARENTNOTIFY, WS_EX_TOPMOST, WS_EX_WINDOWEDGE = 0x4, 0x8, 0x100
 
 
-@syscall(partial="nothing is drawn; no menus, no hooks")
+@syscall(partial="nothing is drawn; no menus; hooks do not change what is made")
 async def NtUserCreateWindowEx(
     call: Call, ex_style: ULONG, class_name: PVOID, version: PVOID, window_name: PVOID, style: ULONG, x: LONG, y: LONG,
     cx: LONG, cy: LONG, parent: HANDLE, menu: HANDLE, class_instance: HANDLE, params: PVOID, flags: ULONG,
@@ -182,6 +183,12 @@ async def _create(
         window.ex_style |= WS_EX_WINDOWEDGE
     window.needs_size = not window.style & (WS_CHILD | WS_POPUP)
     window.identifier = menu
+    at = user.push(told.pack(thread.process.space.word))
+    made = user.push(CBT_CREATEWND(lpcs=at).pack(thread.process.space.word))
+    if await call_hooks(thread, WH_CBT, HCBT_CREATEWND, window.handle, made, user):
+        if window.alive:
+            windows_of(thread).forget(window)
+        return False
     width, height = area.width, area.height
     if has_limits(told.style):
         _, _, _, _, least_x, least_y, most_x, most_y = await size_limits(thread, window, user)
@@ -189,7 +196,6 @@ async def _create(
     width, height = (max(0, min(length, 0x7FFF)) for length in (width, height))
     window.rectangle = window.client = window.normal = Rectangle(
         area.left, area.top, area.left + width, area.top + height)
-    at = user.push(told.pack(thread.process.space.word))
     if not window.alive or not await send(thread, window, WM_NCCREATE, 0, at, user=user):
         return False
     if not window.alive:
@@ -227,7 +233,7 @@ async def _notify_parents(thread: Thread, window: Window, message: int) -> None:
         await send(thread, window, WM_PARENTNOTIFY, identifier, child.handle)
 
 
-@syscall(partial="no hooks")
+@syscall
 async def NtUserDestroyWindow(call: Call, hwnd: HANDLE) -> BOOL:
     window = find_window(call, hwnd)
     if window is None:
@@ -241,6 +247,8 @@ async def NtUserDestroyWindow(call: Call, hwnd: HANDLE) -> BOOL:
 
 async def destroy(thread: Thread, window: Window) -> None:
     """What DestroyWindow does to a window of the thread."""
+    if await call_hooks(thread, WH_CBT, HCBT_DESTROYWND, window.handle, 0):
+        return
     if window.is_child:
         await _notify_parents(thread, window, WM_DESTROY)
     if window.alive and window.style & WS_VISIBLE:
