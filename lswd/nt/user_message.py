@@ -7,8 +7,11 @@ Source: Microsoft "GetMessage", "PeekMessage", "PostMessage", "PostThreadMessage
 
 from __future__ import annotations
 
+from lswd.image.formats import SUBSYSTEM_WINDOWS_GUI
+from lswd.kernel.input_idle import InputIdles
 from lswd.kernel.message_queue import WM_SYSTIMER, WM_TIMER, Message
 from lswd.kernel.object import SYNCHRONIZE, Waitable
+from lswd.kernel.process import PROCESS_QUERY_INFORMATION, Process
 from lswd.kernel.wait import wait_for
 from lswd.nt.declare import Call, syscall
 from lswd.nt.user_display import POINT
@@ -89,6 +92,7 @@ async def NtUserPeekMessage(call: Call, msg: PVOID, hwnd: HANDLE, first: ULONG, 
     highest = last if first or last else _ALL
     message = queue_of(call.thread).take(first, highest, remove=bool(flags & PM_REMOVE), accepts=accepts)
     if message is None:
+        call.process.system.part(InputIdles).of(call.process).reach()
         return 0
     _deliver(call, msg, message)
     await call_hooks(call.thread, WH_GETMESSAGE, HC_ACTION, flags & PM_REMOVE, msg)
@@ -138,6 +142,7 @@ async def NtUserMsgWaitForMultipleObjectsEx(
 async def _wait(thread: Thread, objects: list[Waitable], mask: int, *, flags: int, timeout: int | None) -> int:
     """Wait for objects or messages; messages are the last object."""
     queue = queue_of(thread)
+    thread.process.system.part(InputIdles).of(thread.process).reach()
     news = queue.listen(mask, any_there=bool(flags & MWMO_INPUTAVAILABLE))
     try:
         return await wait_for(
@@ -252,6 +257,14 @@ def NtUserKillTimer(call: Call, hwnd: HANDLE, nIDEvent: ULONG_PTR) -> BOOL:
     return int(queue_of(call.thread).kill_timer(nIDEvent, window.handle if window is not None else 0))
 
 
-@syscall(partial="no program has windows, so none is waited for")
-def NtUserWaitForInputIdle(call: Call, process: HANDLE, timeout: ULONG, wow: BOOL) -> ULONG:
-    return WAIT_FAILED
+@syscall
+async def NtUserWaitForInputIdle(call: Call, process: HANDLE, timeout: ULONG, wow: BOOL) -> ULONG:
+    """Fails for a program that is made for a console. One that ends need not be waited for."""
+    found = call.process.handles.get(process, Process, PROCESS_QUERY_INFORMATION | SYNCHRONIZE)
+    assert isinstance(found, Process)
+    if found.image is None or found.image.image.subsystem != SUBSYSTEM_WINDOWS_GUI:
+        return WAIT_FAILED
+    idle = call.process.system.part(InputIdles).of(found)
+    limit = None if timeout == _ALL else -timeout * 10_000
+    status = await wait_for(call.thread, [idle, found], timeout=limit)
+    return 0 if status == 1 else status

@@ -405,6 +405,7 @@ SESSION = (
     Case("windows-focus", _c("windows/focus", "-luser32")),
     Case("windows-life", _c("windows/life", "-luser32")),
     Case("windows-hooks", _c("windows/hooks", "-luser32")),
+    Case("windows-idle", _c("windows/idle", "-luser32", "-mwindows")),
     Case("windows-hostile", _c("windows/hostile", "-luser32", "-Wno-unused-parameter"),
          why_not_wine="Wine's kernel half runs in the program, and dies of what it is given"),
     Case("windows-processes", _c("windows/processes", "-luser32")),
