@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lswd.nt import (  # noqa: F401 they declare such functions
+    gdi_system_brush,
     user_class,
     user_cursor,
     user_display,

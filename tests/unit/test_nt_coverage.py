@@ -56,6 +56,7 @@ _SUPPORT = {
     "system_processes",
     "system_time_zone",
     "gdi_lookup",
+    "gdi_system_brush",
     "user_failure",
     "token_lists",
 }

@@ -66,6 +66,7 @@ class GdiHandles:
         self._next = FIRST + len(STOCK_KINDS)
         self.count = 0
         self.room: AttributeRoom | None = None  # for the attributes of device contexts
+        self.system_brushes: dict[int, int] = {}  # handles by the number of the colour
 
     def add(self, made: GdiObject, pointer: int = 0) -> int:
         """A new handle; 0 if the process has too many. ``pointer`` is the client's part of it."""

@@ -150,24 +150,40 @@ def _crossing(points: Sequence[Point], x: int, y: int) -> int:
 
 def wide(points: Sequence[Point], width: int, box: Box, *, closed: bool) -> Bands:
     """The bands of connected lines with a width, and round where they begin, meet and end."""
-    half = width / 2
-    reach = (box[0] - width, box[1] - width, box[2] + width, box[3] + width)
-    result: Bands = []
+    rows: Rows = {}
+    disc = regions.round_rectangle(0, 0, width + 1, width + 1, width, width)
     for x, y in points:
-        if reach[0] <= x < reach[2] and reach[1] <= y < reach[3]:
-            left, top = x - width // 2, y - width // 2
-            round_end = regions.round_rectangle(left, top, left + width + 1, top + width + 1, width, width)
-            result = regions.combine(result, round_end, regions.RGN_OR)
+        left, top = x - width // 2, y - width // 2
+        if left < box[2] and left + width > box[0] and top < box[3] and top + width > box[1]:
+            _add(rows, regions.moved(disc, left, top), box)
     ends = [*points, points[0]] if closed else points
     for (x1, y1), (x2, y2) in pairwise(ends):
         length = ((x2 - x1) ** 2 + (y2 - y1) ** 2) ** 0.5
-        if not length:
-            continue
-        ox, oy = (y2 - y1) / length * half, (x1 - x2) / length * half
+        if length < 2:
+            continue  # the discs meet
+        ox, oy = (y2 - y1) / length * width / 2, (x1 - x2) / length * width / 2
         corners = [(x1 + ox, y1 + oy), (x2 + ox, y2 + oy), (x2 - ox, y2 - oy), (x1 - ox, y1 - oy)]
         piece = regions.polygons([(floor(x + 0.5), floor(y + 0.5)) for x, y in corners], [4], regions.WINDING, box)
-        result = regions.combine(result, piece, regions.RGN_OR)
-    return regions.clipped(result, box)
+        _add(rows, piece, box)
+    result: list[Band] = []
+    for y in sorted(rows):
+        walls: list[int] = []
+        for left, right in sorted(rows[y]):
+            if walls and left <= walls[-1]:
+                walls[-1] = max(walls[-1], right)
+            else:
+                walls += [left, right]
+        regions.append(result, y, y + 1, tuple(walls))
+    return result
+
+
+def _add(rows: Rows, bands: Bands, box: Box) -> None:
+    """Add bands of one piece a row, as far as they are inside ``box``."""
+    for top, bottom, walls in bands:
+        left, right = max(walls[0], box[0]), min(walls[-1], box[2])
+        if left < right:
+            for y in range(max(top, box[1]), min(bottom, box[3])):
+                rows.setdefault(y, []).append((left, right))
 
 
 def bezier(points: Sequence[Point]) -> list[Point]:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from lswd.kernel.gdi.shapes import Point
 
 
+_WIDEST = 4096
+
+
 class Artist:
     """Draws shapes, given in device coordinates, into a device context's bitmap."""
 
@@ -40,7 +43,8 @@ class Artist:
         assert isinstance(pen, Pen)
         self.pen = pen
         fx, _, _, _ = dc.scale()
-        self.width = round(abs(pen.width * fx)) if pen.kind != OBJ_EXTPEN or pen.style >> 16 else 1
+        width = round(abs(pen.width * fx)) if pen.kind != OBJ_EXTPEN or pen.style >> 16 else 1
+        self.width = min(width, _WIDEST)
 
     @property
     def has_pen(self) -> bool:
