@@ -13,6 +13,7 @@ from lswd.kernel.gdi import shapes
 from lswd.kernel.gdi.blit import painted
 from lswd.kernel.gdi.device_context import GM_ADVANCED
 from lswd.kernel.gdi.objects import Brush
+from lswd.kernel.gdi.path import PT_LINETO
 from lswd.kernel.gdi.raster import DSTINVERT
 from lswd.kernel.gdi.stroke import Artist
 from lswd.nt.declare import Call, syscall
@@ -39,6 +40,8 @@ def NtGdiMoveTo(call: Call, hdc: HANDLE, x: LONG, y: LONG, pt: PVOID) -> BOOL:
     if pt:
         call.space.write(pt, struct.pack("<2i", *dc.attributes.pair("cur_pos")))
     dc.attributes.set_pair("cur_pos", x, y)
+    if dc.recording is not None:
+        dc.recording.move()
     return 1
 
 
@@ -47,8 +50,11 @@ def NtGdiLineTo(call: Call, hdc: HANDLE, x: LONG, y: LONG) -> BOOL:
     dc = context(call, hdc)
     if dc is None:
         return 0
-    if dc.bitmap is not None:
-        Artist(dc).lines(dc.to_device([dc.attributes.pair("cur_pos"), (x, y)]))
+    ends = dc.to_device([dc.attributes.pair("cur_pos"), (x, y)])
+    if dc.recording is not None:
+        dc.recording.add(ends[0], ends[1:], PT_LINETO)
+    elif dc.bitmap is not None:
+        Artist(dc).lines(ends)
     dc.attributes.set_pair("cur_pos", x, y)
     return 1
 
@@ -71,10 +77,13 @@ def NtGdiRectangle(call: Call, hdc: HANDLE, left: LONG, top: LONG, right: LONG, 
     if dc is None:
         return 0
     x1, y1, x2, y2 = _device_box(dc, left, top, right, bottom)
+    corners = [(x2 - 1, y1), (x1, y1), (x1, y2 - 1), (x2 - 1, y2 - 1)]
+    if dc.recording is not None:
+        dc.recording.figure(corners, closed=True)
+        return 1
     if dc.bitmap is None or x1 >= x2 or y1 >= y2:
         return 1
     artist = Artist(dc)
-    corners = [(x2 - 1, y1), (x1, y1), (x1, y2 - 1), (x2 - 1, y2 - 1)]
     inner = 1 if artist.has_pen else 0
     if x1 + inner < x2 - 1 and y1 + inner < y2 - 1:
         artist.fill(regions.rectangle(x1 + inner, y1 + inner, x2 - 1, y2 - 1))
@@ -99,7 +108,7 @@ def _arc(
     call: Call, hdc: int, box: Box, start: tuple[int, int], end: tuple[int, int], kind: int
 ) -> int:
     dc = context(call, hdc)
-    if dc is None or kind > _PIE:
+    if dc is None or kind > _PIE or dc.recording is not None:
         return 0
     x1, y1, x2, y2 = _device_box(dc, *box)
     if x2 - x1 > _LARGEST or y2 - y1 > _LARGEST:
@@ -130,7 +139,7 @@ def NtGdiRoundRect(
     call: Call, hdc: HANDLE, left: LONG, top: LONG, right: LONG, bottom: LONG, ell_width: LONG, ell_height: LONG
 ) -> BOOL:
     dc = context(call, hdc)
-    if dc is None:
+    if dc is None or dc.recording is not None:
         return 0
     x1, y1, x2, y2 = _device_box(dc, left, top, right, bottom)
     (ox, oy), (ex, ey) = dc.to_device([(0, 0), (ell_width, ell_height)])

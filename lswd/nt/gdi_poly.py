@@ -9,6 +9,7 @@ import struct
 
 from lswd.kernel.gdi import region as regions
 from lswd.kernel.gdi import shapes
+from lswd.kernel.gdi.path import PT_BEZIERTO, PT_LINETO, Path
 from lswd.kernel.gdi.region import Region
 from lswd.kernel.gdi.stroke import Artist
 from lswd.nt.declare import Call, syscall
@@ -46,10 +47,13 @@ def _draw(call: Call, hdc: int, points: list[tuple[int, int]], counts: tuple[int
     start = [dc.attributes.pair("cur_pos")] if onwards else []
     if onwards:
         dc.attributes.set_pair("cur_pos", *points[-1])
+    places = dc.to_device(start + points)
+    if dc.recording is not None:
+        _record(dc.recording, places, counts, function)
+        return 1
     if dc.bitmap is None:
         return 1
     artist = Artist(dc)
-    places = dc.to_device(start + points)
     if function == _POLYGONS:
         artist.polygons(places, counts)
     elif function == _POLYLINES:
@@ -59,6 +63,19 @@ def _draw(call: Call, hdc: int, points: list[tuple[int, int]], counts: tuple[int
     else:
         artist.lines(shapes.bezier(places) if curved else places)
     return 1
+
+
+def _record(path: Path, places: list[tuple[int, int]], counts: tuple[int, ...], function: int) -> None:
+    if function in (_POLYGONS, _POLYLINES):
+        for count in counts:
+            path.figure(places[:count], closed=function == _POLYGONS)
+            places = places[count:]
+        return
+    if function == _BEZIER:
+        path.move()
+    path.add(places[0], places[1:], PT_BEZIERTO if function in (_BEZIER, _BEZIER_TO) else PT_LINETO)
+    if function == _BEZIER:
+        path.move()
 
 
 def _polygon_region(call: Call, mode: int, points: list[tuple[int, int]], counts: tuple[int, ...]) -> int:

@@ -284,7 +284,7 @@ def NtGdiExtTextOutW(
     dx: PVOID, cp: ULONG,
 ) -> BOOL:  # fmt: skip
     dc = context(call, hdc)
-    if dc is None or count > _LONGEST:
+    if dc is None or count > _LONGEST or dc.recording is not None:
         return 0
     box = _device_rectangle(dc, read_box(call, rect)) if rect and flags & (_ETO_OPAQUE | _ETO_CLIPPED) else None
     clip = dc.visible()

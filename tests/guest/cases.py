@@ -421,6 +421,7 @@ GRAPHICS = (
     Case("graphics-shapes", _c("graphics/shapes", "-lgdi32")),
     Case("graphics-text", _c("graphics/text", "-lgdi32")),
     Case("graphics-hostile", _c("graphics/hostile", "-lgdi32", "-lmsimg32"), why_not_wine="Wine draws for minutes"),
+    Case("graphics-paths", _c("graphics/paths", "-lgdi32")),
     Case("graphics-blits", _c("graphics/blits", "-lgdi32", "-luser32", "-lmsimg32")),
 )
 

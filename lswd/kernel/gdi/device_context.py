@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lswd.kernel.gdi.bitmap import Bitmap
+    from lswd.kernel.gdi.path import Path
     from lswd.kernel.gdi.region import Band, Box
     from lswd.kernel.gdi.transform import Matrix
     from lswd.kernel.process import Process
@@ -169,6 +170,7 @@ class DeviceContext(GdiObject):
         self.world: Matrix = IDENTITY
         self.clip: Sequence[Band] | None = None
         self.meta: Sequence[Band] | None = None
+        self.path: Path | None = None
         self.saved: list[State] = []
         self.bounds: Box | None = None
         self.bounds_on = False
@@ -189,6 +191,11 @@ class DeviceContext(GdiObject):
         self.attributes.set("hdc", self.handle)
 
     # ---- what is selected
+
+    @property
+    def recording(self) -> Path | None:
+        """The path that takes what is drawn; None: it is drawn."""
+        return self.path if self.path is not None and self.path.open else None
 
     @property
     def is_memory(self) -> bool:
