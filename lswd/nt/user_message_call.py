@@ -14,7 +14,7 @@ from lswd.nt.user_function import user_function, user_structure
 from lswd.nt.user_hook import see_sent
 from lswd.nt.user_procedure import call_window, find_window, parameters, window_parameters, windows_of
 from lswd.nt.user_send import notify, queue_of, receive_answer, send
-from lswd.nt.user_thread import replied
+from lswd.nt.user_thread import nesting, replied
 from lswd.ntdef.types import BOOL, HANDLE, LONG_PTR, PVOID, ULONG, ULONG_PTR
 
 TYPE_CHECKING = False
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SCROLL_BAR, POPUP_MENU, DESKTOP, DEFAULT = 0x29A, 0x29C, 0x29D, 0x29E
 CALL_PROCEDURE, SEND, SEND_TIMEOUT, SEND_NOTIFY, SEND_CALLBACK, DISPATCH = 0x2AB, 0x2B1, 0x2B3, 0x2B7, 0x2B8, 0x3001
+_MOST_NESTED = 64
 _BROADCAST = (0xFFFF, 0xFFFFFFFF, (1 << 64) - 1)
 _SPY = range(0x300, 0x30A)  # what Wine's user32 tells its own trace
 
@@ -52,6 +53,8 @@ async def NtUserMessageCall(
         return 1
     if code == SEND:
         if window.thread is thread and window.procedure:  # user32 calls the procedure itself
+            if nesting(thread) > _MOST_NESTED:
+                return 0
             await see_sent(thread, window.handle, msg, wparam, second, own=True)
             if not window.alive:
                 return 0

@@ -33,6 +33,15 @@ def put(thread: Thread, **values: int) -> None:
                 return
 
 
+def nesting(thread: Thread) -> int:
+    """How deep user32 is in window procedures that have sent messages to windows of their own thread."""
+    space = thread.process.space
+    fields = thread.process.userland.structure("user32.dll", "ntuser_thread_info").fields
+    if "recursion_count" not in fields:
+        return 0
+    return space.read_u16(thread.teb + _WIN32_CLIENT_INFO[space.word] + fields["recursion_count"][0])
+
+
 @contextmanager
 def receiving_flags(thread: Thread, sent: SentMessage | None) -> Iterator[None]:
     """Meanwhile, InSendMessageEx says how ``sent`` was sent."""
