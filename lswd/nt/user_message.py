@@ -83,7 +83,7 @@ def _filter(call: Call, hwnd: int) -> Callable[[int], bool] | None:
     return accepts
 
 
-@syscall(partial="no input, no painting")
+@syscall(partial="no input, no painting, no PM_QS_*")
 async def NtUserPeekMessage(call: Call, msg: PVOID, hwnd: HANDLE, first: ULONG, last: ULONG, flags: ULONG) -> BOOL:
     await receive(call.thread)
     accepts = _filter(call, hwnd)

@@ -28,7 +28,7 @@ _BROADCAST = (0xFFFF, 0xFFFFFFFF, (1 << 64) - 1)
 _SPY = range(0x300, 0x30A)  # what Wine's user32 tells its own trace
 
 
-@syscall(partial="no menus, scroll bars or drawing")
+@syscall(partial="no menus, scroll bars or drawing; SMTO_ABORTIFHUNG; few messages with pointers reach other processes")
 async def NtUserMessageCall(
     call: Call, hwnd: HANDLE, msg: ULONG, wparam: ULONG_PTR, lparam: LONG_PTR, result_info: PVOID, code: ULONG,
     ansi: BOOL,
