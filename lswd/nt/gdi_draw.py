@@ -12,8 +12,11 @@ from lswd.kernel.gdi import region as regions
 from lswd.kernel.gdi import shapes
 from lswd.kernel.gdi.blit import painted
 from lswd.kernel.gdi.device_context import GM_ADVANCED
+from lswd.kernel.gdi.flood import flooded
 from lswd.kernel.gdi.objects import Brush
+from lswd.kernel.gdi.paint import pixel_of
 from lswd.kernel.gdi.path import PT_LINETO
+from lswd.kernel.gdi.pixels import pixels_of
 from lswd.kernel.gdi.raster import DSTINVERT
 from lswd.kernel.gdi.stroke import Artist
 from lswd.nt.declare import Call, syscall
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 _LARGEST = 1 << 15  # an ellipse's side
 _ARC, _ARC_TO, _CHORD, _PIE = range(4)
 _CLOCKWISE = 2
+_FLOOD_SURFACE = 1
 _WIDE = "wide lines have round joins, and about the points that Wine's have"
 
 
@@ -204,4 +208,23 @@ def NtGdiFrameRgn(call: Call, hdc: HANDLE, hrgn: HANDLE, brush: HANDLE, width: L
     frame = regions.combine(known.bands, inside, regions.RGN_DIFF)
     if dc.bitmap is not None:
         Artist(dc).fill(_device_region(dc, frame), chosen)
+    return 1
+
+
+@syscall
+def NtGdiExtFloodFill(call: Call, hdc: HANDLE, x: LONG, y: LONG, color: ULONG, type: ULONG) -> BOOL:  # noqa: A002
+    dc = context(call, hdc)
+    if dc is None or dc.bitmap is None:
+        return 0
+    ((px, py),) = dc.to_device([(x, y)])
+    visible = dc.visible()
+    if not regions.contains(visible, px, py):
+        return 0
+    target = pixels_of(dc.bitmap)
+    wanted = target.format.color(pixel_of(dc, target, color))
+    surface = type == _FLOOD_SURFACE
+    there = target.format.color(target.pixel(px, py))
+    if (there == wanted) != surface:
+        return 0
+    Artist(dc).fill(flooded(target, visible, px, py, wanted, surface=surface))
     return 1

@@ -106,8 +106,7 @@ class Format:
                 for i in range(width):
                     part = mask >> 8 * i & 0xFF
                     if part:
-                        table = bytes([_take(each << 8 * i, mask, whole=False) for each in range(256)])
-                        value |= int.from_bytes(row[i : width * count : width].translate(table), "little")
+                        value |= int.from_bytes(row[i : width * count : width].translate(_taking(mask, i)), "little")
                 lane = value.to_bytes(count, "little")
                 result[channel::4] = lane.translate(_widening(mask))
         return bytes(result)
@@ -134,8 +133,7 @@ class Format:
             value = 0
             for channel, mask in enumerate(reversed(self.masks)):
                 if mask >> 8 * i & 0xFF:
-                    table = bytes([_place(each, mask) >> 8 * i & 0xFF for each in range(256)])
-                    value |= int.from_bytes(row[channel::4].translate(table), "little")
+                    value |= int.from_bytes(row[channel::4].translate(_placing(mask, i)), "little")
             result[i::width] = value.to_bytes(count, "little")
         return bytes(result)
 
@@ -206,6 +204,31 @@ def _take(pixel: int, mask: int, *, whole: bool = True) -> int:
     if length > 8:
         return value >> length - 8
     return _widening(mask)[value] if whole else value
+
+
+_made: dict[tuple[str, int, int], bytes] = {}  # tables of the two functions below
+
+
+def _placing(mask: int, byte: int) -> bytes:
+    """What each byte of colour gives to one byte of a pixel."""
+    key = "place", mask, byte
+    if key not in _made:
+        _keep(key, bytes([_place(each, mask) >> 8 * byte & 0xFF for each in range(256)]))
+    return _made[key]
+
+
+def _taking(mask: int, byte: int) -> bytes:
+    """What each value of one byte of a pixel gives to a channel's bits."""
+    key = "take", mask, byte
+    if key not in _made:
+        _keep(key, bytes([_take(each << 8 * byte, mask, whole=False) for each in range(256)]))
+    return _made[key]
+
+
+def _keep(key: tuple[str, int, int], table: bytes) -> None:
+    if len(_made) > 256:  # masks are the programs' own
+        _made.clear()
+    _made[key] = table
 
 
 def _widening(mask: int) -> bytes:
