@@ -90,6 +90,7 @@ RUFF_32 = Tool(Package("pypi", "ruff", "0.17.6", "win32"), "ruff-0.17.6.data/scr
 SWIG_32 = Tool(Package("pypi", "swig", "4.2.1.post0", "win32"), "swig/data/bin/swig.exe")
 SCRIPT_LAUNCHER_32 = Tool(SCRIPT_LAUNCHER.package, "setuptools/cli-32.exe")
 SEVEN_ZIP_32 = Tool(SEVEN_ZIP.package, "package/win/ia32/7za.exe")
+INNO_SETUP = Tool(Package("npm", "innosetup", "6.4.1"), "package/bin/ISCC.exe")
 RCEDIT_32 = Tool(RCEDIT.package, "package/bin/rcedit.exe")
 
 

