@@ -400,6 +400,7 @@ SESSION = (
     Case("windows-callbacks", _c("windows/callbacks", "-luser32", "-Wno-unused-parameter")),
     Case("windows-classes", _c("windows/classes", "-luser32")),
     Case("windows-clipboard", _c("windows/clipboard", "-luser32")),
+    Case("windows-accelerators", _c("windows/accelerators", "-luser32")),
     Case("windows-contexts", _c("windows/contexts", "-luser32", "-lgdi32")),
     Case("windows-devices", _c("windows/devices", "-luser32")),
     Case("windows-focus", _c("windows/focus", "-luser32")),
