@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 
 QS_POSTMESSAGE = 0x08
 QS_TIMER = 0x10
+QS_PAINT = 0x20
 QS_SENDMESSAGE = 0x40
 QS_ALLPOSTMESSAGE = 0x100
+QS_ALLINPUT = 0x4FF
+WM_PAINT = 0x0F
 WM_QUIT = 0x12
 WM_TIMER = 0x113
 WM_SYSTIMER = 0x118
@@ -94,6 +97,7 @@ class MessageQueue:
         changed: QS_* bits of what nobody has been told about.
         receiving: messages of other threads that its thread works on, the innermost last.
         on_close: called when its thread ends.
+        unpainted: its windows that have something to paint, perhaps once they are shown.
         input: the thread's active window and focus.
     """
 
@@ -108,6 +112,7 @@ class MessageQueue:
         self.input = InputState()
         self._listeners: list[News] = []
         self._last_timer = _LAST_TIMER
+        self.unpainted: dict[Window, None] = {}
         self.changed = 0
 
     def there(self) -> int:
@@ -115,6 +120,8 @@ class MessageQueue:
         bits = QS_POSTMESSAGE | QS_ALLPOSTMESSAGE if self._posted or self._quit is not None else 0
         if self._sent:
             bits |= QS_SENDMESSAGE
+        if any(window.can_paint for window in self.unpainted):
+            bits |= QS_PAINT
         return bits | (QS_TIMER if any(timer.due for timer in self._timers.values()) else 0)
 
     def post(self, message: Message) -> bool:
@@ -129,6 +136,11 @@ class MessageQueue:
         """WM_QUIT, once nothing else is there."""
         self._quit = code
         self._tell(QS_POSTMESSAGE | QS_ALLPOSTMESSAGE)
+
+    def to_paint(self, window: Window) -> None:
+        """A window of the thread has something to paint."""
+        self.unpainted[window] = None
+        self._tell(QS_PAINT)
 
     def send(self, message: SentMessage) -> bool:
         """Append a sent message; False when there are too many."""
@@ -154,23 +166,40 @@ class MessageQueue:
         return None
 
     def take(
-        self, lowest: int, highest: int, *, remove: bool, accepts: Callable[[int], bool] = lambda window: True
-    ) -> Message | None:
-        """The first message in the range of codes whose window is accepted, timers last; ``None``: there is none."""
+        self, lowest: int, highest: int, *, remove: bool, accepts: Callable[[int], bool] = lambda window: True,
+        kinds: int = QS_ALLINPUT,
+    ) -> Message | None:  # fmt: skip
+        """The first message in the range of codes whose window is accepted; what is to be painted comes late, timers
+        last. ``kinds``: QS_*. ``None``: there is none."""
         self.changed = 0
-        for i, message in enumerate(self._posted):
+        for i, message in enumerate(self._posted if kinds & QS_POSTMESSAGE else ()):
             if lowest <= message.code <= highest and accepts(message.window):
                 return self._posted.pop(i) if remove else message
-        if self._quit is not None:
+        if self._quit is not None and kinds & QS_POSTMESSAGE:
             quit_message = Message(WM_QUIT, self._quit, 0)
             if remove:
                 self._quit = None
             return quit_message
-        for (window, identifier), timer in self._timers.items():
+        if self.unpainted and kinds & QS_PAINT and lowest <= WM_PAINT <= highest:
+            painting = self._next_to_paint(accepts, remove=remove)
+            if painting is not None:
+                return painting
+        for (window, identifier), timer in self._timers.items() if kinds & QS_TIMER else ():
             if timer.due and lowest <= timer.code <= highest and accepts(window):
                 timer.due = not remove
                 return Message(timer.code, identifier, timer.routine, window)
         return None
+
+    def _next_to_paint(self, accepts: Callable[[int], bool], *, remove: bool) -> Message | None:
+        """WM_PAINT, parents first; it comes again until the window's region is valid."""
+        ready = [window for window in self.unpainted if window.can_paint and accepts(window.handle)]
+        if not ready:
+            return None
+        window = min(ready, key=lambda each: each.depth())
+        if remove and window.update is not None and not window.update.bands:
+            window.update = None
+            del self.unpainted[window]
+        return Message(WM_PAINT, 0, 0, window.handle)
 
     def listen(self, mask: int, *, any_there: bool = False) -> News:
         """An object to wait for; ``forget`` it afterwards."""
@@ -211,6 +240,7 @@ class MessageQueue:
     def forget_window(self, window: Window) -> None:
         """A window of the thread has been destroyed: what was on its way to it is lost."""
         handle = window.handle
+        self.unpainted.pop(window, None)
         self._posted = [message for message in self._posted if message.window != handle]
         for timer_window, identifier in tuple(self._timers):
             if timer_window == handle:

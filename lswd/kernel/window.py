@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lswd.kernel.process import Process
     from lswd.kernel.system import System
     from lswd.kernel.thread import Thread
+    from lswd.kernel.update_region import Update
 
 MOST_OF_A_PROCESS = 10000
 MOST_DEEPLY_NESTED = 50
@@ -27,6 +28,7 @@ _MESSAGE_AREA = Rectangle(0, 0, 100, 100)
 
 WS_POPUP, WS_CHILD, WS_VISIBLE, WS_DISABLED = 0x80000000, 0x40000000, 0x10000000, 0x08000000
 WS_MINIMIZE, WS_MAXIMIZE, WS_CLIPSIBLINGS, WS_CAPTION = 0x20000000, 0x01000000, 0x04000000, 0x00C00000
+WS_CLIPCHILDREN = 0x02000000
 
 
 class Window:
@@ -40,13 +42,15 @@ class Window:
         properties: by global atoms.
         needs_size: it has not been told its size yet, as it is when it is first shown.
         own_dc: the device context that it keeps, if it keeps one.
+        update: what of it is to be painted.
         alive: it has not been destroyed.
     """
 
     __slots__ = (
         "alive", "children", "client", "dialog_info", "ex_style", "extra", "handle", "help_id", "icons", "identifier",
         "instance", "mdi_info", "needs_size", "normal", "own_dc", "owner", "parent", "procedure", "process",
-        "properties", "rectangle", "style", "text", "thread", "unicode", "user_data", "window_class",
+        "properties", "rectangle", "style", "text", "thread", "unicode", "update", "user_data",
+        "window_class",
     )  # fmt: skip
 
     def __init__(self, handle: int, window_class: WindowClass, parent: Window | None, thread: Thread | None) -> None:
@@ -69,6 +73,7 @@ class Window:
         self.properties: dict[int, int] = {}
         self.needs_size = False
         self.own_dc = 0
+        self.update: Update | None = None
         self.alive = True
 
     @property
@@ -85,6 +90,16 @@ class Window:
                 return False
             window = window.parent
         return window is None or bool(window.style & WS_VISIBLE)
+
+    @property
+    def can_paint(self) -> bool:
+        """It is shown, and neither it nor one it lies in is minimised."""
+        window: Window | None = self
+        while window is not None:
+            if window.style & (WS_VISIBLE | WS_MINIMIZE) != WS_VISIBLE:
+                return False
+            window = window.parent
+        return True
 
     def origin(self) -> tuple[int, int]:
         """Where the client area's corner lies on the screen."""

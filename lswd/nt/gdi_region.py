@@ -290,7 +290,7 @@ def NtGdiGetRandomRgn(call: Call, hdc: HANDLE, region_handle: HANDLE, code: ULON
     if dc.meta is not None:
         both = dc.meta if both is None else regions.combine(both, dc.meta, RGN_AND)
     bands = {
-        _CLIP: dc.clip, _META: dc.meta, _APPLICATION: both, _SYSTEM: regions.rectangle(*dc.extent),
+        _CLIP: dc.clip, _META: dc.meta, _APPLICATION: both, _SYSTEM: dc.system_region(),
     }.get(code & ~_MIRROR)  # fmt: skip
     if bands is None:
         return 0

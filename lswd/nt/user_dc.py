@@ -1,6 +1,6 @@
 """Device contexts of windows and of the screen: as large as these, and nothing of what is drawn into them is kept.
 
-Source: Microsoft "GetDC", "GetDCEx", "GetWindowDC", "ReleaseDC", "WindowFromDC", "BeginPaint", "Class Styles".
+Source: Microsoft "GetDC", "GetDCEx", "GetWindowDC", "ReleaseDC", "WindowFromDC", "Class Styles".
 """
 
 from __future__ import annotations
@@ -10,10 +10,8 @@ from lswd.kernel.gdi.handle_table import gdi_handles
 from lswd.kernel.gdi.objects import delete
 from lswd.nt.declare import Call, syscall
 from lswd.nt.gdi_lookup import found, new_context
-from lswd.nt.user_display import RECT
-from lswd.nt.user_failure import ERROR_INVALID_HANDLE, failed
 from lswd.nt.user_procedure import find_window, windows_of
-from lswd.ntdef.types import BOOL, HANDLE, LONG, PVOID, ULONG, Struct, raw
+from lswd.ntdef.types import HANDLE, LONG, ULONG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,31 +21,23 @@ DCX_WINDOW = 1
 CS_OWNDC = 0x20
 
 
-class PAINTSTRUCT(Struct):
-    hdc: HANDLE
-    fErase: BOOL
-    rcPaint: RECT
-    fRestore: BOOL
-    fIncUpdate: BOOL
-    rgbReserved: bytes = raw(32)
-
-
 @syscall(partial="what is drawn is not kept")
 def NtUserGetDC(call: Call, hwnd: HANDLE) -> HANDLE:
-    return _get(call, hwnd, 0)
+    return window_context(call, hwnd, 0)
 
 
 @syscall(partial="what is drawn is not kept; regions do not clip")
 def NtUserGetDCEx(call: Call, hwnd: HANDLE, clip_rgn: HANDLE, flags: ULONG) -> HANDLE:
-    return _get(call, hwnd, flags)
+    return window_context(call, hwnd, flags)
 
 
 @syscall(partial="what is drawn is not kept")
 def NtUserGetWindowDC(call: Call, hwnd: HANDLE) -> HANDLE:
-    return _get(call, hwnd, DCX_WINDOW)
+    return window_context(call, hwnd, DCX_WINDOW)
 
 
-def _get(call: Call, hwnd: int, flags: int) -> int:
+def window_context(call: Call, hwnd: int, flags: int) -> int:
+    """The handle of a device context of a window, of the screen without one; 0, with a last error, if there is none."""
     window = find_window(call, hwnd) if hwnd else windows_of(call.thread).desktop
     if window is None:
         return 0
@@ -73,6 +63,8 @@ def NtUserReleaseDC(call: Call, hwnd: HANDLE, hdc: HANDLE) -> LONG:
     window = windows_of(call.thread).find(dc.window)
     if window is None or not _is_own(window, dc):
         delete(gdi_handles(call.process), dc)
+    else:
+        dc.shown = None
     return 1
 
 
@@ -85,17 +77,3 @@ def NtUserWindowFromDC(call: Call, hdc: HANDLE) -> HANDLE:
     dc = found(call, hdc, DeviceContext)
     window = windows_of(call.thread).find(dc.window) if dc is not None and dc.window else None
     return window.handle if window is not None else 0
-
-
-@syscall(partial="nothing is invalid, so nothing is to be painted")
-def NtUserBeginPaint(call: Call, hwnd: HANDLE, ps: PVOID) -> HANDLE:
-    handle = _get(call, hwnd, 0) if hwnd else failed(call.thread, ERROR_INVALID_HANDLE)
-    if handle:
-        call.space.write(ps, PAINTSTRUCT(hdc=handle).pack(call.word))
-    return handle
-
-
-@syscall
-def NtUserEndPaint(call: Call, hwnd: HANDLE, ps: PVOID) -> BOOL:
-    NtUserReleaseDC(call, hwnd, PAINTSTRUCT.unpack(call.word, call.space.read(ps, PAINTSTRUCT.size(call.word))).hdc)
-    return 1

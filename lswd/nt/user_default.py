@@ -1,4 +1,4 @@
-"""What windows do of themselves: DefWindowProc's part in the kernel. Nothing is drawn, and nobody types.
+"""What windows do of themselves: DefWindowProc's part in the kernel. Nobody types.
 
 Source: Microsoft "DefWindowProc", and the pages of the messages; what user32 leaves to the kernel, seen in its calls.
 """
@@ -140,7 +140,24 @@ async def _command(thread: Thread, window: Window, first: int, second: int, ansi
 
 async def _set_redraw(thread: Thread, window: Window, first: int, second: int, ansi: bool) -> int:
     window.style = window.style | WS_VISIBLE if first else window.style & ~WS_VISIBLE
+    if not first:
+        from lswd.kernel.update_region import forget
+
+        forget(window)
     return 0
+
+
+async def _paint(thread: Thread, window: Window, first: int, second: int, ansi: bool) -> int:
+    from lswd.nt.user_paint import paint_by_default
+
+    if window.thread is thread:
+        await paint_by_default(thread, window)
+    return 0
+
+
+async def _erase(thread: Thread, window: Window, first: int, second: int, ansi: bool) -> int:
+    """Without a brush nothing is erased, which is the window's part then."""
+    return int(bool(window.window_class.background))
 
 
 async def _get_icon(thread: Thread, window: Window, first: int, second: int, ansi: bool) -> int:
@@ -155,7 +172,7 @@ async def _set_icon(thread: Thread, window: Window, first: int, second: int, ans
 
 
 _ANSWERS: dict[int, Answer] = {
-    WM_ACTIVATE: _activated,
+    WM_ACTIVATE: _activated, 0x0F: _paint, 0x14: _erase,
     0x0B: _set_redraw, 0x0C: _set_text, 0x0D: _get_text, 0x0E: _text_length, WM_CLOSE: _close, 0x46: _changing,
     0x47: _changed, 0x7F: _get_icon, 0x80: _set_icon, 0x81: _created, 0x83: _client_area, WM_SYSCOMMAND: _command,
 }  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from lswd.image.formats import SUBSYSTEM_WINDOWS_GUI
 from lswd.kernel.input_idle import InputIdles
-from lswd.kernel.message_queue import WM_SYSTIMER, WM_TIMER, Message
+from lswd.kernel.message_queue import QS_ALLINPUT, WM_PAINT, WM_SYSTIMER, WM_TIMER, Message
 from lswd.kernel.object import SYNCHRONIZE, Waitable
 from lswd.kernel.process import PROCESS_QUERY_INFORMATION, Process
 from lswd.kernel.wait import wait_for
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 WM_QUIT = 0x12
 PM_REMOVE = 1
-QS_ALLINPUT = 0x4FF
 MWMO_WAITALL, MWMO_ALERTABLE, MWMO_INPUTAVAILABLE = 1, 2, 4
 WAIT_FAILED = 0xFFFFFFFF
 _ALL = 0xFFFFFFFF
@@ -83,14 +82,15 @@ def _filter(call: Call, hwnd: int) -> Callable[[int], bool] | None:
     return accepts
 
 
-@syscall(partial="no input, no painting, no PM_QS_*")
+@syscall(partial="no input")
 async def NtUserPeekMessage(call: Call, msg: PVOID, hwnd: HANDLE, first: ULONG, last: ULONG, flags: ULONG) -> BOOL:
     await receive(call.thread)
     accepts = _filter(call, hwnd)
     if accepts is None:
         return 0
     highest = last if first or last else _ALL
-    message = queue_of(call.thread).take(first, highest, remove=bool(flags & PM_REMOVE), accepts=accepts)
+    message = queue_of(call.thread).take(
+        first, highest, remove=bool(flags & PM_REMOVE), accepts=accepts, kinds=flags >> 16 or QS_ALLINPUT)
     if message is None:
         call.process.system.part(InputIdles).of(call.process).reach()
         return 0
@@ -99,7 +99,7 @@ async def NtUserPeekMessage(call: Call, msg: PVOID, hwnd: HANDLE, first: ULONG, 
     return 1
 
 
-@syscall(partial="no input, no painting")
+@syscall(partial="no input")
 async def NtUserGetMessage(call: Call, msg: PVOID, hwnd: HANDLE, first: ULONG, last: ULONG) -> BOOL:
     call.space.probe_write(msg, MSG.size(call.word))
     queue = queue_of(call.thread)
@@ -192,7 +192,7 @@ def CallOneParam_PostQuitMessage(call: Call, code: int) -> int:
     return 1
 
 
-@syscall(partial="nothing is painted")
+@syscall
 async def NtUserDispatchMessage(call: Call, msg: PVOID) -> LONG_PTR:
     """user32 leaves to the kernel only what it does not do itself."""
     told = MSG.unpack(call.word, call.space.read(msg, MSG.size(call.word)))
@@ -203,8 +203,13 @@ async def NtUserDispatchMessage(call: Call, msg: PVOID) -> LONG_PTR:
         return 0
     if window.thread is not call.thread:
         return failed(call.thread, ERROR_INVALID_WINDOW_HANDLE)
-    return await call_window(
+    answer = await call_window(
         call.thread, window, told.message, told.wParam, told.lParam, mapping="DISPATCHMESSAGE")
+    if told.message == WM_PAINT and window.update is not None:  # it has not begun to paint
+        from lswd.nt.user_paint import erase
+
+        await erase(call.thread, window, children=False)
+    return answer
 
 
 @syscall

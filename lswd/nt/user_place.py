@@ -1,4 +1,4 @@
-"""Where windows are and whether they are shown: SetWindowPos, MoveWindow, ShowWindow. Nothing is ever drawn.
+"""Where windows are and whether they are shown: SetWindowPos, MoveWindow, ShowWindow.
 
 Source: Microsoft "SetWindowPos", "WINDOWPOS", "WM_WINDOWPOSCHANGING", "WM_WINDOWPOSCHANGED", "ShowWindow"; the order of
 messages measured with Wine.
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from lswd.kernel.thread import Thread
 
 SWP_NOSIZE, SWP_NOMOVE, SWP_NOZORDER, SWP_NOREDRAW, SWP_NOACTIVATE, SWP_FRAMECHANGED = 1, 2, 4, 8, 0x10, 0x20
-SWP_SHOWWINDOW, SWP_HIDEWINDOW, SWP_NOSENDCHANGING = 0x40, 0x80, 0x400
+SWP_SHOWWINDOW, SWP_HIDEWINDOW, SWP_NOCOPYBITS, SWP_NOSENDCHANGING = 0x40, 0x80, 0x100, 0x400
 SWP_NOCLIENTSIZE, SWP_NOCLIENTMOVE, SWP_STATECHANGED = 0x800, 0x1000, 0x8000
 _NOTHING_CHANGED = SWP_NOSIZE | SWP_NOMOVE | SWP_NOCLIENTSIZE | SWP_NOCLIENTMOVE | SWP_NOZORDER
 _STATUS = _NOTHING_CHANGED | SWP_FRAMECHANGED | SWP_HIDEWINDOW | SWP_SHOWWINDOW
@@ -92,7 +92,9 @@ async def place(
         position.flags |= SWP_NOCLIENTSIZE
     if client[:2] == window.client[:2]:
         position.flags |= SWP_NOCLIENTMOVE
+    before = window.rectangle, window.client, bool(window.style & WS_VISIBLE)
     _apply(thread, window, outer, client, position)
+    parent = _expose(window, *before, position.flags)
     if not position.flags & (SWP_NOACTIVATE | SWP_HIDEWINDOW):
         if window.is_child:
             await send(thread, window, WM_CHILDACTIVATE, 0, 0)
@@ -100,10 +102,35 @@ async def place(
             await set_foreground(thread, window)
     if not window.alive:
         return False
+    if (own and window.can_paint and window.update is not None) or parent is not None:
+        from lswd.nt.user_paint import erase
+
+        for exposed in (parent, window):
+            if exposed is not None:
+                await erase(thread, exposed, children=True)
+        if not window.alive:
+            return False
     if own and position.flags & _STATUS != _NOTHING_CHANGED:
         position.x, position.y, position.cx, position.cy = outer.left, outer.top, outer.width, outer.height
         await send(thread, window, WM_WINDOWPOSCHANGED, 0, user.push(position.pack(word)), user=user)
     return True
+
+
+def _expose(window: Window, before: Rectangle, client: Rectangle, was_shown: bool, flags: int) -> Window | None:
+    """Have it painted as far as its change needs that; the parent, if that has something to paint, too."""
+    if (not was_shown and not window.style & WS_VISIBLE) or window.parent is None or not window.parent.visible:
+        return None
+    from lswd.nt.user_expose import hidden, placed, shown
+
+    if flags & SWP_HIDEWINDOW:
+        return hidden(window, before)
+    if flags & SWP_NOREDRAW:
+        return None
+    if flags & SWP_SHOWWINDOW:
+        shown(window)
+        return None
+    resized = flags & SWP_FRAMECHANGED or flags & (SWP_NOSIZE | SWP_NOCLIENTSIZE) != SWP_NOSIZE | SWP_NOCLIENTSIZE
+    return placed(window, before, client, resized=bool(resized), keeps=not flags & SWP_NOCOPYBITS)
 
 
 async def _hidden(thread: Thread, window: Window) -> None:
@@ -225,7 +252,8 @@ async def show(thread: Thread, window: Window, command: int) -> bool:
         await _hidden(thread, window)
     if own and window.alive and was_minimized and not window.style & WS_MINIMIZE:
         await focus(thread, window)
-        await send(thread, window, WM_ACTIVATE, WA_ACTIVE, 0)
+        if not flags & SWP_NOACTIVATE:
+            await send(thread, window, WM_ACTIVATE, WA_ACTIVE, 0)
     if own and window.alive and window.needs_size and showing:
         window.needs_size = False
         await size_and_move(thread, window)
@@ -252,7 +280,7 @@ def _change_state(window: Window, command: int) -> tuple[int, int, int, int] | N
     return area.left, area.top, area.width, area.height
 
 
-@syscall(partial="nothing is drawn, and windows of other threads are not told")
+@syscall(partial="windows of other threads are not told")
 async def NtUserSetWindowPos(
     call: Call, hwnd: HANDLE, after: HANDLE, x: LONG, y: LONG, cx: LONG, cy: LONG, flags: ULONG
 ) -> BOOL:
@@ -264,7 +292,7 @@ async def NtUserSetWindowPos(
     return int(await place(call.thread, window, after, (x, y, cx, cy), flags))
 
 
-@syscall(partial="nothing is drawn, and windows of other threads are not told")
+@syscall(partial="windows of other threads are not told")
 async def NtUserMoveWindow(call: Call, hwnd: HANDLE, x: LONG, y: LONG, cx: LONG, cy: LONG, repaint: BOOL) -> BOOL:
     flags = SWP_NOZORDER | SWP_NOACTIVATE | (0 if repaint else SWP_NOREDRAW)
     window = find_window(call, hwnd)
@@ -273,7 +301,7 @@ async def NtUserMoveWindow(call: Call, hwnd: HANDLE, x: LONG, y: LONG, cx: LONG,
     return int(await place(call.thread, window, 0, (x, y, cx, cy), flags))
 
 
-@syscall(partial="nothing is drawn, and windows of other threads are not told")
+@syscall(partial="windows of other threads are not told")
 async def NtUserShowWindow(call: Call, hwnd: HANDLE, cmd: LONG) -> BOOL:
     window = find_window(call, hwnd)
     if window is None or window.thread is None:

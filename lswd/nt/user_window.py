@@ -1,6 +1,6 @@
 """Making and destroying windows.
 
-Windows that no message tells from shown ones: there is no screen, so nothing is drawn, and no input comes.
+Windows that no message tells from shown ones: there is no screen, so nothing drawn is kept, and no input comes.
 Source: Microsoft "CreateWindowEx", "DestroyWindow", "CREATESTRUCT"; the order of messages measured with Wine.
 """
 
@@ -71,7 +71,7 @@ WM_CREATE, WM_DESTROY, WM_NCCREATE, WM_NCDESTROY, WM_PARENTNOTIFY = 0x01, 0x02, 
 WS_EX_NOPARENTNOTIFY, WS_EX_TOPMOST, WS_EX_WINDOWEDGE = 0x4, 0x8, 0x100
 
 
-@syscall(partial="nothing is drawn; no menus; hooks do not change what is made")
+@syscall(partial="no menus; hooks do not change what is made")
 async def NtUserCreateWindowEx(
     call: Call, ex_style: ULONG, class_name: PVOID, version: PVOID, window_name: PVOID, style: ULONG, x: LONG, y: LONG,
     cx: LONG, cy: LONG, parent: HANDLE, menu: HANDLE, class_instance: HANDLE, params: PVOID, flags: ULONG,

@@ -413,6 +413,7 @@ SESSION = (
     Case("windows-sockets", _c("windows/sockets", "-lws2_32", "-luser32", "-Wno-unused-parameter")),
     Case("windows-sending", _c("windows/sending", "-luser32", "-Wno-unused-parameter")),
     Case("windows-no-opengl", _c("windows/no_opengl", "-luser32", "-lopengl32")),
+    Case("windows-painting", _c("windows/painting", "-luser32", "-lgdi32")),
     Case("windows-programs", _c("windows/programs", "-luser32")),
     Case("windows-relations", _c("windows/relations", "-luser32", "-Wno-unused-parameter")),
 )

@@ -282,8 +282,8 @@ def page() -> str:
 NOTES = (
     "## What is known to stop programs",
     "",
-    "* Windows are made and told of everything, but nothing is painted: no WM_PAINT comes. Menus and scroll bars",
-    "  are missing; programs were seen to go on without them. There is no OpenGL, and no sound.",
+    "* Windows are made and told of everything, also to paint, but nothing of what they paint is kept. Menus and",
+    "  scroll bars are missing; programs were seen to go on without them. There is no OpenGL, and no sound.",
     "* Qt's platform `windows` ends with an error; `offscreen` and `minimal` work.",
     "* The user is an administrator to programs: `postgres` refuses to serve one, as on Windows; `pg_ctl start` gives",
     "  that up for it.",

@@ -58,6 +58,7 @@ _SUPPORT = {
     "system_time_zone",
     "gdi_lookup",
     "gdi_system_brush",
+    "user_expose",
     "user_failure",
     "token_lists",
 }

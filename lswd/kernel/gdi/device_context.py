@@ -151,7 +151,7 @@ class DeviceContext(GdiObject):
     Attributes:
         current: the handle of what is selected, by kind of object. world: the world transform.
         clip, meta: bands in device coordinates; None: everything.
-        window: the handle of the window it is of.
+        window: the handle of the window it is of. shown: the part of it that is drawn to; None: all.
     """
 
     def __init__(self, process: Process, handles: GdiHandles, room: AttributeRoom, *, memory: bool) -> None:
@@ -177,6 +177,7 @@ class DeviceContext(GdiObject):
         self.justification = (0, 0, 0)  # for each break, breaks, what is left
         self.virtual = (0, 0, 0, 0)
         self.window = 0
+        self.shown: Sequence[Band] | None = None
         self._area = _SCREEN
         self.attributes.set_box("vis_rect", self.extent)
 
@@ -354,9 +355,13 @@ class DeviceContext(GdiObject):
         bitmap = self.bitmap
         return (0, 0, bitmap.width, bitmap.height) if bitmap is not None else self._area
 
+    def system_region(self) -> Sequence[Band]:
+        """What could be drawn to without clipping."""
+        return regions.rectangle(*self.extent) if self.shown is None else self.shown
+
     def visible(self) -> Sequence[Band]:
         """What is drawn to: the bands of the bitmap's part inside the clipping region."""
-        bands: Sequence[Band] = regions.rectangle(*self.extent)
+        bands = self.system_region()
         for limit in (self.clip, self.meta):
             if limit is not None:
                 bands = regions.combine(bands, limit, regions.RGN_AND)
