@@ -135,16 +135,24 @@ def moved(
 # ---- pixels
 
 
-@syscall
-def NtGdiSetPixel(call: Call, hdc: HANDLE, x: LONG, y: LONG, color: ULONG) -> ULONG:
+def _point(call: Call, hdc: int, x: int, y: int) -> tuple[DeviceContext, Pixels, int, int] | None:
+    """A device context, its pixels and where the point is in them; None when it can be drawn at nowhere."""
     dc = context(call, hdc)
     if dc is None:
-        return CLR_INVALID
+        return None
     ((px, py),) = dc.to_device([(x, y)])
     bitmap = dc.bitmap
     if bitmap is None or not regions.contains(dc.visible(), px, py):
+        return None
+    return dc, pixels_of(bitmap), px, py
+
+
+@syscall
+def NtGdiSetPixel(call: Call, hdc: HANDLE, x: LONG, y: LONG, color: ULONG) -> ULONG:
+    found = _point(call, hdc, x, y)
+    if found is None:
         return CLR_INVALID
-    target = pixels_of(bitmap)
+    dc, target, px, py = found
     pixel = pixel_of(dc, target, color)
     target.put(px, py, 1, target.swapped(pixel))
     return swapped(target.format.color(pixel))
@@ -152,14 +160,10 @@ def NtGdiSetPixel(call: Call, hdc: HANDLE, x: LONG, y: LONG, color: ULONG) -> UL
 
 @syscall
 def NtGdiGetPixel(call: Call, hdc: HANDLE, x: LONG, y: LONG) -> ULONG:
-    dc = context(call, hdc)
-    if dc is None:
+    found = _point(call, hdc, x, y)
+    if found is None:
         return CLR_INVALID
-    ((px, py),) = dc.to_device([(x, y)])
-    bitmap = dc.bitmap
-    if bitmap is None or not regions.contains(dc.visible(), px, py):
-        return CLR_INVALID
-    source = pixels_of(bitmap)
+    _, source, px, py = found
     return swapped(source.format.color(source.pixel(px, py)))
 
 
