@@ -10,11 +10,11 @@ on inside one of its tasks.
 
 from __future__ import annotations
 
-import _thread
 import time
 
 from lswd.cpu import engine as cpu
 from lswd.kernel.apc import deliver_user_apcs
+from lswd.kernel.bell import Bell
 from lswd.kernel.deadline import Deadlines
 from lswd.kernel.exception import dispatch_fault
 from lswd.kernel.loop import IN_USER_MODE, NEEDS_LOOP, Continue
@@ -57,8 +57,7 @@ class Scheduler:
         self._running = Running()
         self._ended: list[Process] = []
         self._wanted_tasks: list[tuple[Callable[[], Awaitable[None]], bool]] = []  # until there is a loop
-        self._poked = _thread.allocate_lock()
-        self._poked.acquire()
+        self._bell = Bell()
         # under trio
         self._nursery: Any = None
         self._token: Any = None
@@ -150,11 +149,8 @@ class Scheduler:
                 self._token.run_sync_soon(self._notice, idempotent=True)
             except RuntimeError:  # the loop is over
                 pass
-        elif self._poked.locked():
-            try:
-                self._poked.release()
-            except RuntimeError:  # somebody else was faster
-                pass
+        else:
+            self._bell.ring()
         self._end_turn()
 
     def _end_turn(self) -> None:
@@ -190,7 +186,8 @@ class Scheduler:
         """
         self._ready.append(first)
         try:
-            self._run_without_loop()
+            with self._bell:
+                self._run_without_loop()
             if not self.process.ended:
                 import trio
 
@@ -245,7 +242,7 @@ class Scheduler:
     def idle(self, seconds: float | None) -> None:
         """Sleep while no guest code runs: until ``poke``, but no longer than ``seconds``."""
         self.ticker.end()
-        self._poked.acquire(True, -1 if seconds is None else seconds)
+        self._bell.wait(seconds)
 
     async def _run_in_loop(self) -> None:
         import trio

@@ -212,6 +212,23 @@ def test_a_program_that_handles_nothing_ends(number: int, served: Daemon) -> Non
     assert 0 not in codes
 
 
+def _until_it_sleeps(pid: int) -> None:
+    """Until its main thread has not been on a processor for a while."""
+    before = ""
+    while (now := Path(f"/proc/{pid}/schedstat").read_text()) != before:
+        before = now
+        time.sleep(0.2)
+
+
+def test_a_signal_that_another_thread_gets_ends_a_program_that_waits(served: Daemon) -> None:
+    """Linux gives a process's signal to any of its threads, and the kernel's main thread sleeps."""
+    process = _start(Way("embedded", served.environment), "sleep")
+    _until_it_sleeps(process.pid)
+    (other,) = {int(thread) for thread in os.listdir(f"/proc/{process.pid}/task")} - {process.pid}
+    os.kill(other, signal.SIGTERM)
+    assert process.wait(LIMIT)
+
+
 def test_a_stopped_launch_goes_on_later(way: Way) -> None:
     process = _start(way, "events", "1")
     process.send_signal(signal.SIGTSTP)

@@ -350,8 +350,11 @@ def test_poking_wakes_an_idle_scheduler_even_if_it_comes_first() -> None:
     scheduler = machine.scheduler
     scheduler.poke()
     scheduler.poke()
-    Scheduler.idle(scheduler, None)  # returns
-    Scheduler.idle(scheduler, 0.0)  # nobody has poked since: sleeps its time
+    with scheduler._bell:
+        Scheduler.idle(scheduler, None)  # returns
+        Scheduler.idle(scheduler, 0.0)  # nobody has poked since: sleeps its time
+        scheduler.poke()
+        Scheduler.idle(scheduler, None)
 
 
 def test_a_thread_uses_its_own_time_only() -> None:
