@@ -184,16 +184,22 @@ def CallTwoParam_GetDialogProc(call: Call, procedure: int, ansi: int) -> int:
     return client_of(call.process).procedures.address(procedure, ansi=bool(ansi))
 
 
+def _own_window(call: Call, handle: int) -> Window | None:
+    """A window of the caller's process."""
+    window = find_window(call, handle)
+    return window if window is not None and window.process is call.process else None
+
+
 @user_function
 def CallHwnd_GetDialogInfo(call: Call, hwnd: int) -> int:
-    window = find_window(call, hwnd)
-    return window.dialog_info if window is not None and window.process is call.process else 0
+    window = _own_window(call, hwnd)
+    return window.dialog_info if window is not None else 0
 
 
 @user_function
 def CallHwndParam_SetDialogInfo(call: Call, hwnd: int, info: int) -> int:
-    window = find_window(call, hwnd)
-    if window is None or window.process is not call.process:
+    window = _own_window(call, hwnd)
+    if window is None:
         return 0
     window.dialog_info = info
     return 1
@@ -201,14 +207,14 @@ def CallHwndParam_SetDialogInfo(call: Call, hwnd: int, info: int) -> int:
 
 @user_function
 def CallHwnd_GetMDIClientInfo(call: Call, hwnd: int) -> int:
-    window = find_window(call, hwnd)
-    return window.mdi_info if window is not None and window.process is call.process else 0
+    window = _own_window(call, hwnd)
+    return window.mdi_info if window is not None else 0
 
 
 @user_function
 def CallHwndParam_SetMDIClientInfo(call: Call, hwnd: int, info: int) -> int:
-    window = find_window(call, hwnd)
-    if window is None or window.process is not call.process:
+    window = _own_window(call, hwnd)
+    if window is None:
         return 0
     window.mdi_info = info
     return 1

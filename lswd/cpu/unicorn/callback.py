@@ -45,6 +45,7 @@ class Callbacks:
         self._functions: list[object] = []
         self._page = own_memory(executable=True)
         self._anchor = ctypes.c_char.from_buffer(self._page)
+        self._called = [ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value for name in _CALLED]
 
     def add(self, function: Callable[..., bool | None], arguments: int) -> int:
         """The address at which C finds ``function``.
@@ -61,7 +62,6 @@ class Callbacks:
             return ctypes.cast(closure, ctypes.c_void_p).value or 0
         at = len(self._functions) * _BLOCK
         self._functions.append(function)
-        called = [ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value for name in _CALLED]
         self._page[at : at + len(_CODE)] = _CODE
-        struct.pack_into("7Q8s", self._page, at + _TABLE, *called, id(function), b"K" * arguments)
+        struct.pack_into("7Q8s", self._page, at + _TABLE, *self._called, id(function), b"K" * arguments)
         return ctypes.addressof(self._anchor) + at
